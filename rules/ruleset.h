@@ -34,7 +34,7 @@ enum set_kind { /* follows from the set's use */
 };
 
 struct set_member {
-	struct span text;        /* domain or mail address, lower case (of an address: the domain part only); as given for printing */
+	struct span text;        /* domain without "*." and root dot, or mail address; any case, compared without */
 	struct ip_prefix prefix; /* SET_ADDRESSES */
 	bool below;              /* "*.example.org": everything below, not the name itself */
 	bool from_file;          /* member of a set file: printed by naming the file, not one by one */
@@ -45,9 +45,10 @@ struct rule_set {
 	struct rules_at at;
 	enum set_kind kind;
 	unsigned number;               /* 0, 1, ...: key of its dynamic members in the facts */
-	const struct set_member *members; /* sorted for set_has() */
+	const struct set_member *members; /* sorted by set_finish(), for rules/set.h */
 	size_t n_members;
-	uint64_t lengths[3];           /* SET_ADDRESSES: which prefix lengths occur; 33 bits IPv4 in [0], 129 bits IPv6 in [0..2] is split by family in set.c */
+	uint64_t lengths_v4;           /* bit n: a prefix of n bits occurs; set_finish() */
+	uint64_t lengths_v6[3];        /* the same, bit n of word n / 64 */
 	const char *const *files;
 	const bool *files_optional;
 	size_t n_files;
