@@ -35,13 +35,17 @@ struct ip_port {
 	uint16_t port;
 };
 
+/* From the octets of a socket address. An IPv4-mapped address becomes the IPv4 address. */
+struct ip ip_v4(const uint8_t octets[static 4]);
+struct ip ip_v6(const uint8_t octets[static 16]);
+
 bool ip_parse(struct span text, struct ip *ipp);
 /* ADDRESS or ADDRESS/BITS; false also when an octet beyond the prefix is set (a typing error worth telling). */
 bool ip_prefix_parse(struct span text, struct ip_prefix *prefixp);
 /* A.B.C.D:PORT or [IPv6]:PORT, port 1 to 65535. */
 bool ip_port_parse(struct span text, struct ip_port *portp);
 
-void ip_print(struct out *o, const struct ip *ip);
+void ip_print(struct out *o, const struct ip *ip); /* IP_NONE prints nothing */
 void ip_prefix_print(struct out *o, const struct ip_prefix *prefix); /* a whole address prints without /BITS */
 void ip_port_print(struct out *o, const struct ip_port *port);
 

@@ -3,7 +3,7 @@
 
 void out_put(struct out *o, const void *p, size_t n)
 {
-	if (n > out_room(o)) {
+	if (o->full || n > out_room(o)) { /* a later, shorter piece would leave a hole */
 		o->full = true;
 		return;
 	}
@@ -46,7 +46,7 @@ void out_hex(struct out *o, uint64_t v, unsigned digits)
 	static const char hex[] = "0123456789abcdef";
 
 	while (digits-- > 0)
-		out_octet(o, (uint8_t)hex[v >> (digits * 4) & 15]);
+		out_octet(o, digits < 16 ? (uint8_t)hex[v >> (digits * 4) & 15] : '0');
 }
 
 void out_lower(struct out *o, struct span s)
@@ -86,7 +86,8 @@ static bool plain(uint8_t c)
 	return c >= 0x20 && c < 0x7f && c != '\\' && c != '"';
 }
 
-/* @json doubles the backslash of each escape but that of the quote: JSON reads it back as the escape's text. */
+/* @json doubles the backslash of each escape but that of the quote: JSON reads it back as the
+ * escape's text. */
 static void escape(struct out *o, struct span s, size_t max, bool json)
 {
 	size_t shown = s.n < max ? s.n : max;

@@ -36,7 +36,7 @@ void out_put(struct out *o, const void *p, size_t n);
 void out_octet(struct out *o, uint8_t c);
 void out_str(struct out *o, const char *s); /* NULL writes nothing */
 void out_u64(struct out *o, uint64_t v);    /* decimal */
-void out_u64w(struct out *o, uint64_t v, unsigned width); /* decimal, at least @width digits, zeros in front */
+void out_u64w(struct out *o, uint64_t v, unsigned width); /* decimal, at least @width digits (20 at most), zeros in front */
 void out_hex(struct out *o, uint64_t v, unsigned digits); /* lower case, exactly @digits */
 
 static inline void out_bytes(struct out *o, struct span s)
