@@ -14,6 +14,7 @@
 #include "base/ip.h"
 #include "base/out.h"
 #include "base/span.h"
+#include "filter/smtp/utf8.h"
 
 #define SMTP_LOCAL_MAX  64  /* octets, RFC 5321 4.5.3.1.1 */
 #define SMTP_DOMAIN_MAX 255 /* 4.5.3.1.2 */
@@ -24,12 +25,12 @@ enum path_error { /* 0 is success */
 	PATH_E_SYNTAX,   /* no path at all: missing brackets, blanks, stray text */
 	PATH_E_ROUTE,    /* source route, RFC 5321 appendix C */
 	PATH_E_LOCAL,    /* local part is neither dot-atom nor plainly quoted */
-	PATH_E_UNSAFE,   /* local part with % ! or more than one address in it, ${...}, | or ; (local-part strict) */
+	PATH_E_UNSAFE,   /* local part that routes, runs or hides something: see path.c (local-part strict) */
 	PATH_E_DOMAIN,   /* no domain, or not LDH labels, or labels too long, or all-numeric last label */
 	PATH_E_LITERAL,  /* [...] that is no address */
 	PATH_E_LONG,     /* over one of the limits above */
 	PATH_E_8BIT,     /* octets over 127 where SMTPUTF8 was not asked for */
-	PATH_E_UTF8,     /* ill-formed UTF-8 (RFC 3629) */
+	PATH_E_UTF8,     /* ill-formed UTF-8 (RFC 3629), or characters that are no text or no domain's */
 };
 
 enum domain_kind {
@@ -63,7 +64,8 @@ struct path_rules {
 enum path_error path_parse(struct span text, const struct path_rules *rules, struct smtp_path *pathp,
 	size_t *usedp);
 
-/* Canonical form with brackets: octets of the local part as they stood, domain in lower case, no root dot. */
+/* Canonical form with brackets: octets of the local part as they stood, domain in lower case, no root dot,
+ * an address literal printed from its address. */
 void path_print(struct out *o, const struct smtp_path *path);
 
 /* A domain name by itself (EHLO argument, member of a set): LDH labels, root dot allowed, U-labels when @utf8. */
@@ -72,5 +74,5 @@ enum path_error domain_parse(struct span text, bool utf8, struct span *domainp);
 /* "[...]" as RFC 5321 4.1.3 has it; only IPv4 and IPv6, no general literals. */
 enum path_error literal_parse(struct span text, struct ip *ipp);
 
-/* Is @s well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF)? */
-bool utf8_valid(struct span s);
+/* "[192.0.2.1]" or "[IPv6:2001:db8::1]": the one form for each address. */
+void literal_print(struct out *o, const struct ip *ip);

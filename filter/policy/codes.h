@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Event codes: the one catalogue
+ *
+ * Every log record carries one of these numbers, and every reply that Postern makes itself comes from here (unless a rule
+ * words it). A number is never used again for something else. `postern log code` and postern-codes(7)
+ * are made from this list.
+ *
+ * It stands beside the policy, below log/, because the policy names the codes and log/ only renders them.
+ *
+ *   PN1xxx sessions   PN2xxx messages   PN30xx malformed input   PN31xx refused by a rule   PN4xxx limits and time
+ *   PN5xxx out of step   PN6xxx the internal server   PN7xxx configuration   PN8xxx Postern itself
+ *
+ * X(number, NAME, severity, reply code or 0, reply text with its enhanced code (RFC 3463), title, clause, advice)
+ */
+#include "base/out.h"
+
+enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
+
+#define CODES_SESSION(X)                                                                           \
+	X(1001, SESSION_OPEN, INFO, 0, "", "session opened", "", "")                                \
+	X(1002, SESSION_CLOSE, INFO, 0, "", "session closed", "", "")                               \
+	X(1003, SESSION_UNPUBLISHED, INFO, 554, "5.7.1 Not published", "no rule matched: default action", \
+		"RFC 5321 3.1", "Run \"postern explain\" with the client and address of the record to see why each rule said no.") \
+	X(1004, SESSION_PASSED, INFO, 0, "", "session passed uninspected", "", "The rule says pass: nothing of this session is looked at.") \
+	X(1005, COMMAND_PASSED, DEBUG, 0, "", "command passed", "", "")
+
+#define CODES_MESSAGE(X)                                                                           \
+	X(2001, MESSAGE_DELIVERED, INFO, 0, "", "message accepted by the internal server", "RFC 5321 4.2.5", "") \
+	X(2002, MESSAGE_SERVER_REFUSED, INFO, 0, "", "message refused by the internal server", "RFC 5321 4.2.1", \
+		"The reply is the internal server's own; look in its log.")                         \
+	X(2003, MESSAGE_REFUSED, INFO, 0, "", "message refused by Postern", "", "The record before it says why.") \
+	X(2004, MESSAGE_UNKNOWN, WARNING, 451, "4.4.2 Outcome unknown", "server was lost after the end of a message", \
+		"RFC 1047", "The internal server may have the message; the client sends it again. Duplicates are possible, loss is not.") \
+	X(2005, MESSAGE_ABORTED, INFO, 0, "", "client went away in the middle of a message", "RFC 5321 4.1.1.4", \
+		"No end of data was sent inward; nothing was stored.")                              \
+	X(2006, MESSAGE_RECIPIENTS, INFO, 0, "", "further recipients of a message", "", "")
+
+#define CODES_MALFORMED(X)                                                                         \
+	X(3001, LINE_LONG, INFO, 500, "5.5.2 Line too long", "command line is too long", "RFC 5321 4.5.3.1.4", \
+		"If the client is honest, raise \"max\" of the verb in the rule's command table.") \
+	X(3002, LINE_BARE_LF, INFO, 500, "5.5.2 Bare LF in command line", "bare LF in a command line", "RFC 5321 2.3.8", "") \
+	X(3003, LINE_BARE_CR, INFO, 500, "5.5.2 Bare CR in command line", "bare CR in a command line", "RFC 5321 2.3.8", "") \
+	X(3004, LINE_NUL, INFO, 500, "5.5.2 NUL in command line", "NUL in a command line", "RFC 5321 2.3.8", "") \
+	X(3005, LINE_8BIT, INFO, 500, "5.5.2 Illegal character in command line", "control or 8-bit character in a command line", "RFC 5321 2.4", "") \
+	X(3006, EMPTY, INFO, 500, "5.5.2 Empty line", "empty command line", "RFC 5321 4.1.1", "")   \
+	X(3007, VERB_UNKNOWN, INFO, 500, "5.5.1 Command unrecognized", "verb is unknown", "RFC 5321 4.2.4", "") \
+	X(3008, ARGUMENT_MISSING, INFO, 501, "5.5.4 Argument missing", "argument is missing", "RFC 5321 4.1.1", "") \
+	X(3009, ARGUMENT_SURPLUS, INFO, 501, "5.5.4 No argument belongs here", "argument where none belongs", "RFC 5321 4.1.1.5", "") \
+	X(3010, ARGUMENT_SYNTAX, INFO, 501, "5.5.4 Argument malformed", "argument is malformed", "RFC 5321 4.1.1", "") \
+	X(3011, PATH_SYNTAX, INFO, 501, "5.1.3 Address malformed", "address is malformed", "RFC 5321 4.1.2", "") \
+	X(3012, PATH_ROUTE, INFO, 553, "5.1.3 Source routes are not accepted", "source route", "RFC 5321 appendix C", "") \
+	X(3013, PATH_UNSAFE, INFO, 553, "5.1.3 Local part not accepted", "local part holds a routing or shell character", "RFC 5321 4.1.2", \
+		"If the internal server needs such addresses, say \"local-part tolerant\" in the command table.") \
+	X(3014, PATH_DOMAIN, INFO, 501, "5.1.3 Domain missing or malformed", "domain is missing or malformed", "RFC 5321 4.1.2", "") \
+	X(3015, PATH_LONG, INFO, 501, "5.1.3 Address too long", "address is too long", "RFC 5321 4.5.3.1", "") \
+	X(3016, PATH_UTF8, INFO, 553, "5.6.7 Address needs SMTPUTF8 or is ill-formed", "non-ASCII address", "RFC 6531 3.4", "") \
+	X(3017, PARAM_SYNTAX, INFO, 501, "5.5.4 Parameter malformed", "parameter is malformed", "RFC 5321 4.1.1.11", "") \
+	X(3018, PARAM_UNKNOWN, INFO, 555, "5.5.4 Parameter not offered", "parameter is unknown or was not offered", "RFC 5321 4.1.1.11", "") \
+	X(3019, PARAM_DUPLICATE, INFO, 501, "5.5.4 Parameter given twice", "parameter is given twice", "RFC 5321 4.1.1.11", "") \
+	X(3020, SEQUENCE, INFO, 503, "5.5.1 Out of sequence", "command is out of sequence", "RFC 5321 4.1.4", "") \
+	X(3021, TEXT_BARE_LF, INFO, 554, "5.6.0 Bare LF in message", "bare LF in a message", "RFC 5321 2.3.8, 4.1.1.4", \
+		"The usual reason is a program that writes Unix line ends; \"data bare-newline normalise\" mends it safely.") \
+	X(3022, TEXT_BARE_CR, INFO, 554, "5.6.0 Bare CR in message", "bare CR in a message", "RFC 5321 2.3.8", "") \
+	X(3023, TEXT_NUL, INFO, 554, "5.6.0 NUL in message", "NUL in a message", "RFC 5322 4", "")  \
+	X(3024, TEXT_LINE_LONG, INFO, 554, "5.6.0 Line too long in message", "message line is too long", "RFC 5321 4.5.3.1.6", "") \
+	X(3025, TEXT_HEADER_LARGE, INFO, 552, "5.3.4 Message header too large", "message header is too large", "", \
+		"\"data max-header\" of the command table sets the limit.")                         \
+	X(3026, TEXT_HEADER_LINES, INFO, 552, "5.3.4 Too many header lines", "message header has too many lines", "", "") \
+	X(3027, TEXT_LARGE, INFO, 552, "5.3.4 Message too large", "message is larger than the rule allows", "RFC 1870 6.1", \
+		"\"limit message\" of the rule sets the limit.")                                    \
+	X(3028, SASL_SYNTAX, INFO, 501, "5.5.2 Not base64", "authentication response is no base64", "RFC 4954 4", "")
+
+#define CODES_REFUSED(X)                                                                           \
+	X(3101, VERB_DENIED, INFO, 502, "5.5.1 Command not available", "verb is not allowed by the rule's command table", "RFC 5321 4.2.4", \
+		"\"postern show commands\" prints the table; a \"verb\" row allows it.")            \
+	X(3102, STARTTLS_DENIED, INFO, 502, "5.5.1 Command not available", "STARTTLS on an inspected rule", "RFC 3207 6", \
+		"Inspection and STARTTLS exclude each other: publish the server by a rule with \"pass\" where TLS is wanted.") \
+	X(3103, RECIPIENT_DENIED, INFO, 550, "5.7.1 Recipient not accepted here", "recipient is outside the rule's recipients", "RFC 5321 3.6.2", \
+		"\"recipients in\" of the rule lists the domains this server takes mail for.")      \
+	X(3104, CHUNKING_DENIED, INFO, 502, "5.5.1 Command not available", "BDAT where CHUNKING was not offered", "RFC 3030 2", "") \
+	X(3105, AUTH_DENIED, INFO, 502, "5.5.1 Command not available", "AUTH where it was not offered", "RFC 4954 4", "") \
+	X(3106, AFTER_TLS, INFO, 530, "5.7.0 Must issue a STARTTLS command first", "verb is allowed after TLS only", "RFC 3207 4", "") \
+	X(3107, SIZE_DECLARED, INFO, 552, "5.3.4 Message too large", "declared size is over the rule's limit", "RFC 1870 6.1", \
+		"\"limit message\" of the rule sets the limit.")
+
+#define CODES_LIMIT(X)                                                                             \
+	X(4001, LIMIT_CONNECTIONS_CLIENT, INFO, 421, "4.7.0 Too many connections from your address", "too many connections from one client", "", "") \
+	X(4002, LIMIT_CONNECTIONS_TOTAL, WARNING, 421, "4.3.2 Too many connections", "too many connections for the rule", "", "") \
+	X(4003, LIMIT_RATE, INFO, 421, "4.7.0 Too many connections, slow down", "client connects too often", "", "") \
+	X(4004, LIMIT_ERRORS, INFO, 421, "4.7.0 Too many errors", "too many refused commands in one session", "", "") \
+	X(4005, LIMIT_RECIPIENTS, INFO, 452, "4.5.3 Too many recipients", "too many recipients in one message", "RFC 5321 4.5.3.1.10", "") \
+	X(4006, LIMIT_PER_MESSAGE, INFO, 452, "4.5.3 Too many of this command in one message", "verb's limit per message", "", "") \
+	X(4007, LIMIT_SLOW, INFO, 421, "4.4.2 Too slow", "client sends slower than the rule allows", "", "") \
+	X(4008, LIMIT_JUNK, INFO, 421, "4.7.0 Too many commands without a message", "too many commands without mail", "", "") \
+	X(4009, LIMIT_DESCRIPTORS, ERROR, 421, "4.3.2 Try again later", "no file descriptors left", "", "Raise LimitNOFILE, or lower \"limit connections\".") \
+	X(4010, LIMIT_MEMORY, ERROR, 421, "4.3.2 Try again later", "no memory left", "", "")         \
+	X(4101, TIMEOUT_COMMAND, INFO, 421, "4.4.2 Timeout", "client did not finish a command in time", "RFC 5321 4.5.3.2.7", "") \
+	X(4102, TIMEOUT_IDLE, INFO, 421, "4.4.2 Idle too long", "client was idle too long", "RFC 5321 4.5.3.2.7", "") \
+	X(4103, TIMEOUT_DATA, INFO, 421, "4.4.2 Timeout in message", "client stopped in the middle of a message", "RFC 5321 4.5.3.2.5", "") \
+	X(4104, TIMEOUT_TOTAL, INFO, 421, "4.4.2 Session too long", "session exceeded its total time", "", "") \
+	X(4105, TIMEOUT_CLIENT_READ, INFO, 0, "", "client does not read its replies", "", "")        \
+	X(4106, EARLY_TALKER, INFO, 554, "5.5.1 Talked before the greeting", "client sent before it was greeted", "RFC 5321 3.1", "")
+
+#define CODES_FAULT(X)                                                                             \
+	X(5001, C_LINE_ENDLESS, INFO, 500, "5.5.2 Line too long", "a line without end from the client", "RFC 5321 4.5.3.1.4", "") \
+	X(5002, C_TLS, INFO, 421, "4.7.0 No TLS here", "TLS handshake on an inspected session", "RFC 8314 3.3", \
+		"Implicit TLS (port 465) passes only by a rule with \"pass\".")                     \
+	X(5003, C_BDAT_SIZE, INFO, 501, "5.5.4 Chunk size malformed", "BDAT whose size cannot be read", "RFC 3030 2", "") \
+	X(5004, C_PAYLOAD, INFO, 502, "5.5.1 Command not available", "a command whose payload has no known end", "", "") \
+	X(5005, C_EARLY_TEXT, INFO, 421, "4.5.0 Input behind DATA before its reply", "input behind DATA that the server then refused", "RFC 2920 3.1", "") \
+	X(5101, S_REPLY_SYNTAX, WARNING, 421, "4.3.0 Server error", "server's reply is malformed", "RFC 5321 4.2", "Look at the internal server: it sent octets that are no reply.") \
+	X(5102, S_REPLY_LONG, WARNING, 421, "4.3.0 Server error", "server's reply exceeds its bounds", "RFC 5321 4.5.3.1.5", "") \
+	X(5103, S_REPLY_CLASS, WARNING, 421, "4.3.0 Server error", "server's reply does not fit the command", "RFC 5321 4.3.2", "") \
+	X(5104, S_REPLY_UNASKED, WARNING, 421, "4.3.0 Server error", "server's reply answers nothing", "RFC 5321 4.2", "") \
+	X(5105, S_REPLY_EARLY, WARNING, 421, "4.3.0 Server error", "server answered in the middle of a message", "RFC 5321 4.3.2", "") \
+	X(5106, S_SHRUNK, WARNING, 421, "4.3.0 Server error", "server offers less than before on a new connection", "", "")
+
+#define CODES_SERVER(X)                                                                            \
+	X(6001, SERVER_DOWN, WARNING, 421, "4.3.2 Service not available", "internal server does not accept connections", "RFC 5321 3.8", \
+		"Check that the internal server runs and that this host may reach it.")             \
+	X(6002, SERVER_GREETING, WARNING, 421, "4.3.2 Service not available", "internal server did not greet in time", "RFC 5321 4.5.3.2.1", "") \
+	X(6003, SERVER_LOST, WARNING, 421, "4.4.2 Connection to server lost", "internal server closed the connection", "RFC 5321 3.8", "") \
+	X(6004, SERVER_SILENT, WARNING, 421, "4.4.2 Server does not answer", "internal server did not reply in time", "RFC 5321 4.5.3.2", "") \
+	X(6005, SERVER_NO_XCLIENT, WARNING, 421, "4.3.0 Server error", "internal server refuses XCLIENT", "", \
+		"Let the server accept XCLIENT from this host (Postfix: smtpd_authorized_xclient_hosts), or change \"client-address\".") \
+	X(6006, SERVER_CLOSING, INFO, 0, "", "internal server ended the session with 421", "RFC 5321 3.8", "")
+
+#define CODES_CONFIG(X)                                                                            \
+	X(7001, CONFIG_STARTED, INFO, 0, "", "started with these rules", "", "")                    \
+	X(7002, CONFIG_STOPPED, INFO, 421, "4.3.2 Service shutting down", "stopped", "", "")
+
+#define CODES_OWN(X)                                                                               \
+	X(8001, LOG_DROPPED, WARNING, 0, "", "log records were dropped", "", "The log was full or too slow; mail went on. The record says how many.") \
+	X(8002, LOG_FULL, ERROR, 0, "", "log has reached its size limit", "", "Rotate or delete old logs, or raise \"max\" of the log statement.") \
+	X(8003, ROLE_FAILED, ERROR, 0, "", "a role ended unexpectedly", "", "")
+
+#define CODES(X)                                                                                   \
+	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \
+	CODES_FAULT(X) CODES_SERVER(X) CODES_CONFIG(X) CODES_OWN(X)
+
+#define CODE_ENUM(number, name, ...) CODE_##name,
+enum code { CODES(CODE_ENUM) CODE_COUNT };
+#undef CODE_ENUM
+
+struct code_info {
+	uint16_t number;
+	enum code_severity severity;
+	uint16_t reply;          /* SMTP reply code, 0: none */
+	const char *reply_text;  /* enhanced code and words */
+	const char *name;        /* NAME of the list */
+	const char *title, *clause, *advice; /* "" when there is none */
+};
+
+const struct code_info *code_info(enum code code);
+
+/* "PN3021". @text holds at least 7 octets. */
+const char *code_text(enum code code, char text[7]);
+
+/* "PN3021" or "3021" to code; CODE_COUNT when there is none. */
+enum code code_find(struct span text);
+
+/*
+ * Incident ids: what a client is told and the log holds. 30 bits as six characters of Crockford's alphabet (no I L O U,
+ * so that it can be read out over a telephone).
+ */
+#define INCIDENT_BITS 30
+#define INCIDENT_TEXT 6
+void incident_print(struct out *o, uint32_t incident);
