@@ -12,7 +12,7 @@
  * Purity:  no allocation beyond the arena, no clock, no log, no syscall.
  */
 #include "base/arena.h"
-#include "rules/civil.h"
+#include "base/civil.h"
 
 enum tz_error { /* 0 is success */
 	TZ_OK = 0,
