@@ -24,10 +24,14 @@ enum {
 
 /**
  * rules_build() - parse and check
- * @sources:  rules.conf first, then its includes (each `include` names the sources that its pattern gave, see
- *            source list of rules/load), postern.conf if there is one, set files, time zones
+ * @sources:  rules.conf first, then what it includes (struct source says by which line), postern.conf if there is
+ *            one, set files under their source_path(), time zones under their names
  * @diags:    errors, warnings, notes
  * @rulesetp: set on RULES_OK
+ *
+ * A source with an error is reported where it is named; the loader needs no message of its own. Warnings about one row (a
+ * limit below what the RFC obliges) and the notes of uninspected rules are given where the row is read; those about
+ * the whole rule set come from rules_lint(), called when there are no errors.
  */
 int rules_build(struct arena *arena, const struct source *sources, size_t n_sources, struct diags *diags,
 	const struct ruleset **rulesetp);
@@ -36,7 +40,7 @@ int rules_build(struct arena *arena, const struct source *sources, size_t n_sour
 enum need_kind { NEED_INCLUDE, NEED_SET, NEED_TIMEZONE };
 struct need {
 	enum need_kind kind;
-	const char *name; /* pattern, path or zone as written */
+	const char *name; /* pattern, path or zone as written; source_path() says where a path leads */
 	struct rules_at at;
 	struct need *next;
 };
