@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Msg: typed messages between roles
+ *
+ * One message is one packet of a SOCK_SEQPACKET pair: a head (mark, type, size), a body, and at most one descriptor
+ * (SCM_RIGHTS). A message from another role is input too: mark, size and number of descriptors are checked here, the type and
+ * the body by the caller. Nothing here waits.
+ *
+ * Owns:    nothing. A received descriptor is the caller's, close-on-exec.
+ * Callers: proxy/posternd and the roles it starts.
+ */
+#include "base/span.h"
+
+#define MSG_BODY_MAX 65536
+
+enum {
+	MSG_OK = 0,
+	MSG_E_AGAIN,  /* send: no room in the socket; receive: nothing has come */
+	MSG_E_CLOSED, /* the other side is gone */
+	MSG_E_BAD,    /* receive: a packet that is no message, or larger than the block; dropped with its descriptors */
+};
+
+struct msg {
+	uint16_t type;
+	struct span body; /* in the caller's block */
+	int fd;           /* -1: none */
+};
+
+/* Both ends non-blocking and close-on-exec. Return: 0; <0 errno. */
+int msg_pair(int fds[2]);
+
+/**
+ * msg_send() - send one message
+ * @type: the caller's own number
+ * @body: at most MSG_BODY_MAX octets
+ * @fd:   a descriptor to pass on, which stays open here; -1: none
+ *
+ * Return: MSG_OK; MSG_E_AGAIN; MSG_E_CLOSED; <0 errno.
+ */
+int msg_send(int socket, uint16_t type, struct span body, int fd);
+
+/**
+ * msg_recv() - receive one message
+ * @block: takes head and body: MSG_HEAD octets more than the largest body expected
+ *
+ * Return: MSG_OK; MSG_E_AGAIN; MSG_E_CLOSED; MSG_E_BAD; <0 errno. @m is set on MSG_OK only.
+ */
+#define MSG_HEAD 8
+int msg_recv(int socket, void *block, size_t size, struct msg *m);

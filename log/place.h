@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Place: where the log is
+ *
+ * The one answer for posternd, which has it written, and for the tool, which reads it.
+ *
+ * Purity:  no allocation, no system call.
+ */
+#include "base/out.h"
+#include "rules/ruleset.h"
+
+#define LOG_PLACE_MAX 4096 /* PATH_MAX */
+
+/* The state folder: `state` of postern.conf; else /var/lib/postern for /etc/postern, DIR/state for any other DIR. */
+void log_place_state(struct out *o, const struct hostconf *host, const char *dir);
+
+/* The JSON log: path of the first `log json` statement, else log.json in the state folder. */
+void log_place_file(struct out *o, const struct hostconf *host, const char *dir);

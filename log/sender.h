@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Sender: a process's side of the log
+ *
+ * Gathers records and hands them to postern-log in batches: one packet of whole lines, at most
+ * LOG_BATCH_MAX octets, over the SOCK_SEQPACKET descriptor that posternd made (one pair, its sending
+ * end shared by all senders; a packet is never torn). Nothing here ever waits for the log: when
+ * postern-log is slow or gone, records stay in the buffer until it is full, further ones are dropped and
+ * counted, and the first record that fits again is a PN8001 with the count.
+ *
+ * Owns:    its buffer, embedded (one sender a process). The descriptor is borrowed.
+ * Callers: log/facts.c; the loops of proxy and posternd for init, flush, close.
+ * Threads: one.
+ */
+#include "base/record.h"
+
+#define LOG_BATCH_MAX 65536 /* octets of one packet */
+
+struct log_sender {
+	int fd;           /* -1: postern-log is gone */
+	uint64_t dropped; /* records, not yet told by a PN8001 */
+	uint64_t dropped_total;
+	size_t n;         /* octets of whole records waiting */
+	struct record record;
+	uint8_t buffer[2 * LOG_BATCH_MAX];
+};
+
+/* @fd: sending end of the pair; -1 drops and counts everything. */
+void log_sender_init(struct log_sender *s, int fd);
+
+/**
+ * log_sender_begin() - begin a record
+ *
+ * Sends a waiting batch first when the buffer is half full.
+ *
+ * Return: the record, to be filled in and given to log_sender_end(); NULL: no room, it is counted as dropped.
+ */
+struct record *log_sender_begin(struct log_sender *s, int64_t wall_ns, const char *code,
+	const char *severity, const char *event);
+void log_sender_end(struct log_sender *s);
+
+/* Sends what waits; once per round of the loop, as its last act before it sleeps. Costs nothing when nothing waits. */
+void log_sender_flush(struct log_sender *s, int64_t wall_ns);
+
+/* As flush, but waits up to @patience_ms for a slow log: at the end of a process. */
+void log_sender_close(struct log_sender *s, int64_t wall_ns, int patience_ms);
