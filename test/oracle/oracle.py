@@ -89,6 +89,8 @@ class Personality:
         self.sender, self.recipients = None, []
 
     def client(self, octets):
+        if not self.greeted:
+            self.breaches.append("%r came before the greeting" % (octets[:40],))
         self.inbuf += octets
         self.parse()
         if self.waiting and self.inbuf:
@@ -336,9 +338,7 @@ PERSONALITIES = (Personality, BareLf, BareCr, AnyEnd, NulCut, NulSkip, Blanks, P
                  WrapBdat, DecimalBdat)
 
 
-def read(chunks, personality=Personality):
-    """The conversation as one personality understands it."""
-    p = personality()
+def feed(p, chunks):
     for direction, octets in chunks:
         if direction in ("c", "c2s", ">"):
             p.client(octets)
@@ -346,6 +346,12 @@ def read(chunks, personality=Personality):
             p.server(octets)
         else:
             raise ValueError("direction %r: give 'c' or 's'" % (direction,))
+
+
+def read(chunks, personality=Personality):
+    """The conversation as one personality understands it."""
+    p = personality()
+    feed(p, chunks)
     return p.reading()
 
 
@@ -382,6 +388,13 @@ def agree(chunks):
         if why:
             return False, "%s and %s disagree, %s" % (strict.name, other.name, why)
     return True, ""
+
+
+def unanswered(chunks):
+    """True if a strict server has read the end of a message and not yet answered it."""
+    p = Personality()
+    feed(p, chunks)
+    return any(pending.message is not None for pending in p.outstanding)
 
 
 def in_message(chunks):
