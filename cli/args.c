@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+#include "cli/args.h"
+
+#include <string.h>
+
+#include "rules/diag.h"
+
+static void take_out(int *argcp, char **argv, int at, int n)
+{
+	memmove(argv + at, argv + at + n, (size_t)(*argcp - at - n) * sizeof(*argv));
+	*argcp -= n;
+	argv[*argcp] = NULL;
+}
+
+/* Where options end: the first "--", or behind the last argument. */
+static int options_end(int argc, char **argv)
+{
+	int end = 1;
+
+	while (end < argc && strcmp(argv[end], "--") != 0)
+		end++;
+	return end;
+}
+
+bool args_flag(int *argcp, char **argv, const char *name)
+{
+	bool found = false;
+
+	for (int i = 1; i < options_end(*argcp, argv);) {
+		if (strcmp(argv[i], name) != 0) {
+			i++;
+			continue;
+		}
+		found = true;
+		take_out(argcp, argv, i, 1);
+	}
+	return found;
+}
+
+/* The value inside the argument itself: behind "=" of a long option, right behind a short one. */
+static const char *joined_value(const char *arg, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(arg, name, n) != 0 || arg[n] == '\0')
+		return NULL;
+	if (name[1] != '-')
+		return arg + n;
+	return arg[n] == '=' ? arg + n + 1 : NULL;
+}
+
+int args_value(int *argcp, char **argv, const char *name, const char **valuep)
+{
+	bool found = false;
+
+	for (int i = 1; i < options_end(*argcp, argv);) {
+		const char *value = joined_value(argv[i], name);
+		const bool apart = strcmp(argv[i], name) == 0;
+
+		if (value == NULL && !apart) {
+			i++;
+			continue;
+		}
+		if (apart && i + 1 >= *argcp)
+			return cli_fail(CLI_USAGE, "%s: a value is missing behind it", name);
+		if (found)
+			return cli_fail(CLI_USAGE, "%s is given twice", name);
+		found = true;
+		*valuep = apart ? argv[i + 1] : value;
+		take_out(argcp, argv, i, apart ? 2 : 1);
+	}
+	return CLI_OK;
+}
+
+static const struct cli_verb *find_verb(const char *name)
+{
+	for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
+
+int args_done(int *argcp, char **argv, int min, int max)
+{
+	const int end = options_end(*argcp, argv);
+	const struct cli_verb *verb = find_verb(argv[0]);
+
+	for (int i = 1; i < end; i++)
+		if (argv[i][0] == '-' && argv[i][1] != '\0')
+			return cli_fail(CLI_USAGE, "%s: unknown option %s; see \"postern help %s\"",
+				argv[0], argv[i], argv[0]);
+	if (end < *argcp)
+		take_out(argcp, argv, end, 1);
+	if (*argcp - 1 >= min && *argcp - 1 <= max)
+		return CLI_OK;
+	return cli_fail(CLI_USAGE, "%s: %s; usage: postern %s %s", argv[0],
+		*argcp - 1 < min ? "something is missing" : "too many arguments", argv[0],
+		verb != NULL ? verb->arguments : "");
+}
+
+const char *args_suggest(const char *word, const char *const *words, size_t n)
+{
+	return diag_suggest(span_str(word), words, n);
+}
