@@ -6,14 +6,16 @@ smtplib. What the server stored, below its own trace lines, must be what the cli
 """
 import email.message
 import email.policy
-import os
 import random
 import smtplib
 import subprocess
 import tempfile
 import unittest
 
-from servers import (LOOPBACK, PUBLISH, Aiosmtpd, Postern, Postfix, RawClient, free_port, second_server)
+from client import RawClient
+from fixture import LOOPBACK, free_port
+from gateway import PUBLISH, Postern
+from servers import Aiosmtpd, Postfix, second_server
 
 postfix = gateway = None
 

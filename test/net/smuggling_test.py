@@ -9,7 +9,10 @@ address is within Postfix's mynetworks, which covers EOD-36 too.
 import time
 import unittest
 
-from servers import PUBLISH, Postern, Postfix, RawClient, free_port, incident
+from client import RawClient, incident
+from fixture import free_port
+from gateway import PASS, PUBLISH, Postern
+from servers import Postfix
 
 postfix = gateway = None
 
@@ -207,7 +210,6 @@ class Uninspected(unittest.TestCase):
     """EOD-35: a pass rule passes the octets unchanged, for better or worse."""
 
     def test_eod_35(self):
-        from servers import PASS
         with Postern(PASS, external=free_port(), internal=postfix.port) as gate:
             postfix.forget()
             _, dialogue = attack(gate.external, TEXT + REFUSED["EOD-01"] + TAIL)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: ISC
+"""Processes and folders that a test starts and that are gone when it ends.
+
+Every fixture is a context manager: ready when `with` begins, and gone, with all its processes and files, when
+it ends; also when the test is interrupted or runs out of time (SIGINT, SIGTERM), or is killed outright.
+No process is ended but those started here.
+
+Environment
+    POSTERN_BUILD  the build folder (default: build in the source tree)
+    POSTERN_KEEP   when set, scratch folders are left for a look at them
+"""
+import atexit
+import functools
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+SRC = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD") or SRC / "build").resolve()
+NOBODY = 65534
+PATIENCE_S = 20  # for whatever is sure to come; sanitizer builds are slow
+LOOPBACK = "127.0.0.1"
+
+
+def wait_for(what, probe, timeout=PATIENCE_S):
+    """Calls probe() until it gives something true, and returns that; fails naming `what`."""
+    end = time.monotonic() + timeout
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {timeout} s in vain for {what() if callable(what) else what}")
+        time.sleep(0.01)
+
+
+def free_port():
+    """A port nobody listens on now. The kernel hands out others for a long while before this one again."""
+    with socket.socket() as s:
+        s.bind((LOOPBACK, 0))
+        return s.getsockname()[1]
+
+
+def listening(port, pid_lives=lambda: True):
+    if not pid_lives():
+        return True  # the caller finds out why
+    with socket.socket() as s:
+        return s.connect_ex((LOOPBACK, port)) == 0
+
+
+def end_process(process, patience=10):
+    """SIGTERM, then SIGKILL to its process group; the exit status, or None when it had to be killed."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        guard.tell(f"-{process.pid}")
+
+
+class Guard:
+    """A small process that outlives this one, however it ends, and then clears up what was left
+
+    A test that runs out of time is killed outright, and Postfix would go on for ever.
+    """
+
+    PROGRAM = """
+        while read -r what; do
+            case $what in
+            +*) left="$left ${what#+}" ;;
+            -*) left=$(printf '%s\\n' $left | grep -vxF -e "${what#-}") ;;
+            esac
+        done
+        for group in $left; do case $group in /*) ;; *) kill -KILL "-$group" ;; esac; done
+        for folder in $left; do case $folder in /*) rm -rf "$folder" ;; esac; done 2>/dev/null
+    """
+
+    def __init__(self):
+        self.process = None
+
+    def tell(self, what):
+        if not self.process:
+            self.process = subprocess.Popen(["/bin/sh", "-c", self.PROGRAM], stdin=subprocess.PIPE,
+                                            stdout=subprocess.DEVNULL, start_new_session=True)
+        self.process.stdin.write(f"{what}\n".encode())
+        self.process.stdin.flush()
+
+    def end(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
+
+
+guard = Guard()
+
+
+def spawn(command, **more):
+    """A child that leads a process group; end_process() ends both."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **more)
+    guard.tell(f"+{process.pid}")
+    return process
+
+
+class Fixture:
+    """Something with start() and stop(), stopped whatever happens."""
+
+    _alive = []
+
+    def __enter__(self):
+        Fixture._alive.append(self)
+        try:
+            self.start()
+        except BaseException:
+            Fixture._end(self)
+            raise
+        return self
+
+    def __exit__(self, kind, *exc):
+        Fixture._alive.remove(self)
+        try:
+            self.stop()
+        except AssertionError:
+            if kind is None:  # else what failed first says more
+                raise
+
+    @staticmethod
+    @atexit.register
+    def _end_all():
+        while Fixture._alive:
+            Fixture._end(Fixture._alive[-1])
+        for scratch in list(Scratch.all):
+            scratch.remove()
+        guard.end()
+
+    def _end(self):
+        Fixture._alive.remove(self)
+        try:
+            self.stop()
+        except AssertionError:
+            pass
+
+
+def _interrupted(number, frame):
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt  # which unittest lets through; what is alive then ends at exit
+
+
+for _number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(_number, _interrupted)
+
+
+class Scratch:
+    """A folder under /tmp that other users may enter; short, since UNIX socket paths are bounded."""
+
+    all = set()
+
+    def __init__(self, prefix):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+        Scratch.all.add(self)
+        self.path.chmod(0o755)
+        self.kept = os.environ.get("POSTERN_KEEP")
+        if not self.kept:
+            guard.tell(f"+{self.path}")
+
+    def remove(self):
+        if self in Scratch.all and not self.kept:
+            Scratch.all.remove(self)
+            shutil.rmtree(self.path, ignore_errors=True)
+            guard.tell(f"-{self.path}")
+
+
+@functools.lru_cache(maxsize=None)
+def certificate():
+    """(certificate, key) for localhost and 127.0.0.1, self-made; the files live as long as the process."""
+    scratch = Scratch("pn-tls-")
+    cert, key = scratch.path / "cert.pem", scratch.path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+         "-out", cert, "-keyout", key], check=True, capture_output=True)
+    return cert, key

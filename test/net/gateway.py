@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: ISC
+"""Postern itself: a folder with rules, the posternd that serves it, its log, and the administrator's tool."""
+import json
+import os
+import subprocess
+import threading
+
+from fixture import BUILD, PATIENCE_S, Fixture, Scratch, end_process, spawn, wait_for
+
+
+class Postern(Fixture):
+    """A folder with rules.conf and postern.conf, and the posternd that serves it
+
+    In the texts, {NAME} stands for ports the test gave as keywords, {dir} for the folder:
+
+        with Postern(PUBLISH, external=free_port(), internal=server.port) as gate: ...
+    """
+
+    CONF = 'version 1\nmode direct\nhostname gw.test\nstate "{dir}/state"\n'
+
+    def __init__(self, rules, conf=CONF, user=None, **values):
+        self.scratch = Scratch("pn-gw-")
+        self.dir = self.scratch.path
+        self.values = dict(values, dir=self.dir)
+        self.user = user  # numeric id to run as; root then hands the folder over
+        (self.dir / "state").mkdir()
+        self.write("rules.conf", rules)
+        self.write("postern.conf", conf)
+        if user is not None:
+            for path in [self.dir, *self.dir.iterdir()]:
+                os.chown(path, user, user)
+        self.process = None
+        self.said = []
+        self.log_mark = 0
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def write(self, name, text):
+        for key, value in self.values.items():
+            text = text.replace("{%s}" % key, str(value))
+        (self.dir / name).write_text(text)
+
+    @staticmethod
+    def program(name):
+        path = BUILD / name
+        if not path.exists():
+            raise AssertionError(f"{path} is not built; POSTERN_BUILD names the build folder")
+        return str(path)
+
+    def command(self):
+        as_user = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", "--no-new-privs"]
+        return [*(as_user if self.user is not None else []), self.program("proxy/posternd"), "-c", str(self.dir), "-f"]
+
+    def start(self):
+        self.process = spawn(self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                             errors="replace")
+        ready = threading.Event()
+
+        def listen():
+            for line in self.process.stderr:
+                self.said.append(line.rstrip("\n"))
+                if line.startswith("posternd: ready"):
+                    ready.set()
+            ready.set()  # it ended
+
+        self.reader = threading.Thread(target=listen, daemon=True)
+        self.reader.start()
+        if not ready.wait(PATIENCE_S) or not any(s.startswith("posternd: ready") for s in self.said):
+            raise AssertionError("posternd is not ready; it said:\n" + self.stderr())
+
+    def run_to_end(self, prefix=()):
+        """For starts that must fail: the exit status and what stood on stderr."""
+        done = subprocess.run([*prefix, *self.command()], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", timeout=PATIENCE_S)
+        return done.returncode, done.stderr
+
+    def stderr(self):
+        return "\n".join(self.said)
+
+    def stop(self):
+        """Ends posternd; fails when it did not end well, left a process behind, or a sanitizer spoke."""
+        process, self.process = self.process, None
+        if not process:
+            return
+        group_left = False
+        if process.poll() is None:
+            process.terminate()
+        try:
+            status = process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            status = None
+        else:
+            try:
+                os.killpg(process.pid, 0)
+                group_left = True
+            except ProcessLookupError:
+                pass
+        end_process(process)
+        self.reader.join(5)
+        said = self.stderr()
+        if status != 0:
+            raise AssertionError(f"posternd ended with {status} on SIGTERM; it said:\n{said}")
+        if group_left:
+            raise AssertionError(f"posternd left processes behind; it said:\n{said}")
+        for word in ("Sanitizer", "runtime error:"):
+            if word in said:
+                raise AssertionError(f"a sanitizer spoke:\n{said}")
+
+    # -- its log
+
+    def all_records(self):
+        file = self.dir / "state/log.json"
+        if not file.exists():
+            return []
+        lines = file.read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines[:-1]]  # the last one may still be in writing
+
+    def forget(self):
+        self.log_mark = len(self.all_records())
+
+    def records(self, **fields):
+        """The records since forget() whose fields have these values."""
+        return [r for r in self.all_records()[self.log_mark:]
+                if all(r.get(k) == v for k, v in fields.items())]
+
+    def wait_records(self, count=1, **fields):
+        wait_for(lambda: f"{count} log records with {fields}; there are:\n" + self.show_log(),
+                 lambda: len(self.records(**fields)) >= count)
+        return self.records(**fields)
+
+    def wait_sessions_closed(self):
+        wait_for(lambda: "all sessions to be closed in the log:\n" + self.show_log(),
+                 lambda: {r["session"] for r in self.records(event="session-open")}
+                 <= {r["session"] for r in self.records(event="session-close")})
+
+    def show_log(self):
+        return "\n".join(json.dumps(r) for r in self.all_records()[self.log_mark:])
+
+    # -- the administrator's tool
+
+    def tool(self, *arguments, **more):
+        return subprocess.run([self.program("cli/postern"), "-c", str(self.dir), *map(str, arguments)],
+                              capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, **more)
+
+
+PUBLISH = """version 1
+set protected { members in.test }
+publish inspected {
+    external        127.0.0.1:{external}
+    internal        127.0.0.1:{internal}
+    inspect         commands internet
+    recipients      in protected
+    client-address  gateway
+    limit           connections 200 per client, 400 total
+    limit           rate 100000 per 1m per client
+    log             sessions, denials, commands, messages
+}
+"""
+
+PASS = """version 1
+publish passed {
+    external        127.0.0.1:{external}
+    internal        127.0.0.1:{internal}
+    pass
+    client-address  gateway
+    log             sessions
+}
+"""
