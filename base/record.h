@@ -13,13 +13,15 @@
 #include "base/ip.h"
 #include "base/out.h"
 
-#define RECORD_MAX 32768 /* octets of one record, newline included */
+#define RECORD_MAX   32768 /* octets of one record, newline included */
+#define RECORD_DEPTH 8     /* arrays and objects open at once */
 
 struct record {
-	struct out o;   /* room for the ending is kept back */
-	bool cut;
-	unsigned depth; /* open arrays and objects */
+	struct out o;    /* the room for all endings is kept back */
+	bool cut;        /* sticky: a field did not fit; none is taken any more */
 	bool comma;
+	unsigned depth;  /* open arrays and objects */
+	unsigned arrays; /* bit n: level n is an array */
 };
 
 /* @block holds RECORD_MAX octets or less, at least 256. */
@@ -29,9 +31,15 @@ void record_str(struct record *r, const char *key, const char *value);          
 void record_octets(struct record *r, const char *key, struct span value, size_t max); /* a peer's octets */
 void record_u64(struct record *r, const char *key, uint64_t value);
 void record_bool(struct record *r, const char *key, bool value);
-void record_ip(struct record *r, const char *key, const struct ip *ip);
+void record_ip(struct record *r, const char *key, const struct ip *ip); /* IP_NONE: left out */
 void record_array(struct record *r, const char *key); /* of objects; record_object() begins each */
 void record_object(struct record *r);
 void record_close(struct record *r); /* the innermost object or array */
 /* Closes all, adds the newline; the whole line. */
 struct span record_end(struct record *r);
+
+/* Octets a field may still take; for who would rather begin another record than have this one cut. */
+static inline size_t record_room(const struct record *r)
+{
+	return r->cut ? 0 : out_room(&r->o);
+}
