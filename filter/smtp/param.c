@@ -17,7 +17,8 @@ static int hex_digit(uint8_t c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; /* upper case only, RFC 3461 4 */
 }
 
-/* RFC 3461 4. What is encoded must be text: a server decodes it into header fields and log lines. */
+/* RFC 3461 4. What is encoded must be text: a server decodes it into header fields and log lines.
+ */
 static bool xtext(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
@@ -57,8 +58,17 @@ static enum param_error read_size(struct span v, uint32_t offered, struct smtp_p
 	return ok_if(v.n <= 20 && span_u64(v, UINT64_MAX, &params->size));
 }
 
+/* Extensions that bring BODY: RFC 6152 and, standing on its own feet, RFC 3030. */
+#define BODY_EXTENSIONS (SMTP_EXT_BIT(8BITMIME) | SMTP_EXT_BIT(BINARYMIME))
+
 static enum param_error read_body(struct span v, uint32_t offered, struct smtp_params *params)
 {
+	static const uint32_t needs[] = {
+		[SMTP_BODY_7BIT] = BODY_EXTENSIONS,
+		[SMTP_BODY_8BITMIME] = SMTP_EXT_BIT(8BITMIME),
+		[SMTP_BODY_BINARYMIME] = SMTP_EXT_BIT(BINARYMIME),
+	};
+
 	if (span_ieq(v, SPAN("7BIT")))
 		params->body = SMTP_BODY_7BIT;
 	else if (span_ieq(v, SPAN("8BITMIME")))
@@ -67,9 +77,7 @@ static enum param_error read_body(struct span v, uint32_t offered, struct smtp_p
 		params->body = SMTP_BODY_BINARYMIME;
 	else
 		return PARAM_E_SYNTAX;
-	if (params->body == SMTP_BODY_BINARYMIME && !(offered & SMTP_EXT_BIT(BINARYMIME)))
-		return PARAM_E_UNKNOWN;
-	return PARAM_OK;
+	return offered & needs[params->body] ? PARAM_OK : PARAM_E_UNKNOWN;
 }
 
 static enum param_error read_auth(struct span v, uint32_t offered, struct smtp_params *params)
@@ -97,7 +105,7 @@ static enum param_error read_envid(struct span v, uint32_t offered, struct smtp_
 /* Each word once: a list that says a thing twice has no meaning of its own. */
 static enum param_error read_notify(struct span v, uint32_t offered, struct smtp_params *params)
 {
-	static const struct span words[] = { SPAN("SUCCESS"), SPAN("FAILURE"), SPAN("DELAY") };
+	static const char *const words[] = { "SUCCESS", "FAILURE", "DELAY" };
 	unsigned seen = 0;
 
 	(void)offered, (void)params;
@@ -108,7 +116,7 @@ static enum param_error read_notify(struct span v, uint32_t offered, struct smtp
 		unsigned i = 0;
 
 		n = word.n = span_chr(word, ',');
-		while (i < 3 && !span_ieq(word, words[i]))
+		while (i < 3 && !span_ieq(word, span_str(words[i])))
 			i++;
 		if (i == 3 || seen & 1u << i)
 			return PARAM_E_SYNTAX;
@@ -133,8 +141,8 @@ static enum param_error read_orcpt(struct span v, uint32_t offered, struct smtp_
 			return PARAM_E_SYNTAX;
 	if (xtext(address))
 		return PARAM_OK;
-	return ok_if((offered & SMTP_EXT_BIT(SMTPUTF8)) && span_ieq(type, SPAN("utf-8"))
-		&& unitext(address));
+	return ok_if((offered & SMTP_EXT_BIT(SMTPUTF8)) && span_ieq(type, SPAN("utf-8")) &&
+		     unitext(address));
 }
 
 /* RFC 2852 4: ["+" / "-"] 1*9DIGIT ";" ("N" / "R") ["T"]; R needs time left. */
@@ -146,8 +154,6 @@ static enum param_error read_by(struct span v, uint32_t offered, struct smtp_par
 	uint64_t seconds;
 
 	(void)offered, (void)params;
-	if (n < v.n && sign && n < 1)
-		return PARAM_E_SYNTAX;
 	if (digits.n > 9 || !span_u64(digits, UINT64_MAX, &seconds))
 		return PARAM_E_SYNTAX;
 	if (mode.n == 2 && ascii_upper(mode.p[1]) == 'T')
@@ -158,7 +164,8 @@ static enum param_error read_by(struct span v, uint32_t offered, struct smtp_par
 }
 
 /* RFC 6710 4.1 */
-static enum param_error read_mt_priority(struct span v, uint32_t offered, struct smtp_params *params)
+static enum param_error read_mt_priority(
+	struct span v, uint32_t offered, struct smtp_params *params)
 {
 	bool minus = v.p[0] == '-';
 
@@ -202,6 +209,13 @@ static unsigned find(struct span key)
 	return i;
 }
 
+static bool known(unsigned i, enum smtp_verb verb, uint32_t offered)
+{
+	if (i == SMTP_PARAM_COUNT || rows[i].verb != verb)
+		return false;
+	return offered & (i == SMTP_PARAM_BODY ? BODY_EXTENSIONS : 1u << rows[i].ext);
+}
+
 /* RFC 5321 4.1.2 esmtp-keyword */
 static bool keyword(struct span s)
 {
@@ -211,8 +225,8 @@ static bool keyword(struct span s)
 	return s.n > 0;
 }
 
-static enum param_error param_read(struct span text, enum smtp_verb verb, uint32_t offered,
-	struct smtp_params *params)
+static enum param_error param_read(
+	struct span text, enum smtp_verb verb, uint32_t offered, struct smtp_params *params)
 {
 	size_t n = span_chr(text, '=');
 	struct span key = span_sub(text, 0, n), value = span_from(text, n + 1);
@@ -221,7 +235,7 @@ static enum param_error param_read(struct span text, enum smtp_verb verb, uint32
 	if (!keyword(key))
 		return PARAM_E_SYNTAX;
 	i = find(key);
-	if (i == SMTP_PARAM_COUNT || rows[i].verb != verb || !(offered & 1u << rows[i].ext))
+	if (!known(i, verb, offered))
 		return PARAM_E_UNKNOWN;
 	if (params->present & 1u << i)
 		return PARAM_E_DUPLICATE;
