@@ -10,6 +10,7 @@
  */
 #include "base/out.h"
 #include "rules/ruleset.h"
+#include "rules/schedule.h"
 
 struct match_facts {
 	struct ip client;
@@ -23,26 +24,29 @@ struct match_facts {
 /* What each rule said; written by explain only. */
 enum match_part { MATCH_TO, MATCH_FROM, MATCH_WHEN };
 struct match_trace {
-	/* called for every rule looked at and each of its conditions, in order; @why is one line without newline */
+	/* called for every rule looked at, then for each of its conditions up to the first that
+	 * does not hold; @why is one line without newline, printable ASCII */
 	void (*rule)(void *context, const struct rule *rule, bool matched);
 	void (*part)(void *context, enum match_part part, bool holds, struct span why);
 	void *context;
 };
 
-/* The rule that decides, or NULL: the default action does. @trace may be NULL, then nothing is formatted. */
-const struct rule *ruleset_match(const struct ruleset *rs, const struct match_facts *facts,
-	const struct match_trace *trace);
+/* The rule that decides, or NULL: the default action does. @trace may be NULL, then nothing is
+ * formatted. */
+const struct rule *ruleset_match(
+	const struct ruleset *rs, const struct match_facts *facts, const struct match_trace *trace);
 
-/* Address, domain or mailbox in an expression. @hit, if not NULL, is set to the item (and member) that decided. */
+/* Address, domain or mailbox in an expression. @hit, if not NULL, is set to the item (and member)
+ * that decided. */
 struct expr_hit {
-	const struct expr_item *item; /* NULL: "any", or nothing matched */
+	const struct expr_item *item;    /* NULL: "any", or nothing matched */
 	const struct set_member *member; /* NULL: dynamic member */
 	bool excepted;
 };
-bool expr_has_ip(const struct rule_expr *expr, const struct ip *ip, const struct match_facts *facts, struct expr_hit *hit);
+bool expr_has_ip(const struct rule_expr *expr, const struct ip *ip, const struct match_facts *facts,
+	struct expr_hit *hit);
 bool expr_has_domain(const struct rule_expr *expr, struct span domain, struct expr_hit *hit);
-/* @local as it stood, @domain without root dot, any case; a domain item matches every local part. */
-bool expr_has_mailbox(const struct rule_expr *expr, struct span local, struct span domain, struct expr_hit *hit);
-
-/* Is the schedule open at this moment? @why (may be NULL) gets one line. */
-bool schedule_open(const struct schedule *s, int64_t now_s, struct out *why);
+/* @local as it stood, @domain without root dot, any case; a domain item matches every local part.
+ */
+bool expr_has_mailbox(
+	const struct rule_expr *expr, struct span local, struct span domain, struct expr_hit *hit);

@@ -3,11 +3,12 @@
 /*
  * Loading a configuration folder from disk
  *
- * Reads rules.conf, what it includes, postern.conf, set files and time zones with safe opens, and builds the rule set. The
- * one impure part of rules/: used by the tool and by posternd, never by a role that meets the network.
+ * Reads rules.conf, what it includes, postern.conf, set files and time zones with safe opens, and
+ * builds the rule set. The one impure part of rules/: used by the tool and by posternd, never by a
+ * role that meets the network.
  *
- * Owns:    the memory of the sources, the arena, the rule set and the diagnostics; load_free() returns it all.
- * Callers: cli, proxy/posternd.
+ * Owns:    the memory of the sources, the arena, the rule set and the diagnostics; load_free()
+ * returns it all. Callers: cli, proxy/posternd.
  */
 #include "rules/rules.h"
 
@@ -16,14 +17,15 @@ struct load {
 	struct diags diags;
 	const struct source *sources;
 	size_t n_sources;
-	void *memory; /* private */
+	void *memory; /* private, as the next */
+	size_t memory_size;
 };
 
 /**
  * load_dir() - load DIR/rules.conf and DIR/postern.conf (which may be missing)
  *
- * A file that cannot be read is a diagnostic with the reason and what to do. Files others than their owner may write
- * (group or world, unless root's) are refused: OPS-14.
+ * A file that cannot be read is a diagnostic with the reason and what to do. Files that everybody
+ * may write, or a group other than root's, are refused: OPS-14.
  *
  * Return: 0, also when there are errors in the files; <0 errno when memory is out.
  */

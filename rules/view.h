@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * What publish and relay have in common: name, place, addresses, who, when
+ *
+ * Callers: rules/match.c, rules/lint*.c, cli/explain.c.
+ * Purity:  no allocation, no clock, no log, no syscall.
+ */
+#include "rules/ruleset.h"
+
+struct rule_view {
+	const char *name;
+	struct rules_at at;
+	unsigned number;
+	size_t n_endpoints; /* published or listened on: rule_endpoint() */
+	const struct rule_expr *from;
+	const struct schedule *when; /* NULL: always */
+	struct rules_at when_at;
+};
+
+static inline struct rule_view rule_view(const struct rule *rule)
+{
+	const struct publish *p = rule->publish;
+	const struct relay *r = rule->relay;
+
+	if (p != NULL)
+		return (struct rule_view){ p->name, p->at, p->number, p->n_external, &p->from,
+			p->when, p->when_at };
+	return (struct rule_view){ r->name, r->at, r->number, r->n_listen, &r->from, r->when,
+		r->when_at };
+}
+
+static inline const struct rule_endpoint *rule_endpoint(const struct rule *rule, size_t i)
+{
+	return rule->publish != NULL ? &rule->publish->external[i] : &rule->relay->listen[i].addr;
+}
+
+/* Does the published @endpoint stand for what a client asked for? */
+static inline bool rule_endpoint_is(const struct rule_endpoint *endpoint, const struct ip_port *to)
+{
+	return endpoint->addr.port == to->port &&
+	       (endpoint->any || ip_eq(&endpoint->addr.ip, &to->ip));
+}
