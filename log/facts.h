@@ -25,6 +25,7 @@ struct log_session {
 	struct ip_port client, to;
 	struct ip_port internal;    /* the server in use; IP_NONE: none yet */
 	const struct publish *rule; /* borrowed; NULL: no rule matched */
+	struct span hello;          /* borrowed: the name the client gave in HELO or EHLO; empty: none */
 };
 
 /* Accepted: PN1001, or PN1004 where the rule says pass. */

@@ -48,5 +48,5 @@ void log_mail_reply(struct log_mail *m, const struct inspect_note *note);
 bool log_mail_next(const struct log_mail *m, size_t *atp, struct log_mail_entry *entry, struct span *path,
 	struct span *text);
 
-/* Drops the entries of a transaction; @answered_only: only recipients that have their reply. */
+/* Drops a transaction; @answered_only: only the recipients of it that have their reply. */
 void log_mail_drop(struct log_mail *m, uint8_t transaction, bool answered_only);

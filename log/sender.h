@@ -20,7 +20,6 @@
 struct log_sender {
 	int fd;           /* -1: postern-log is gone */
 	uint64_t dropped; /* records, not yet told by a PN8001 */
-	uint64_t dropped_total;
 	size_t n;         /* octets of whole records waiting */
 	struct record record;
 	uint8_t buffer[2 * LOG_BATCH_MAX];
@@ -43,5 +42,5 @@ void log_sender_end(struct log_sender *s);
 /* Sends what waits; once per round of the loop, as its last act before it sleeps. Costs nothing when nothing waits. */
 void log_sender_flush(struct log_sender *s, int64_t wall_ns);
 
-/* As flush, but waits up to @patience_ms for a slow log: at the end of a process. */
-void log_sender_close(struct log_sender *s, int64_t wall_ns, int patience_ms);
+/* As flush, but waits for a slow log as long as it takes a batch each @patience_ms: at the end of a process. Returns how many records were lost. */
+uint64_t log_sender_close(struct log_sender *s, int64_t wall_ns, int patience_ms);

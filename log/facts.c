@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#include "log/facts.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+#include "log/begin.h"
+
+static void put_to(struct record *r, const struct log_session *session)
+{
+	log_put_peer(r, "to", "to_port", &session->to);
+	log_put_peer(r, "internal", "internal_port", &session->internal);
+}
+
+static void put_error(struct record *r, int error)
+{
+	if (error != 0)
+		record_str(r, "error", strerror(error));
+}
+
+void log_open(struct log_sender *s, int64_t wall_ns, const struct log_session *session)
+{
+	bool passed = session->rule != NULL && session->rule->pass;
+	enum code code = passed ? CODE_SESSION_PASSED : CODE_SESSION_OPEN;
+	struct record *r;
+
+	if (!log_wanted(session, code, RULE_LOG_SESSIONS))
+		return;
+	r = log_begin(s, wall_ns, code, session);
+	if (r == NULL)
+		return;
+	put_to(r, session);
+	record_bool(r, "inspected", !passed);
+	log_sender_end(s);
+}
+
+static const char *end_text(enum log_end_by by)
+{
+	switch (by) {
+	case LOG_END_CLIENT: return "client";
+	case LOG_END_SERVER: return "server";
+	case LOG_END_FILTER: return "filter";
+	case LOG_END_SHUTDOWN: break;
+	}
+	return "shutdown";
+}
+
+void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	const struct log_close *close)
+{
+	struct record *r;
+
+	if (!log_wanted(session, CODE_SESSION_CLOSE, RULE_LOG_SESSIONS))
+		return;
+	r = log_begin(s, wall_ns, CODE_SESSION_CLOSE, session);
+	if (r == NULL)
+		return;
+	put_to(r, session);
+	record_str(r, "ended_by", end_text(close->by));
+	if (close->why < CODE_COUNT)
+		log_put_code(r, "why", close->why);
+	record_u64(r, "c2s", close->c2s);
+	record_u64(r, "s2c", close->s2c);
+	record_u64(r, "duration_ms", close->duration_ms);
+	if (session->rule == NULL || !session->rule->pass) {
+		record_u64(r, "commands", close->commands);
+		record_u64(r, "messages", close->messages);
+		record_u64(r, "denials", close->denials);
+	}
+	if (session->hello.n > 0)
+		record_octets(r, "hello", session->hello, LOG_LINE_MAX);
+	log_sender_end(s);
+}
+
+static const char *action_text(enum default_action action)
+{
+	switch (action) {
+	case DEFAULT_REFUSE: return "refuse";
+	case DEFAULT_RESET: return "reset";
+	case DEFAULT_DROP: break;
+	}
+	return "drop";
+}
+
+void log_unpublished(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	const struct ruleset *ruleset, uint32_t incident)
+{
+	struct record *r = log_begin(s, wall_ns, CODE_SESSION_UNPUBLISHED, session);
+
+	if (r == NULL)
+		return;
+	put_to(r, session);
+	record_str(r, "action", action_text(ruleset->default_action));
+	log_put_incident(r, incident);
+	log_put_at(r, "at", &ruleset->default_at);
+	log_sender_end(s);
+}
+
+void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	enum code code, uint32_t incident, const struct rules_at *at)
+{
+	struct record *r;
+
+	if (!log_wanted(session, code, RULE_LOG_DENIALS))
+		return;
+	r = log_begin(s, wall_ns, code, session);
+	if (r == NULL)
+		return;
+	put_to(r, session);
+	if (code_info(code)->reply != 0)
+		record_u64(r, "reply", code_info(code)->reply);
+	log_put_incident(r, incident);
+	if (at != NULL)
+		log_put_at(r, "at", at);
+	log_sender_end(s);
+}
+
+void log_server(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	enum code code, uint32_t incident, int error)
+{
+	struct record *r;
+
+	if (!log_wanted(session, code, RULE_LOG_DENIALS))
+		return;
+	r = log_begin(s, wall_ns, code, session);
+	if (r == NULL)
+		return;
+	put_to(r, session);
+	put_error(r, error);
+	log_put_incident(r, incident);
+	log_sender_end(s);
+}
+
+void log_host(struct log_sender *s, int64_t wall_ns, enum code code, int error)
+{
+	struct record *r = log_begin(s, wall_ns, code, NULL);
+
+	if (r == NULL)
+		return;
+	put_error(r, error);
+	log_sender_end(s);
+}
+
+void log_config(struct log_sender *s, int64_t wall_ns, enum code code, const char *folder,
+	const struct ruleset *ruleset)
+{
+	struct record *r = log_begin(s, wall_ns, code, NULL);
+
+	if (r == NULL)
+		return;
+	record_str(r, "version", POSTERN_VERSION);
+	record_str(r, "folder", folder);
+	record_u64(r, "rules", ruleset->n_rules);
+	log_sender_end(s);
+}
+
+void log_role_failed(struct log_sender *s, int64_t wall_ns, const char *role, int pid, int status)
+{
+	struct record *r = log_begin(s, wall_ns, CODE_ROLE_FAILED, NULL);
+
+	if (r == NULL)
+		return;
+	record_str(r, "role", role);
+	record_u64(r, "pid", (uint64_t)pid);
+	if (WIFSIGNALED(status))
+		record_u64(r, "signal", (uint64_t)WTERMSIG(status));
+	else
+		record_u64(r, "exit", (uint64_t)WEXITSTATUS(status));
+	log_sender_end(s);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+#include "log/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/record.h"
+#include "filter/policy/codes.h"
+
+#define NOTICE_MAX 512 /* octets of a record of our own; kept back below the greatest size */
+
+static bool write_all(struct log_file *f, struct span octets);
+
+/* What a crash or another program left unended would swallow our first record. */
+static bool end_last_line(struct log_file *f)
+{
+	uint8_t last;
+
+	if (f->size == 0 || (pread(f->fd, &last, 1, (off_t)f->size - 1) == 1 && last == '\n'))
+		return true;
+	return write_all(f, SPAN("\n"));
+}
+
+/* O_NONBLOCK: a FIFO without a reader must not hold us up before we see what it is. */
+static int open_path(const char *path, struct stat *st)
+{
+	int fd = open(path,
+		O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
+		return fd;
+	close(fd);
+	return -EMEDIUMTYPE;
+}
+
+static int open_into(struct log_file *f)
+{
+	struct stat st;
+	int fd = open_path(f->path, &st);
+
+	if (fd == -ELOOP || fd == -EMEDIUMTYPE)
+		return LOG_FILE_E_TYPE;
+	if (fd < 0)
+		return fd;
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = fd;
+	f->size = (uint64_t)st.st_size;
+	f->full = false;
+	end_last_line(f); /* on a full disk it is tried no more: one line is lost then */
+	return LOG_FILE_OK;
+}
+
+int log_file_open(struct log_file *f, const char *path, uint64_t max)
+{
+	*f = (struct log_file){ .path = path, .max = max, .fd = -1 };
+	return open_into(f);
+}
+
+int log_file_reopen(struct log_file *f)
+{
+	return open_into(f);
+}
+
+static uint64_t count_lines(struct span s)
+{
+	uint64_t lines = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		lines += s.p[i] == '\n';
+	return lines;
+}
+
+/* Somebody else may have emptied the file (copytruncate): the end is where the system says it is.
+ */
+static void look_at_size(struct log_file *f)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) == 0)
+		f->size = (uint64_t)st.st_size;
+}
+
+/* After a partial write: goes back to the end of the last whole line. Lines that stay. */
+static void take_back(struct log_file *f, struct span octets, size_t written)
+{
+	const uint8_t *end = memrchr(octets.p, '\n', written);
+	size_t keep = end != NULL ? (size_t)(end + 1 - octets.p) : 0;
+
+	look_at_size(f);
+	if (ftruncate(f->fd, (off_t)(f->size - (written - keep))) == 0)
+		f->size -= written - keep;
+	f->lost += count_lines(span_from(octets, keep));
+}
+
+static bool write_all(struct log_file *f, struct span octets)
+{
+	ssize_t r;
+
+	do
+		r = write(f->fd, octets.p, octets.n);
+	while (r < 0 && errno == EINTR);
+	if (r == (ssize_t)octets.n) {
+		f->size += octets.n;
+		return true;
+	}
+	take_back(f, octets, r > 0 ? (size_t)r : 0);
+	return false;
+}
+
+/* A record of our own. One that cannot be written is not counted among the lost. */
+static bool notice(struct log_file *f, enum code code, const char *severity, const char *event,
+	int64_t wall_ns)
+{
+	uint8_t block[NOTICE_MAX];
+	char number[7];
+	uint64_t lost = f->lost;
+	struct record r;
+	bool written;
+
+	record_begin(&r, block, sizeof block, wall_ns, code_text(code, number), severity, event);
+	if (code == CODE_LOG_DROPPED)
+		record_u64(&r, "records", lost);
+	else
+		record_u64(&r, "max", f->max);
+	record_str(&r, "by", "log");
+	written = write_all(f, record_end(&r));
+	f->lost = lost;
+	return written;
+}
+
+static bool has_room(struct log_file *f, size_t n)
+{
+	if (f->size + n + 2 * NOTICE_MAX > f->max)
+		look_at_size(f);
+	return f->size + n + 2 * NOTICE_MAX <= f->max;
+}
+
+void log_file_write(struct log_file *f, struct span lines, int64_t wall_ns)
+{
+	if (lines.n == 0)
+		return;
+	if (!has_room(f, f->full ? f->max / 2 : lines.n)) {
+		f->lost += count_lines(lines);
+		if (!f->full)
+			f->full = notice(f, CODE_LOG_FULL, "error", "log-full", wall_ns);
+		return;
+	}
+	f->full = false;
+	if (f->lost > 0) {
+		if (!notice(f, CODE_LOG_DROPPED, "warning", "log-dropped", wall_ns)) {
+			f->lost += count_lines(lines);
+			return;
+		}
+		f->lost = 0;
+	}
+	write_all(f, lines);
+}
+
+void log_file_lost(struct log_file *f, uint64_t records)
+{
+	f->lost += records;
+}
+
+static bool line_ok(struct span line)
+{
+	if (line.n < 2 || line.n >= RECORD_MAX || line.p[0] != '{' || line.p[line.n - 1] != '}')
+		return false;
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] < 0x20 || line.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
+bool log_batch_ok(struct span batch)
+{
+	while (batch.n > 0) {
+		size_t n = span_chr(batch, '\n');
+		if (n == batch.n || !line_ok(span_sub(batch, 0, n)))
+			return false;
+		batch = span_from(batch, n + 1);
+	}
+	return true;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * postern-log: writes the log file, so that no program that meets the network has to
+ *
+ * log/role.h tells how it is run.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/record.h"
+#include "log/file.h"
+#include "log/role.h"
+#include "log/sender.h"
+
+/* Batches that wait together are written together. */
+static uint8_t gathered[4 * LOG_BATCH_MAX];
+
+static int64_t wall_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int complain(const char *path, int r)
+{
+	fprintf(stderr, "postern-log: %s: %s\n", path,
+		r == LOG_FILE_E_TYPE ? "not a regular file; the log is never written through a "
+				       "link or into a device"
+				     : strerror(-r));
+	return r == -EACCES || r == -EPERM ? EX_NOPERM : EX_CONFIG;
+}
+
+/* SIGUSR1 comes by a descriptor; the signals a service manager or a terminal sends to all are not
+ * for us. */
+static int signals_init(void)
+{
+	sigset_t reopen;
+
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE fails then, and is counted */
+	sigemptyset(&reopen);
+	sigaddset(&reopen, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &reopen, NULL);
+	return signalfd(-1, &reopen, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void reopen(struct log_file *f, int signals)
+{
+	struct signalfd_siginfo info;
+	int r;
+
+	while (read(signals, &info, sizeof info) > 0)
+		;
+	r = log_file_reopen(f);
+	if (r != 0) {
+		complain(f->path, r);
+		fputs("postern-log: the file opened before stays in use\n", stderr);
+	}
+}
+
+/* Takes the batches that wait and writes them. False: @hung_up, and nothing waits any more. */
+static bool take_batches(struct log_file *f, int fd, bool hung_up)
+{
+	size_t n = 0;
+	ssize_t r = 0;
+
+	while (sizeof gathered - n > LOG_BATCH_MAX) {
+		r = recv(fd, gathered + n, LOG_BATCH_MAX, MSG_DONTWAIT | MSG_TRUNC);
+		if (r < 0 || (r == 0 && hung_up))
+			break;
+		/* an empty packet, one too large or with anything but records: somebody is not a
+		 * sender of ours */
+		if (r == 0 || r > LOG_BATCH_MAX || !log_batch_ok(span_of(gathered + n, (size_t)r)))
+			log_file_lost(f, 1);
+		else
+			n += (size_t)r;
+	}
+	log_file_write(f, span_of(gathered, n), wall_ns());
+	return !hung_up || r > 0;
+}
+
+static int serve(struct log_file *f, int fd, int signals)
+{
+	struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return EX_OSERR;
+		if (p[1].revents != 0)
+			reopen(f, signals);
+		if (p[0].revents != 0 && !take_batches(f, fd, (p[0].revents & POLLHUP) != 0))
+			return EX_OK;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t fd, max;
+	struct log_file f;
+	int r, signals;
+
+	if (argc != 4 || !span_u64(span_str(argv[1]), 1 << 20, &fd) ||
+		!span_u64(span_str(argv[3]), INT64_MAX, &max) || max < LOG_FILE_MIN) {
+		fputs("postern-log is started by posternd: postern-log FD PATH MAX\n", stderr);
+		return EX_USAGE;
+	}
+	signals = signals_init();
+	if (signals < 0)
+		return EX_OSERR;
+	r = log_file_open(&f, argv[2], max);
+	if (r != 0)
+		return complain(argv[2], r);
+	if (send((int)fd, LOG_READY, sizeof LOG_READY - 1, MSG_NOSIGNAL) < 0) {
+		perror("postern-log: descriptor of the senders");
+		return EX_USAGE;
+	}
+	return serve(&f, (int)fd, signals);
+}
