@@ -2,6 +2,7 @@
 """Postern itself: a folder with rules, the posternd that serves it, its log, and the administrator's tool."""
 import json
 import os
+import pathlib
 import subprocess
 import threading
 
@@ -72,6 +73,18 @@ class Postern(Fixture):
         if not ready.wait(PATIENCE_S) or not any(s.startswith("posternd: ready") for s in self.said):
             raise AssertionError("posternd is not ready; it said:\n" + self.stderr())
 
+    def roles(self, program):
+        """The process ids of a role of this posternd."""
+        found = []
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.getsid(int(folder.name)) == self.process.pid and \
+                        os.readlink(folder / "exe").rsplit("/", 1)[-1] == program:
+                    found.append(int(folder.name))
+            except OSError:  # it ended meanwhile
+                pass
+        return found
+
     def run_to_end(self, prefix=()):
         """For starts that must fail: the exit status and what stood on stderr."""
         done = subprocess.run([*prefix, *self.command()], stdin=subprocess.DEVNULL, capture_output=True,
@@ -82,7 +95,13 @@ class Postern(Fixture):
         return "\n".join(self.said)
 
     def stop(self):
-        """Ends posternd; fails when it did not end well, left a process behind, or a sanitizer spoke."""
+        try:
+            self.stop_daemon()
+        finally:
+            self.scratch.remove()
+
+    def stop_daemon(self):
+        """Ends posternd, keeps its folder. Fails when it did not end well, left a process behind, or a sanitizer spoke."""
         process, self.process = self.process, None
         if not process:
             return
