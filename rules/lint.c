@@ -1,2 +1,104 @@
 /* SPDX-License-Identifier: ISC */
-#include "rules/rules.h"
+#include "rules/lint.h"
+
+#include "rules/schedule.h"
+#include "rules/view.h"
+
+static void warn(struct diags *diags, struct rules_at at, const char *name, const char *help,
+	struct span text)
+{
+	DIAG(diags, DIAG_WARNING, at, (uint32_t)strlen(name), help, SPAN("\""), span_str(name),
+		SPAN("\" "), text);
+}
+
+static bool has_optional_file(const struct rule_set *set)
+{
+	for (size_t i = 0; i < set->n_files; i++)
+		if (set->files_optional[i])
+			return true;
+	return false;
+}
+
+static void lint_set(const struct rule_set *set, struct diags *diags)
+{
+	if (set->dynamic || has_optional_file(set))
+		return;
+	if (set->kind == SET_UNUSED)
+		warn(diags, set->at, set->name,
+			"use it in \"from\", \"recipients\", \"sender\" or \"domains\", or remove "
+			"it",
+			SPAN("is used by no rule"));
+	else if (set->n_members == 0)
+		warn(diags, set->at, set->name,
+			"nothing is in it; add members, or say \"optional\" behind its file",
+			SPAN("is an empty set"));
+}
+
+static void lint_schedule(const struct schedule *schedule, struct diags *diags)
+{
+	if (!schedule_ever_open(schedule))
+		warn(diags, schedule->at, schedule->name,
+			"deny beats allow, and what nothing allows is closed; see its \"allow\" "
+			"and \"deny\" lines",
+			SPAN("is never open: a rule with this schedule never matches"));
+}
+
+static void lint_shadow(const struct ruleset *rs, size_t i, struct diags *diags)
+{
+	const struct rule_view v = rule_view(&rs->rules[i]);
+	const struct rule *by = rule_shadowed_by(rs, i);
+	uint8_t line[24];
+	struct out o;
+
+	if (by == NULL)
+		return;
+	out_init(&o, line, sizeof(line));
+	out_u64(&o, rule_view(by).at.line);
+	DIAG(diags, DIAG_WARNING, v.at, (uint32_t)strlen(v.name),
+		"the first rule that matches decides: move this one up, or narrow the other",
+		SPAN("rule \""), span_str(v.name), SPAN("\" is never reached: \""),
+		span_str(rule_view(by).name), SPAN("\" ("), span_str(rule_view(by).at.file),
+		SPAN(":"), out_span(&o), SPAN(") takes everything first"));
+}
+
+/* TLS passes an inspected rule in no form, so a login there is always in clear. */
+static void lint_auth_in_clear(const struct publish *p, struct diags *diags)
+{
+	if (p == NULL || p->pass || p->commands->verbs[SMTP_VERB_AUTH].action != VERB_ALLOW)
+		return;
+	warn(diags, p->inspect_at.line != 0 ? p->inspect_at : p->at, p->name,
+		"publish the server with \"pass\" so that it offers TLS itself, or use a relay "
+		"listener with tls",
+		SPAN("is inspected and allows AUTH: passwords cross the network in clear"));
+}
+
+/* Mail programs try once: what an MX elsewhere does not take at this moment would be lost to their
+ * users. */
+static void lint_login_without_queue(const struct relay *r, struct diags *diags)
+{
+	if (r == NULL || r->auth == NULL)
+		return;
+	for (size_t i = 0; i < r->n_deliver; i++)
+		if (r->deliver[i]->mx) {
+			warn(diags, r->at, r->name,
+				"deliver through a route to a queue, as in \"next-hop "
+				"127.0.0.1:10025\"",
+				SPAN("takes mail from programs that log in and do not retry, and "
+				     "delivers it by MX "
+				     "without a queue"));
+			return;
+		}
+}
+
+void rules_lint(const struct ruleset *rs, struct diags *diags)
+{
+	for (size_t i = 0; i < rs->n_sets; i++)
+		lint_set(rs->sets[i], diags);
+	for (size_t i = 0; i < rs->n_schedules; i++)
+		lint_schedule(rs->schedules[i], diags);
+	for (size_t i = 0; i < rs->n_rules; i++) {
+		lint_shadow(rs, i, diags);
+		lint_auth_in_clear(rs->rules[i].publish, diags);
+		lint_login_without_queue(rs->rules[i].relay, diags);
+	}
+}
