@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import threading
 
-from fixture import BUILD, PATIENCE_S, Fixture, Scratch, end_process, spawn, wait_for
+from fixture import BUILD, NOBODY, PATIENCE_S, Fixture, Scratch, as_nobody, end_process, spawn, wait_for
 
 
 class Postern(Fixture):
@@ -19,19 +19,18 @@ class Postern(Fixture):
 
     CONF = 'version 1\nmode direct\nhostname gw.test\nstate "{dir}/state"\n'
 
-    def __init__(self, rules, conf=CONF, user=None, **values):
+    def __init__(self, rules, conf=CONF, unprivileged=False, **values):
         self.scratch = Scratch("pn-gw-")
         self.dir = self.scratch.path
         self.values = dict(values, dir=self.dir)
-        self.user = user  # numeric id to run as; root then hands the folder over
+        self.unprivileged = unprivileged  # run by nobody, to whom root then hands the folder over
         (self.dir / "state").mkdir()
         self.write("rules.conf", rules)
         self.write("postern.conf", conf)
-        if user is not None:
+        if unprivileged:
             for path in [self.dir, *self.dir.iterdir()]:
-                os.chown(path, user, user)
+                os.chown(path, NOBODY, NOBODY)
         self.process = None
-        self.said = []
         self.log_mark = 0
 
     def __getattr__(self, name):
@@ -53,10 +52,10 @@ class Postern(Fixture):
         return str(path)
 
     def command(self):
-        as_user = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", "--no-new-privs"]
-        return [*(as_user if self.user is not None else []), self.program("proxy/posternd"), "-c", str(self.dir), "-f"]
+        return [*(as_nobody() if self.unprivileged else []), self.program("proxy/posternd"), "-c", str(self.dir), "-f"]
 
     def start(self):
+        self.said = []
         self.process = spawn(self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                              errors="replace")
         ready = threading.Event()

@@ -74,7 +74,7 @@ class Refusals(unittest.TestCase):
     @unittest.skipUnless(ROOT, "needs a network namespace")
     def test_no_right_to_the_port(self):
         # in a namespace of its own, since the host may have opened low ports to everybody
-        gate = gateway(external=25, user=NOBODY)
+        gate = gateway(external=25, unprivileged=True)
         said = self.assert_refused(gate, 77, r"127\.0\.0\.1:25\b", prefix=[
             "unshare", "--net", "/usr/bin/python3", "-B", __file__, "--loopback-up"])
         self.assertEqual(len(said.splitlines()), 1, said)
@@ -98,7 +98,7 @@ class Refusals(unittest.TestCase):
 
     @unittest.skipUnless(ROOT, "needs a second user")
     def test_rules_file_that_may_not_be_read(self):
-        gate = gateway(user=NOBODY)
+        gate = gateway(unprivileged=True)
         os.chown(gate.dir / "rules.conf", 0, 0)
         (gate.dir / "rules.conf").chmod(0o600)
         self.assert_refused(gate, 77, "rules.conf")
@@ -114,7 +114,7 @@ class Refusals(unittest.TestCase):
 
     @unittest.skipUnless(ROOT, "needs a second user")
     def test_log_folder_without_right(self):
-        gate = gateway(user=NOBODY)
+        gate = gateway(unprivileged=True)
         os.chown(gate.dir / "state", 0, 0)
         (gate.dir / "state").chmod(0o700)
         self.assert_refused(gate, 77, "log.json")
@@ -154,7 +154,7 @@ class Life(unittest.TestCase):
     @unittest.skipUnless(ROOT, "is what happens without root anyway")
     def test_another_user_runs_it(self):
         with Aiosmtpd() as server:
-            with Postern(PUBLISH, external=free_port(), internal=server.port, user=NOBODY) as gate:
+            with Postern(PUBLISH, external=free_port(), internal=server.port, unprivileged=True) as gate:
                 self.session_through(gate)
                 gate.wait_sessions_closed()
                 owner = {gate.dir.joinpath("state/log.json").stat().st_uid}
