@@ -3,7 +3,6 @@
 
 #include <assert.h>
 
-
 #define CODE_ROW(number, name, severity, reply, text, title, clause, advice)                       \
 	{ number, CODE_##severity, reply, text, #name, title, clause, advice },
 static const struct code_info codes[] = { CODES(CODE_ROW) };
@@ -37,12 +36,4 @@ enum code code_find(struct span text)
 		if (codes[c].number == number)
 			return (enum code)c;
 	return CODE_COUNT;
-}
-
-void incident_print(struct out *o, uint32_t incident)
-{
-	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-	for (int shift = INCIDENT_BITS - 5; shift >= 0; shift -= 5)
-		out_octet(o, (uint8_t)digits[incident >> shift & 31]);
 }

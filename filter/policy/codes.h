@@ -14,10 +14,12 @@
  *
  * X(number, NAME, severity, reply code or 0, reply text with its enhanced code (RFC 3463), title, clause, advice)
  */
+#include "base/incident.h"
 #include "base/out.h"
 
 enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 
+/* clang-format off: one row a code, as a table */
 #define CODES_SESSION(X)                                                                           \
 	X(1001, SESSION_OPEN, INFO, 0, "", "session opened", "", "")                                \
 	X(1002, SESSION_CLOSE, INFO, 0, "", "session closed", "", "")                               \
@@ -136,6 +138,8 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(8002, LOG_FULL, ERROR, 0, "", "log has reached its size limit", "", "Rotate or delete old logs, or raise \"max\" of the log statement.") \
 	X(8003, ROLE_FAILED, ERROR, 0, "", "a role ended unexpectedly", "", "")
 
+/* clang-format on */
+
 #define CODES(X)                                                                                   \
 	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \
 	CODES_FAULT(X) CODES_SERVER(X) CODES_CONFIG(X) CODES_OWN(X)
@@ -160,11 +164,3 @@ const char *code_text(enum code code, char text[7]);
 
 /* "PN3021" or "3021" to code; CODE_COUNT when there is none. */
 enum code code_find(struct span text);
-
-/*
- * Incident ids: what a client is told and the log holds. 30 bits as six characters of Crockford's alphabet (no I L O U,
- * so that it can be read out over a telephone).
- */
-#define INCIDENT_BITS 30
-#define INCIDENT_TEXT 6
-void incident_print(struct out *o, uint32_t incident);

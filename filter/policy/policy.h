@@ -3,8 +3,8 @@
 /*
  * Policy: rule set + facts -> decision
  *
- * What the engine found legal, a rule may still not want; what the engine found defective needs words. Every decision
- * has an event code, a reply, and the place in the rules that made it.
+ * What the engine found legal, a rule may still not want; what the engine found defective needs
+ * words. Every decision has an event code, a reply, and the place in the rules that made it.
  *
  * Callers: filter/policy/inspect.c, cli (explain --line).
  * Purity:  no allocation, no clock, no log, no syscall.
@@ -15,25 +15,27 @@
 
 struct verdict {
 	bool pass;
-	bool cut;          /* the session ends after the reply */
-	enum code code;    /* why not; set unless @pass */
-	uint16_t reply;    /* SMTP reply code */
-	const char *text;  /* its words: a rule's, or the catalogue's */
+	bool cut;           /* the session ends after the reply */
+	enum code code;     /* why not; set unless @pass */
+	uint16_t reply;     /* SMTP reply code */
+	const char *text;   /* its words: a rule's, or the catalogue's */
 	struct rules_at at; /* the row or statement that decided; line 0: the filter itself */
 };
 
 struct policy_facts {
-	uint32_t recipients;        /* RCPTs of this transaction that were let through so far */
-	uint32_t verbs;             /* this verb in this transaction so far, for `limit N per message` */
-	uint32_t offered;           /* SMTP_EXT_BIT()s the client was offered */
+	uint32_t recipients; /* RCPTs of this transaction that were let through so far */
+	uint32_t verbs;      /* this verb in this transaction so far, for `limit N per message` */
+	uint32_t offered;    /* SMTP_EXT_BIT()s the client was offered */
 };
 
 /* A command the engine found legal. */
 struct verdict policy_command(const struct publish *rule, const struct policy_facts *facts,
 	const struct smtp_command *cmd);
 
-/* A defect: never passed; the rule may word it (`reply` of a denied verb). @verb: of the command, SMTP_VERB_OTHER if unknown. */
-struct verdict policy_defect(const struct publish *rule, enum smtp_defect defect, enum smtp_verb verb);
+/* A defect: never passed; the rule may word it (`reply` of a denied verb). @verb: of the command,
+ * SMTP_VERB_OTHER if unknown. */
+struct verdict policy_defect(
+	const struct publish *rule, enum smtp_defect defect, enum smtp_verb verb);
 
 /* A fault: always cut. */
 struct verdict policy_fault(enum smtp_fault fault);

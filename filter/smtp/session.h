@@ -3,15 +3,17 @@
 /*
  * SMTP session: both directions in one machine
  *
- * Pull: the caller owns the octets and asks for the next element of a direction; the machine owns cursors. Whoever
- * decides then says smtp_accept() or smtp_refuse(), which print what goes to either side. Results depend on the order of the
- * octets, never on how they were cut. Forwarded <= decided <= read, in both directions.
+ * Pull: the caller owns the octets and asks for the next element of a direction; the machine owns
+ * cursors. Whoever decides then says smtp_accept() or smtp_refuse(), which print what goes to
+ * either side. Results depend on the order of the octets, never on how they were cut. Forwarded <=
+ * decided <= read, in both directions.
  *
- * A queue of outstanding commands ties each server reply to its command; a reply of our own waits its turn among
- * them. The server's reply moves a transaction, never the client's wish: text begins at the server's 354
- * (RFC 5321 3.3), a SASL response follows its 334 (RFC 4954 4). Synchronisation points, behind which nothing
- * is read before the answer: the greeting, HELO, EHLO, DATA, AUTH, QUIT, the first BDAT of a message, and
- * every command while PIPELINING was not offered (RFC 2920 3.1).
+ * A queue of outstanding commands ties each server reply to its command; a reply of our own waits
+ * its turn among them. The server's reply moves a transaction, never the client's wish: text begins
+ * at the server's 354 (RFC 5321 3.3), a SASL response follows its 334 (RFC 4954 4). Synchronisation
+ * points, behind which nothing is read before the answer: the greeting, HELO, EHLO, DATA, AUTH,
+ * QUIT, the first BDAT of a message, and every command while PIPELINING was not offered (RFC
+ * 2920 3.1).
  *
  * Owns:    nothing outside itself; about 1 KiB, no pointer into octets.
  * Callers: filter/policy/inspect.c; unit tests.
@@ -28,7 +30,7 @@
 #include "filter/smtp/reply.h"
 
 /* Room that smtp_accept() and smtp_refuse() may need in either out block for one event. */
-#define SMTP_OUT_MAX (SMTP_REPLY_MAX + SMTP_QUEUE_MAX * SMTP_LOCAL_REPLY_MAX)
+#define SMTP_OUT_MAX         (SMTP_REPLY_MAX + SMTP_QUEUE_MAX * SMTP_LOCAL_REPLY_MAX)
 #define SMTP_LOCAL_REPLY_MAX 512 /* RFC 5321 4.5.3.1.5 */
 #define SMTP_QUEUE_MAX       24
 #define SMTP_LINE_DROP       65536 /* octets of one command line after which it is endless: a fault */
@@ -60,20 +62,32 @@ enum smtp_mail {
 
 /* A reply of our own: "CODE TEXT [INCIDENT]". */
 struct smtp_local {
-	uint16_t code;
-	uint32_t incident; /* 0: none shown */
 	const char *text;  /* enhanced code and words, printable ASCII; outlives the session */
+	uint32_t incident; /* 0: none shown */
+	uint16_t code;
 };
 
+/* A reply due to the client: the server's (local code 0) or our own, which waits its turn. */
 struct smtp_entry {
-	uint8_t verb;        /* enum smtp_verb */
+	const char *text;
+	uint32_t incident;
+	uint16_t code;
+	uint8_t verb; /* enum smtp_verb; DOT for the end of a message, by DATA or BDAT LAST */
 	uint8_t transaction; /* number of the transaction it belongs to */
-	struct smtp_local local; /* code 0: the server's reply is awaited */
+};
+
+struct smtp_queue {
+	uint8_t at, n; /* the first entry is always the server's: own replies before it are given at
+			  once */
+	uint8_t remote_n; /* entries that await the server */
+	struct smtp_entry entry[SMTP_QUEUE_MAX];
 };
 
 enum smtp_event_type {
-	SMTP_EV_NONE,     /* nothing complete in the window, or the machine must wait for the other direction */
-	SMTP_EV_SKIP,     /* octets without consequence (the inside of an overlong line): consume them */
+	SMTP_EV_NONE, /* nothing complete in the window, or the machine must wait for the other
+			 direction */
+	SMTP_EV_SKIP, /* octets without consequence (the inside of an overlong line): consume them
+		       */
 	SMTP_EV_COMMAND,  /* decide: accept or refuse */
 	SMTP_EV_REPLY,    /* accept */
 	SMTP_EV_BODY,     /* message octets: forward @text, consume @size; nothing to decide */
@@ -85,13 +99,16 @@ enum smtp_event_type {
 struct smtp_event {
 	enum smtp_event_type type;
 	size_t size;      /* octets of the window it covers */
-	struct span text; /* COMMAND, DEFECT: the line without CRLF; BODY, BODY_END: what is to be forwarded (not
-	                     always what came: `normalise`; empty while a message is dropped) */
+	struct span text; /* COMMAND, DEFECT: the line without CRLF; BODY, BODY_END: what is to be
+			     forwarded (not always what came: `normalise`; empty while a message is
+			     dropped) */
 	int code;         /* verb, reply code, defect or fault */
-	size_t offset;    /* DEFECT: where in the line; of message text: octets of the message before it */
-	enum smtp_verb verb;  /* COMMAND, DEFECT of a command; REPLY: what it answers */
-	uint8_t transaction;  /* REPLY: of the command it answers; COMMAND, BODY...: the current one */
-	bool dropped;         /* BODY_END: of a message that was refused before */
+	size_t offset; /* DEFECT: where in the line; of message text: octets of the message before
+			  it */
+	enum smtp_verb verb; /* COMMAND, DEFECT of a command; REPLY: what it answers */
+	uint8_t transaction; /* REPLY: of the command it answers; COMMAND, BODY...: the current one
+			      */
+	bool dropped;        /* BODY_END: of a message that was refused before */
 	struct smtp_command command; /* COMMAND; DEFECT as far as it was understood */
 	struct smtp_reply reply;     /* REPLY */
 };
@@ -102,30 +119,25 @@ struct smtp_session {
 	enum smtp_mail mail;
 	struct line_reader line;   /* client */
 	struct reply_reader reply; /* server */
-	struct body_scan body;
+	struct body_scan body;     /* of this message */
 	struct ehlo_offer offer;   /* what the client was offered last */
-	uint64_t declared;         /* SIZE= of this transaction, 0: none */
 	uint32_t chunk_left;       /* octets of this chunk still to come */
 	uint16_t rcpt_sent;        /* RCPTs of this transaction without a reply yet */
 	uint16_t rcpt_ok;          /* ... accepted by the server */
 	uint8_t transaction;
-	uint8_t queue_at, queue_n;
-	uint8_t remote_n;          /* queue entries that await the server */
-	bool greeted;              /* the server's banner has passed */
+	bool linked;               /* there is a server connection in step with this session */
 	bool hello_done, extended; /* HELO or EHLO accepted; it was EHLO */
 	bool authenticated;
-	bool linked;               /* there is a server connection in step with this session */
-	bool utf8;                 /* SMTPUTF8 in force for this transaction */
-	bool chunked;              /* this message came by BDAT */
+	bool utf8;    /* SMTPUTF8 in force for this transaction */
+	bool binary;  /* BODY=BINARYMIME in this transaction */
+	bool chunked; /* this message comes by BDAT */
 	bool chunk_last;
-	bool chunk_binary;
-	bool early;                /* octets stood behind a command that had to be answered first */
-	bool early_fault;
-	bool restuff;              /* normalise: a doubled dot is due */
+	bool early; /* octets came behind a command whose answer decides what they are */
 	struct smtp_local drop_reply; /* TEXT_DROP, CHUNK_DROP: what the client gets at the end */
-	uint8_t hello_verb, hello_n;
-	char hello[SMTP_DOMAIN_MAX + 1]; /* argument of the last HELO or EHLO: replayed on a new connection */
-	struct smtp_entry queue[SMTP_QUEUE_MAX];
+	struct smtp_queue queue;
+	uint8_t hello_n;
+	char hello[SMTP_DOMAIN_MAX]; /* argument of the last HELO or EHLO: replayed on a new
+					connection */
 };
 
 /* The greeting is outstanding. @conf outlives the session. */
@@ -136,10 +148,12 @@ void smtp_session_init(struct smtp_session *s, const struct smtp_conf *conf);
  * @win: octets of that direction that no earlier element covered
  * @ev:  written
  *
- * COMMAND, REPLY, BODY_END and DEFECT come again until smtp_accept() or smtp_refuse() is called for them; the caller consumes
- * ev->size octets then. SKIP and BODY are taken by this call: the caller consumes them and forwards ev->text at once or keeps it in order.
+ * COMMAND, REPLY, BODY_END and DEFECT come again until smtp_accept() or smtp_refuse() is called for
+ * them; the caller consumes ev->size octets then. SKIP and BODY are taken by this call: the caller
+ * consumes them and forwards ev->text at once or keeps it in order.
  */
-void smtp_next(struct smtp_session *s, enum smtp_dir dir, const uint8_t *win, size_t n, struct smtp_event *ev);
+void smtp_next(struct smtp_session *s, enum smtp_dir dir, const uint8_t *win, size_t n,
+	struct smtp_event *ev);
 
 /**
  * smtp_accept() - carry an event out: print it onward, note that it happened
@@ -148,31 +162,36 @@ void smtp_next(struct smtp_session *s, enum smtp_dir dir, const uint8_t *win, si
  *
  * Both need room for SMTP_OUT_MAX octets. BODY_END: the caller forwards ev->text itself.
  */
-void smtp_accept(struct smtp_session *s, const struct smtp_event *ev, struct out *to_client, struct out *to_server);
-
-/**
- * smtp_refuse() - answer an event here; nothing of it goes inward
- * @local: the reply. Of a defect in message text: given at the message's real end; the session counts as
- *         unlinked from now on, and the caller resets the server connection
- *
- * A refused BDAT's octets are swallowed before its reply. A refused SASL response cancels the exchange at the server by "*"; the server's
- * answer to that is the client's.
- */
-void smtp_refuse(struct smtp_session *s, const struct smtp_event *ev, struct smtp_local local, struct out *to_client,
+void smtp_accept(struct smtp_session *s, const struct smtp_event *ev, struct out *to_client,
 	struct out *to_server);
 
 /**
- * smtp_answer() - answer a command here with a success of our own: what needs no server while there is none
+ * smtp_refuse() - answer an event here; nothing of it goes inward
+ * @local: the reply. Of a defect in message text: given at the message's real end; the session
+ * counts as unlinked from now on, and the caller resets the server connection
+ *
+ * A refused BDAT's octets are swallowed before its reply. A refused SASL response cancels the
+ * exchange at the server by "*"; the server's answer to that is the client's.
  */
-void smtp_answer(struct smtp_session *s, const struct smtp_event *ev, struct smtp_local local, struct out *to_client);
+void smtp_refuse(struct smtp_session *s, const struct smtp_event *ev, struct smtp_local local,
+	struct out *to_client, struct out *to_server);
 
-/* A last reply after all those whose turn has come or is due; then END: nothing more is read in either direction. */
+/**
+ * smtp_answer() - answer a command here with a success of our own: what needs no server while there
+ * is none
+ */
+void smtp_answer(struct smtp_session *s, const struct smtp_event *ev, struct smtp_local local,
+	struct out *to_client);
+
+/* A last reply after all those whose turn has come or is due; then END: nothing more is read in
+ * either direction. */
 void smtp_end(struct smtp_session *s, struct smtp_local local, struct out *to_client);
 
 /* A new server connection is in step (greeting read, EHLO replayed with @offer). */
 void smtp_relinked(struct smtp_session *s);
 
-/* Can an element of this direction be taken now (false: waiting for the other direction, or at the end)? */
+/* Can an element of this direction be taken now (false: waiting for the other direction, or at the
+ * end)? */
 bool smtp_ready(const struct smtp_session *s, enum smtp_dir dir);
 
 /* The verb the server owes a reply to, SMTP_VERB_COUNT when it owes none. */

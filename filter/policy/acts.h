@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * What an inspected session does at each element, seen by its own files only
+ *
+ *   inspect.c       beginnings, steps, ends
+ *   acts_client.c   commands, defects and message text
+ *   acts_server.c   replies
+ *
+ * Callers: those three.
+ * Purity:  no allocation, no clock, no log, no syscall.
+ */
+#include "filter/policy/inspect.h"
+
+/* Where an act prints. */
+struct acts_out {
+	struct out *to_client, *to_server;
+};
+
+/* A verdict as the reply it gives, with a fresh incident number. */
+struct smtp_local acts_local(struct inspect *i, const struct verdict *v);
+
+void acts_note(struct inspect *i, const struct inspect_note *note);
+
+/* The outcome of the message under way, if there is one. */
+void acts_message(
+	struct inspect *i, enum code code, uint16_t reply, struct span text, uint32_t incident);
+
+/* Ends the session with the verdict's reply, noted as @type. */
+void acts_end(struct inspect *i, enum inspect_note_type type, const struct verdict *v,
+	struct out *to_client);
+
+/* Is message text on its way inward, so that the server must be reset, not closed? */
+bool acts_in_text(const struct inspect *i);
+
+/* END is wanted; @in_text: the server is to be reset. */
+void acts_finish(struct inspect *i, bool in_text);
+
+/* Return: false when the command must wait for a new server connection, and is asked for again. */
+bool acts_command(struct inspect *i, const struct smtp_event *ev, struct acts_out out);
+void acts_defect(struct inspect *i, const struct smtp_event *ev, struct acts_out out);
+void acts_body_end(struct inspect *i, const struct smtp_event *ev, struct acts_out out,
+	struct inspect_step *step);
+void acts_reply(struct inspect *i, const struct smtp_event *ev, struct acts_out out);

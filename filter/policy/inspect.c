@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: ISC */
+#include "filter/policy/inspect.h"
+
+#include "filter/policy/acts.h"
+
+/* ---- beginnings ---- */
+
+/* The attributes of Postfix's XCLIENT_README: IPv6 addresses bear a prefix. */
+static void set_xclient(struct inspect *i, const struct ip_port *client)
+{
+	struct out o;
+
+	out_init(&o, i->xclient, sizeof i->xclient);
+	out_str(&o, client->ip.family == IP_V6 ? "ADDR=IPV6:" : "ADDR=");
+	ip_print(&o, &client->ip);
+	out_str(&o, " PORT=");
+	out_u64(&o, client->port);
+	i->xclient_n = (uint8_t)o.n;
+}
+
+void inspect_init(struct inspect *i, const struct publish *rule, const struct inspect_ops *ops,
+	void *context, const struct ip_port *client)
+{
+	memset(i, 0, sizeof *i);
+	i->rule = rule;
+	i->ops = ops;
+	i->context = context;
+	i->want = INSPECT_DIAL;
+	smtp_session_init(&i->smtp, &rule->smtp);
+	if (rule->client_address == CLIENT_XCLIENT)
+		set_xclient(i, client);
+}
+
+void inspect_dialled(struct inspect *i)
+{
+	i->want &= (uint8_t)~INSPECT_DIAL;
+	i->dialled = true;
+	i->greeting = i->relinking || i->xclient_n > 0;
+	if (i->greeting)
+		greet_init(&i->greet, i->relinking);
+}
+
+void inspect_reset_done(struct inspect *i)
+{
+	i->want &= (uint8_t)~INSPECT_RESET_SERVER;
+}
+
+/* ---- notes and ends ---- */
+
+struct smtp_local acts_local(struct inspect *i, const struct verdict *v)
+{
+	return (struct smtp_local){
+		.text = v->text, .incident = i->ops->incident(i->context), .code = v->reply
+	};
+}
+
+void acts_note(struct inspect *i, const struct inspect_note *note)
+{
+	i->ops->note(i->context, note);
+}
+
+void acts_message(
+	struct inspect *i, enum code code, uint16_t reply, struct span text, uint32_t incident)
+{
+	const struct inspect_note note = {
+		.type = INSPECT_NOTE_MESSAGE,
+		.code = code,
+		.incident = incident,
+		.transaction = i->message_transaction,
+		.reply = reply,
+		.text = text,
+		.octets = acts_in_text(i) ? i->smtp.body.octets : i->message_octets,
+	};
+
+	if (i->message_open)
+		acts_note(i, &note);
+	i->message_open = false;
+}
+
+bool acts_in_text(const struct inspect *i)
+{
+	return i->smtp.state == SMTP_ST_TEXT || i->smtp.state == SMTP_ST_CHUNK;
+}
+
+void acts_finish(struct inspect *i, bool in_text)
+{
+	i->want = (uint8_t)(INSPECT_END | (in_text && i->dialled ? INSPECT_RESET_SERVER : 0));
+}
+
+/* What becomes of a message when its session ends now: nobody knows what a server does with one it
+ * was given whole. */
+static enum code fate(const struct inspect *i)
+{
+	return smtp_owed(&i->smtp) == SMTP_VERB_DOT && !acts_in_text(i) ? CODE_MESSAGE_UNKNOWN
+									: CODE_MESSAGE_REFUSED;
+}
+
+void acts_end(struct inspect *i, enum inspect_note_type type, const struct verdict *v,
+	struct out *to_client)
+{
+	const bool in_text = acts_in_text(i);
+	const struct smtp_local local = acts_local(i, v);
+
+	acts_note(i, &(struct inspect_note){
+			     .type = type,
+			     .code = v->code,
+			     .incident = local.incident,
+			     .reply = local.code,
+			     .transaction = i->smtp.transaction,
+			     .at = v->at,
+		     });
+	acts_message(i, fate(i), local.code, span_str(local.text), local.incident);
+	smtp_end(&i->smtp, local, to_client);
+	acts_finish(i, in_text);
+}
+
+/* ---- a new server connection, on its way into step ---- */
+
+static struct greet_words words_of(const struct inspect *i)
+{
+	const struct smtp_session *s = &i->smtp;
+
+	return (struct greet_words){
+		.hostname = i->rule->smtp.hostname,
+		.xclient = span_of(i->xclient, i->xclient_n),
+		.hello = s->hello_done ? span_of(s->hello, s->hello_n) : span_of(NULL, 0),
+		.extended = s->extended,
+		.rules = { .allow = s->conf->extensions, .max_size = s->conf->max_message },
+	};
+}
+
+/* What the client was told holds on: a new connection may offer more, never less. */
+static bool offer_holds(const struct ehlo_offer *old, const struct ehlo_offer *new)
+{
+	return (old->extensions & ~new->extensions) == 0 &&
+	       (new->size == 0 || (old->size != 0 && new->size >= old->size));
+}
+
+static void in_step(struct inspect *i, struct out *to_client)
+{
+	i->greeting = false;
+	if (!i->relinking)
+		return;
+	i->relinking = false;
+	if (offer_holds(&i->smtp.offer, &i->greet.offer)) {
+		smtp_relinked(&i->smtp);
+	} else {
+		const struct verdict v = policy_code(CODE_S_SHRUNK);
+		acts_end(i, INSPECT_NOTE_SERVER, &v, to_client);
+	}
+}
+
+static bool step_greeting(struct inspect *i, const uint8_t *win, size_t n, struct acts_out out,
+	struct inspect_step *step)
+{
+	const struct greet_words words = words_of(i);
+	enum code code = CODE_S_REPLY_SYNTAX;
+	struct verdict v;
+
+	switch (greet_next(&i->greet, &words, win, n, &step->size, out.to_server)) {
+	case GREET_MORE: return step->size > 0;
+	case GREET_DONE: in_step(i, out.to_client); return true;
+	case GREET_REFUSED: code = CODE_SERVER_GREETING; break;
+	case GREET_NO_XCLIENT: code = CODE_SERVER_NO_XCLIENT; break;
+	case GREET_FAULT: break;
+	}
+	v = policy_code(code);
+	acts_end(i, INSPECT_NOTE_SERVER, &v, out.to_client);
+	return true;
+}
+
+/* ---- steps ---- */
+
+static bool act_fault(struct inspect *i, const struct smtp_event *ev, struct acts_out out)
+{
+	const struct verdict v = policy_fault((enum smtp_fault)ev->code);
+
+	acts_end(i, INSPECT_NOTE_FAULT, &v, out.to_client);
+	return true;
+}
+
+static bool step_server(struct inspect *i, const uint8_t *win, size_t n, struct acts_out out,
+	struct inspect_step *step)
+{
+	struct smtp_event ev;
+
+	if (!i->dialled || n == 0)
+		return false;
+	if (i->greeting)
+		return step_greeting(i, win, n, out, step);
+	smtp_next(&i->smtp, SMTP_S2C, win, n, &ev);
+	step->size = ev.size;
+	if (ev.type == SMTP_EV_FAULT)
+		return act_fault(i, &ev, out);
+	if (ev.type != SMTP_EV_REPLY)
+		return false;
+	acts_reply(i, &ev, out);
+	return true;
+}
+
+/* The client is gone and everything it sent was carried out: does the server still owe an outcome?
+ */
+static bool nothing_to_await(const struct inspect *i)
+{
+	const enum smtp_verb owed = smtp_owed(&i->smtp);
+
+	return owed == SMTP_VERB_COUNT || owed == SMTP_VERB_BANNER || i->relinking ||
+	       i->smtp.state == SMTP_ST_TEXT || i->smtp.state == SMTP_ST_CHUNK ||
+	       i->smtp.state == SMTP_ST_TEXT_DROP || i->smtp.state == SMTP_ST_CHUNK_DROP;
+}
+
+static bool end_without_client(struct inspect *i)
+{
+	const bool in_text = acts_in_text(i);
+
+	if (!nothing_to_await(i))
+		return false;
+	acts_message(i, CODE_MESSAGE_ABORTED, 0, span_of(NULL, 0), 0);
+	smtp_end(&i->smtp, (struct smtp_local){ 0 }, NULL);
+	acts_finish(i, in_text);
+	return true;
+}
+
+static bool step_client(struct inspect *i, const uint8_t *win, size_t n, struct acts_out out,
+	struct inspect_step *step)
+{
+	struct smtp_event ev = { .type = SMTP_EV_NONE };
+
+	if (!i->relinking)
+		smtp_next(&i->smtp, SMTP_C2S, win, n, &ev);
+	step->size = ev.size;
+	switch (ev.type) {
+	case SMTP_EV_NONE: return i->client_gone && end_without_client(i);
+	case SMTP_EV_SKIP: return true;
+	case SMTP_EV_BODY: step->forward = ev.text; return true;
+	case SMTP_EV_COMMAND:
+		if (!acts_command(i, &ev, out))
+			step->size = 0;
+		return true;
+	case SMTP_EV_DEFECT: acts_defect(i, &ev, out); return true;
+	case SMTP_EV_BODY_END: acts_body_end(i, &ev, out, step); return true;
+	case SMTP_EV_FAULT: return act_fault(i, &ev, out);
+	case SMTP_EV_REPLY: break;
+	}
+	return false;
+}
+
+bool inspect_step(struct inspect *i, enum smtp_dir dir, const uint8_t *win, size_t n,
+	struct out *to_client, struct out *to_server, struct inspect_step *step)
+{
+	const struct acts_out out = { to_client, to_server };
+
+	*step = (struct inspect_step){ 0 };
+	if (i->want & INSPECT_END)
+		return false;
+	return dir == SMTP_S2C ? step_server(i, win, n, out, step)
+			       : step_client(i, win, n, out, step);
+}
+
+/* ---- what happens to the connections ---- */
+
+/* The client is in the middle of a message: it hears of the loss at the end, when it listens. */
+static void lost_in_text(struct inspect *i, const struct verdict *v, struct out *to_client)
+{
+	const struct smtp_event none = { .type = SMTP_EV_DEFECT };
+	struct out nothing = { 0 };
+
+	i->refusal = acts_local(i, v);
+	acts_note(i, &(struct inspect_note){ .type = INSPECT_NOTE_SERVER,
+			     .code = v->code,
+			     .incident = i->refusal.incident,
+			     .reply = i->refusal.code,
+			     .transaction = i->message_transaction });
+	smtp_refuse(&i->smtp, &none, i->refusal, to_client, &nothing);
+	i->end_after_drop = true;
+}
+
+void inspect_server_lost(struct inspect *i, enum code code, struct out *to_client)
+{
+	struct verdict v = policy_code(code);
+
+	if (i->want & INSPECT_END)
+		return;
+	i->dialled = false;
+	if (acts_in_text(i)) {
+		lost_in_text(i, &v, to_client);
+		return;
+	}
+	if (fate(i) == CODE_MESSAGE_UNKNOWN) { /* RFC 1047: sending again is right, whatever the
+						  server did */
+		const struct verdict unknown = policy_code(CODE_MESSAGE_UNKNOWN);
+		v.reply = unknown.reply;
+		v.text = unknown.text;
+	}
+	acts_end(i, INSPECT_NOTE_SERVER, &v, to_client);
+}
+
+void inspect_client_lost(struct inspect *i)
+{
+	i->client_gone = true;
+}
+
+void inspect_cut(struct inspect *i, enum code code, struct out *to_client)
+{
+	const struct verdict v = policy_code(code);
+
+	if (!(i->want & INSPECT_END))
+		acts_end(i, INSPECT_NOTE_FAULT, &v, to_client);
+}
+
+bool inspect_ready(const struct inspect *i, enum smtp_dir dir)
+{
+	if (i->want & INSPECT_END)
+		return false;
+	if (dir == SMTP_S2C)
+		return i->dialled && (i->greeting || smtp_ready(&i->smtp, SMTP_S2C));
+	return !i->relinking && smtp_ready(&i->smtp, SMTP_C2S);
+}
+
+enum inspect_phase inspect_phase(const struct inspect *i)
+{
+	const enum smtp_verb owed = smtp_owed(&i->smtp);
+
+	if (i->want & INSPECT_END)
+		return INSPECT_PHASE_END;
+	if (i->relinking || i->greeting || owed == SMTP_VERB_BANNER)
+		return INSPECT_PHASE_DIAL;
+	if (acts_in_text(i) || i->smtp.state == SMTP_ST_TEXT_DROP ||
+		i->smtp.state == SMTP_ST_CHUNK_DROP)
+		return INSPECT_PHASE_TEXT;
+	if (owed == SMTP_VERB_COUNT)
+		return INSPECT_PHASE_COMMAND;
+	return owed == SMTP_VERB_DOT ? INSPECT_PHASE_DONE : INSPECT_PHASE_REPLY;
+}

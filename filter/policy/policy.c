@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+#include "filter/policy/policy.h"
+
+#include "rules/match.h"
+
+enum { CODE_NONE = CODE_COUNT }; /* of the NONE that opens the engine's lists: never asked for */
+
+struct verdict policy_code(enum code code)
+{
+	const struct code_info *info = code_info(code);
+
+	return (struct verdict){ .code = code, .reply = info->reply, .text = info->reply_text };
+}
+
+static struct verdict denied(enum code code, struct rules_at at)
+{
+	struct verdict v = policy_code(code);
+
+	v.at = at;
+	return v;
+}
+
+/* A row may word the reply of what it denies. */
+static struct verdict denied_by_row(enum code code, const struct verb_row *row)
+{
+	struct verdict v = denied(code, row->at);
+
+	if (row->reply.code != 0) {
+		v.reply = row->reply.code;
+		v.text = row->reply.text;
+	}
+	return v;
+}
+
+/* ---- may this verb pass at all? ---- */
+
+/* The extension a verb belongs to: what was not offered is refused, also when a table allows the
+ * verb. */
+static uint32_t extension_of(enum smtp_verb verb)
+{
+	switch ((unsigned)verb) {
+	case SMTP_VERB_BDAT: return SMTP_EXT_BIT(CHUNKING);
+	case SMTP_VERB_AUTH: return SMTP_EXT_BIT(AUTH);
+	case SMTP_VERB_ETRN: return SMTP_EXT_BIT(ETRN);
+	}
+	return 0;
+}
+
+static enum code not_offered(enum smtp_verb verb)
+{
+	return verb == SMTP_VERB_BDAT   ? CODE_CHUNKING_DENIED
+	       : verb == SMTP_VERB_AUTH ? CODE_AUTH_DENIED
+					: CODE_VERB_DENIED;
+}
+
+static struct verdict judge_verb(
+	const struct verb_row *row, const struct policy_facts *facts, enum smtp_verb verb)
+{
+	const uint32_t needs = extension_of(verb);
+
+	if (verb == SMTP_VERB_STARTTLS)
+		return denied_by_row(CODE_STARTTLS_DENIED, row);
+	if (verb < SMTP_VERB_MODELLED && row->action == VERB_AFTER_TLS)
+		return denied_by_row(CODE_AFTER_TLS, row);
+	if (verb >= SMTP_VERB_MODELLED || row->action != VERB_ALLOW)
+		return denied_by_row(CODE_VERB_DENIED, row);
+	if ((facts->offered & needs) != needs)
+		return denied_by_row(not_offered(verb), row);
+	if (row->per_message > 0 && facts->verbs >= row->per_message)
+		return denied(CODE_LIMIT_PER_MESSAGE, row->at);
+	return (struct verdict){ .pass = true };
+}
+
+/* ---- what its arguments say ---- */
+
+static struct verdict judge_mail(const struct publish *rule, const struct smtp_command *cmd)
+{
+	const uint64_t max = rule->limits.message;
+
+	if (max > 0 && cmd->params.size > max)
+		return denied(CODE_SIZE_DECLARED, rule->limits.message_at);
+	return (struct verdict){ .pass = true };
+}
+
+static struct verdict judge_rcpt(const struct publish *rule, const struct policy_facts *facts,
+	const struct smtp_command *cmd)
+{
+	const struct smtp_path *path = &cmd->path;
+
+	if (rule->limits.recipients > 0 && facts->recipients >= rule->limits.recipients)
+		return denied(CODE_LIMIT_RECIPIENTS, rule->limits.recipients_at);
+	/* RFC 5321 4.5.1: <postmaster> without a domain is the server's own, always */
+	if (rule->recipients.given && path->kind != DOMAIN_NONE &&
+		!expr_has_mailbox(&rule->recipients, path->local, path->domain, NULL))
+		return denied(CODE_RECIPIENT_DENIED, rule->recipients.at);
+	return (struct verdict){ .pass = true };
+}
+
+struct verdict policy_command(const struct publish *rule, const struct policy_facts *facts,
+	const struct smtp_command *cmd)
+{
+	struct verdict v;
+
+	if (cmd->verb == SMTP_VERB_SASL) /* its AUTH was let through */
+		return (struct verdict){ .pass = true };
+	v = judge_verb(&rule->commands->verbs[cmd->verb], facts, cmd->verb);
+	if (v.pass && cmd->verb == SMTP_VERB_MAIL)
+		return judge_mail(rule, cmd);
+	if (v.pass && cmd->verb == SMTP_VERB_RCPT)
+		return judge_rcpt(rule, facts, cmd);
+	return v;
+}
+
+/* ---- what the engine found ---- */
+
+struct verdict policy_defect(
+	const struct publish *rule, enum smtp_defect defect, enum smtp_verb verb)
+{
+#define CODE_OF(word, text) [SMTP_DEFECT_##word] = CODE_##word,
+	static const uint8_t codes[SMTP_DEFECT_COUNT] = { SMTP_DEFECTS(CODE_OF) };
+#undef CODE_OF
+	const struct verb_row *row;
+
+	if (verb >= SMTP_VERB_NAMED)
+		return policy_code((enum code)codes[defect]);
+	/* A verb that would be refused in any form is refused in the rule's words: nobody learns
+	 * its grammar here. */
+	row = &rule->commands->verbs[verb];
+	if (verb >= SMTP_VERB_MODELLED || row->action != VERB_ALLOW)
+		return denied_by_row(
+			verb == SMTP_VERB_STARTTLS ? CODE_STARTTLS_DENIED : CODE_VERB_DENIED, row);
+	return policy_code((enum code)codes[defect]);
+}
+
+struct verdict policy_fault(enum smtp_fault fault)
+{
+#define CODE_OF(word, text) [SMTP_FAULT_##word] = CODE_##word,
+	static const uint8_t codes[SMTP_FAULT_COUNT] = { SMTP_FAULTS(CODE_OF) };
+#undef CODE_OF
+	struct verdict v = policy_code((enum code)codes[fault]);
+
+	v.cut = true;
+	return v;
+}

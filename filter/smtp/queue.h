@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Replies due to the client, in the order of its commands
+ *
+ * Ties each reply of the server to its command (RFC 2920 3.2: replies come in order), and makes a
+ * reply of our own wait until those before it were given.
+ *
+ * Owns:    nothing outside itself.
+ * Callers: filter/smtp/session*.c
+ * Purity:  no allocation, no clock, no log, no syscall.
+ */
+#include "base/out.h"
+#include "filter/smtp/session.h"
+
+static inline bool queue_full(const struct smtp_queue *q)
+{
+	return q->n == SMTP_QUEUE_MAX;
+}
+
+/* The server owes a reply to @verb of @transaction. The queue is not full. */
+void queue_remote(struct smtp_queue *q, enum smtp_verb verb, uint8_t transaction);
+
+/* We owe the client @local: given now when nothing is due before it. The queue is not full. */
+void queue_local(struct smtp_queue *q, struct smtp_local local, struct out *to_client);
+
+/* Takes the last entry back, which is the server's. */
+void queue_unpush(struct smtp_queue *q);
+
+/* What the server's next reply answers; NULL: nothing was asked. */
+const struct smtp_entry *queue_head(const struct smtp_queue *q);
+
+/* The server's reply was given: drop its entry, and give own replies whose turn has come. */
+void queue_pop(struct smtp_queue *q, struct out *to_client);
+
+/* The server's replies will never come: @local stands for each of them; everything due is given. */
+void queue_abandon(struct smtp_queue *q, struct smtp_local local, struct out *to_client);
