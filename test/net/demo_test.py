@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from fixture import BUILD, SRC, as_nobody, end_process, spawn, wait_for
+from fixture import BUILD, SRC, as_nobody, end_process, main, spawn, wait_for
 
 DEMO = SRC / "scripts/demo"
 PATIENCE_S = 60
@@ -110,4 +110,4 @@ class Demo(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

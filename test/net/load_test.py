@@ -11,7 +11,7 @@ import re
 import subprocess
 import unittest
 
-from fixture import LOOPBACK, Fixture, Scratch, end_process, free_port, listening, spawn, wait_for
+from fixture import LOOPBACK, Fixture, Scratch, end_process, free_port, listening, main, spawn, wait_for
 from gateway import PUBLISH, Postern
 from servers import Postfix
 
@@ -96,4 +96,4 @@ class Load(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

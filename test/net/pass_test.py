@@ -11,7 +11,7 @@ import threading
 import unittest
 
 from client import RawClient
-from fixture import LOOPBACK, PATIENCE_S, certificate, free_port
+from fixture import LOOPBACK, PATIENCE_S, certificate, free_port, main
 from gateway import PASS, Postern
 from servers import Aiosmtpd, Postfix
 
@@ -148,4 +148,4 @@ class Octets(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -80,6 +80,9 @@ class Maildir:
 class MailServer(Fixture):
     """What the tests ask of every server: port, messages(), forget(), settle(), wait_messages()."""
 
+    log_mark = 0
+    longest_line = None  # octets it reads of one line of text; None: any
+
     def messages(self):
         raise NotImplementedError
 
@@ -90,6 +93,13 @@ class MailServer(Fixture):
         """Returns when every session has ended, at least `sessions` of them since forget(), and nothing
         accepted waits for delivery."""
         raise NotImplementedError
+
+    def log(self):
+        return ""
+
+    def log_since(self):
+        """What the server logged since forget()."""
+        return self.log()[self.log_mark:]
 
     def wait_messages(self, count):
         wait_for(lambda: f"{count} messages at the server; there are {self.messages()}",
@@ -189,7 +199,6 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
         self.more = more
         self.process = None
         self.scratch = None
-        self.log_mark = 0
 
     def start(self):
         self.scratch = Scratch("pn-pf-")
@@ -270,13 +279,15 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
 
     def clients(self):
         """The client addresses of the messages accepted since forget(), as Postfix knows them."""
-        return re.findall(r": client=\S*?\[([^]]+)\]", self.log()[self.log_mark:])
+        return re.findall(r": client=\S*?\[([^]]+)\]", self.log_since())
 
 
 # ---------------------------------------------------------------- OpenSMTPD
 
 class OpenSMTPD(MailServer):
     """OpenSMTPD in a folder of its own (chroot): Debian's package cannot stand beside Postfix's."""
+
+    longest_line = 65535
 
     PASSWD = ("root:x:0:0::/root:/bin/sh\n"
               "opensmtpd:x:64001:64001::/var/lib/opensmtpd/empty:/bin/false\n"
@@ -317,7 +328,6 @@ class OpenSMTPD(MailServer):
     def __init__(self):
         self.process = None
         self.scratch = None
-        self.log_mark = 0
 
     def start(self):
         self.scratch = Scratch("pn-os-")
@@ -394,11 +404,14 @@ class OpenSMTPD(MailServer):
 class Aiosmtpd(MailServer):
     """aiosmtpd, in a thread of this process. The envelope is kept as the server parsed it."""
 
+    longest_line = 1001
+
     class Kept(Delivered):
-        def __init__(self, envelope):
+        def __init__(self, envelope, recipient):
             super().__init__(envelope.original_content.replace(b"\r\n", b"\n"))
             self.octets = envelope.original_content
             self.envelope = envelope
+            self.envelope_recipient = recipient
 
         @property
         def sender(self):
@@ -406,7 +419,7 @@ class Aiosmtpd(MailServer):
 
         @property
         def recipient(self):
-            return self.envelope.rcpt_tos[0]
+            return self.envelope_recipient
 
     def __init__(self, port=0, hostname="second.in.test", tls=False, watch=None):
         self.port = port
@@ -417,10 +430,11 @@ class Aiosmtpd(MailServer):
         self.controller = None
 
     async def handle_DATA(self, server, session, envelope):
-        message = self.Kept(envelope)
-        self.kept.append(message)
-        if self.watch:
-            self.watch(message)
+        for recipient in envelope.rcpt_tos:  # one copy each, as a mailbox would get
+            message = self.Kept(envelope, recipient)
+            self.kept.append(message)
+            if self.watch:
+                self.watch(message)
         return "250 2.0.0 Kept"
 
     def start(self):
@@ -451,7 +465,18 @@ class Aiosmtpd(MailServer):
         self.kept.clear()
 
 
+def best_server():
+    """Postfix, or what can run without root."""
+    if Postfix.usable():
+        return Postfix()
+    print("without root aiosmtpd stands in for Postfix")
+    return Aiosmtpd()
+
+
 def second_server():
-    """(server, why it is not OpenSMTPD): the best second server this machine can run."""
+    """OpenSMTPD, or what this machine can run."""
     why = OpenSMTPD.unusable()
-    return (Aiosmtpd(), why) if why else (OpenSMTPD(), None)
+    if not why:
+        return OpenSMTPD()
+    print(f"aiosmtpd is the second server, since {why}")
+    return Aiosmtpd()

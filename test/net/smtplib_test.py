@@ -19,7 +19,7 @@ from unittest import mock
 
 from test import test_smtplib as theirs
 
-from fixture import LOOPBACK, free_port
+from fixture import LOOPBACK, free_port, main
 from gateway import Postern
 
 REAL_SOCKET = ("DebuggingServerTests", "TooLongLineTests", "SMTPSimTests", "SMTPUTF8SimTests",
@@ -178,4 +178,4 @@ class Smtplib(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

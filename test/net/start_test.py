@@ -12,7 +12,7 @@ import sys
 import unittest
 
 from client import RawClient
-from fixture import LOOPBACK, NOBODY, free_port, wait_for
+from fixture import LOOPBACK, NOBODY, free_port, main, wait_for
 from gateway import PUBLISH, Postern
 from servers import Aiosmtpd
 
@@ -240,4 +240,4 @@ def loopback_up(command):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--loopback-up"]:
         loopback_up(sys.argv[2:])
-    unittest.main()
+    main()
