@@ -6,6 +6,8 @@
 #   ./run.sh -r 7 -d 3 -w "W1 W3" -b "route haproxy floor-scan"
 #   ./run.sh -x 'mine|198.51.100.1:2525|path/to/box --listen 198.51.100.1:2525 --to 10.0.0.2:25'
 #   ./run.sh -t FILE                         only print the table of an earlier raw file
+#   ./run.sh -p perf -r 1 -w W2 -b postern   also leave a profile in out/W2-postern.perf (or -p strace: a
+#                                            count of system calls); the figures of such a run mean nothing
 #
 # A NEW BOX is one more file boxes/NN-name.box (see the others) or one -x option:
 #   DESC="text"; TARGET=addr:port the client connects to (default $LISTEN); NEED="command:where-from ..."
@@ -34,8 +36,8 @@ HZ=$(getconf CLK_TCK)
 IDLE=${IDLE:-5000}   # sessions held open in W5
 QUIET=${QUIET:-6}     # percent of the machine other work may use before a run is repeated
 
-rounds=5 secs=2.5 wls="W1 W2 W2n W3 W4 W5 W6" only="" out="$BENCH/out" extra=() table=""
-while getopts "r:d:w:b:o:x:t:h" o; do
+rounds=5 secs=2.5 wls="W1 W2 W2n W3 W4 W5 W6" only="" out="$BENCH/out" extra=() table="" profiler=""
+while getopts "r:d:w:b:o:x:t:p:h" o; do
 	case $o in
 	r) rounds=$OPTARG ;;
 	d) secs=$OPTARG ;;
@@ -44,7 +46,8 @@ while getopts "r:d:w:b:o:x:t:h" o; do
 	o) out=$OPTARG ;;
 	x) extra+=("$OPTARG") ;;
 	t) table=$OPTARG ;;
-	*) sed -n '3,29s/^# \{0,1\}//p' "$0"; exit 2 ;;
+	p) profiler=$OPTARG ;;
+	*) sed -n '3,31s/^# \{0,1\}//p' "$0"; exit 2 ;;
 	esac
 done
 
@@ -207,6 +210,22 @@ busy() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat; }
 slab_kb() { awk '/^Slab:/ { print $2 }' /proc/meminfo; }
 get() { local k=$1 l=$2; l=${l#*$k=}; [ "$l" = "$2" ] && echo 0 || echo "${l%% *}"; }
 
+# watch what the box does while it is under load; its text lands in $out
+profile_start() {
+	PROFILER=""
+	local pids; pids=$(tree "${BOX_PIDS[@]}" | sed 's/ *$//; s/ /,/g')
+	case $profiler in
+	perf) perf record -q -F 1999 -g -o $RUN/perf.data -p "$pids" >/dev/null 2>&1 & PROFILER=$! ;;
+	strace) strace -c -f -q -o "$out/$wl-$name.strace" -p "$pids" >/dev/null 2>&1 & PROFILER=$! ;;
+	esac
+	[ -z "$profiler" ] || sleep 0.3
+}
+profile_stop() {
+	[ -n "$PROFILER" ] || return 0
+	kill -INT $PROFILER 2>/dev/null; wait $PROFILER 2>/dev/null
+	[ $profiler != perf ] || perf report -i $RUN/perf.data --stdio --no-children -g none >"$out/$wl-$name.perf" 2>/dev/null
+}
+
 stop_pids() {
 	local p i
 	for p in "$@"; do kill -TERM $p 2>/dev/null; done
@@ -279,7 +298,9 @@ measure() (
 	best=1000000
 	for try in 1 2 3; do
 		c0=$(ticks "${BOX_PIDS[@]}"); o0=$(ticks $SINK $IDLER "${OTHER_PIDS[@]}"); b0=$(busy) t0=$(steal)
+		profile_start
 		l=$(load $args -d $secs)
+		profile_stop
 		b1=$(busy) t1=$(steal); o1=$(ticks $SINK $IDLER "${OTHER_PIDS[@]}"); c1=$(ticks "${BOX_PIDS[@]}")
 		total=$((total + $(get msgs "$l")))
 		foreign=$(awk -v all=$((b1 - b0)) -v st=$((t1 - t0)) -v own=$((c1 - c0 + o1 - o0)) -v load=$(get cpu_s "$l") -v h=$HZ \
