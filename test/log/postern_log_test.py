@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""
+postern-log as a program: what it says when it starts, rotation, a full disk, senders that misbehave, its end.
+
+    postern_log_test.py PATH-OF-POSTERN-LOG
+
+Prints TAP. RLIMIT_FSIZE stands for a full disk: the last write is a partial one, the next ones fail.
+"""
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = os.path.abspath(sys.argv[1])
+WAIT_S = 10
+BATCH_MAX = 65536
+
+
+class Log:
+    """One postern-log, its folder and the sending end of its pair."""
+
+    def __init__(self, maximum=1 << 20, path=None, fsize=None, ready=True):
+        self.folder = tempfile.mkdtemp(prefix="postern-log-")
+        self.path = path or os.path.join(self.folder, "log.json")
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(WAIT_S)
+        self.process = subprocess.Popen(
+            [PROGRAM, str(theirs.fileno()), self.path, str(maximum)], pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE, preexec_fn=fsize and (lambda: self.limit(fsize)))
+        theirs.close()
+        if ready:
+            said = self.socket.recv(64)
+            assert said == b"ready\n", "no ready: %r, %r" % (said, self.process.stderr.read())
+
+    @staticmethod
+    def limit(octets):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
+
+    def send(self, *records):
+        self.socket.send(b"".join(records))
+
+    def records(self):
+        """Every line of the file; each must be a whole JSON object."""
+        with open(self.path, "rb") as f:
+            octets = f.read()
+        assert octets == b"" or octets.endswith(b"\n"), "half a line: %r" % octets[-200:]
+        return [json.loads(line) for line in octets.split(b"\n")[:-1]]
+
+    def wait_for(self, test, what):
+        """Until @test(records) holds."""
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end:
+            if os.path.exists(self.path) and test(self.records()):
+                return
+            time.sleep(0.01)  # nothing tells when another process has written a file
+        raise AssertionError("%s: not seen; the log holds %r" % (what, self.records()[-5:]))
+
+    def end(self):
+        """Closes the sending end; exit code and what was said."""
+        self.socket.close()
+        said = self.process.communicate(timeout=WAIT_S)[1].decode()
+        return self.process.returncode, said
+
+    def clean(self):
+        self.socket.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def record(n, width=0):
+    return json.dumps({"code": "PN1001", "n": n, "text": "x" * width}).encode() + b"\n"
+
+
+def numbers(records):
+    return [r["n"] for r in records if "n" in r]
+
+
+def codes(records):
+    return [r["code"] for r in records]
+
+
+def what_was_sent_is_written_before_the_end(log):
+    for n in range(500):
+        log.send(record(n), record(n))
+    assert log.end() == (0, "")
+    assert numbers(log.records()) == [n for n in range(500) for _ in range(2)]
+
+
+def terminating_signals_do_not_end_it(log):
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        log.process.send_signal(sig)
+    log.send(record(1))
+    log.wait_for(lambda r: numbers(r) == [1], "the record behind the signals")
+    assert log.end() == (0, "")
+
+
+def rotation_loses_nothing(log):
+    moved = log.path + ".1"
+    log.send(record(1))
+    log.wait_for(lambda r: numbers(r) == [1], "the first record")
+    os.rename(log.path, moved)
+    log.send(record(2))  # still into the old file, or into the new one when the signal is first
+    log.process.send_signal(signal.SIGUSR1)
+    log.wait_for(lambda r: True, "the new file")
+    log.send(record(3))
+    log.wait_for(lambda r: 3 in numbers(r), "the record behind the rotation")
+    assert log.end() == (0, "")
+    with open(moved) as f:
+        old = [json.loads(line)["n"] for line in f]
+    assert old + numbers(log.records()) == [1, 2, 3]
+    assert os.stat(log.path).st_mode & 0o777 & ~0o640 == 0
+
+
+def a_file_it_may_not_reopen_is_told(log):
+    moved = log.path + ".1"
+    os.rename(log.path, moved)
+    os.symlink(os.path.join(log.folder, "elsewhere"), log.path)
+    log.process.send_signal(signal.SIGUSR1)
+    assert select.select([log.process.stderr], [], [], WAIT_S)[0], "nothing said"
+    log.send(record(1))
+    code, said = log.end()
+    assert code == 0 and "not a regular file" in said and "stays in use" in said, said
+    assert not os.path.exists(os.path.join(log.folder, "elsewhere"))
+    with open(moved) as f:
+        assert json.loads(f.read())["n"] == 1
+
+
+def misbehaving_senders_cost_their_batches_only(log):
+    log.send(record(1))
+    for bad in (b"", b"x", b"{}", b"{}\n{}", b"\x1b[2J\n", b"{\"a\":\"\x00\"}\n", b"{" + b" " * 40000 + b"}\n",
+                record(0, 1000) * 100):
+        log.socket.send(bad)
+    log.send(record(2))
+    log.wait_for(lambda r: numbers(r) == [1, 2], "the good records")
+    log.send(record(3))
+    assert log.end() == (0, "")
+    records = log.records()
+    assert numbers(records) == [1, 2, 3]
+    assert sum(r["records"] for r in records if r["code"] == "PN8001") == 8, records
+
+
+def the_size_limit_is_told_and_rotation_frees(log):
+    for n in range(2000):
+        log.send(record(n, 100))
+    log.wait_for(lambda r: "PN8002" in codes(r), "PN8002")
+    log.send(record(9999))
+    assert os.path.getsize(log.path) <= 65536
+    assert codes(log.records()).count("PN8002") == 1
+    kept = len(numbers(log.records()))
+    os.rename(log.path, log.path + ".1")
+    log.process.send_signal(signal.SIGUSR1)
+    log.wait_for(lambda r: True, "the new file")
+    log.send(record(10000))
+    log.wait_for(lambda r: 10000 in numbers(r), "the record behind the rotation")
+    assert log.end() == (0, "")
+    told = [r["records"] for r in log.records() if r["code"] == "PN8001"]
+    assert sum(told) + kept + len(numbers(log.records())) == 2002, (told, kept)
+
+
+def a_full_disk_is_survived_and_counted(log):
+    """RLIMIT_FSIZE of 32 KiB; the file is emptied in between, as an administrator may do."""
+    for n in range(1000):
+        log.send(record(n, 100))
+    log.send(record(1000))
+    end = time.monotonic() + WAIT_S
+    while os.path.getsize(log.path) < 32000 and time.monotonic() < end:
+        time.sleep(0.01)
+    before = log.records()
+    os.truncate(log.path, 0)
+    log.send(record(2000))
+    log.wait_for(lambda r: 2000 in numbers(r), "the record behind the full disk")
+    assert log.end() == (0, "")
+    told = sum(r["records"] for r in log.records() if r["code"] == "PN8001")
+    assert told > 0
+    assert len(numbers(before)) + told + len(numbers(log.records())) >= 1002
+
+
+def a_stopped_log_holds_nobody_up(log):
+    """A sender that finds the socket full goes on; what was taken is written when the log goes on."""
+    log.process.send_signal(signal.SIGSTOP)
+    log.socket.setblocking(False)
+    taken = 0
+    try:
+        while taken < 100000:
+            log.send(record(taken, 1000))
+            taken += 1
+        raise AssertionError("a stopped log took 100 MB")
+    except BlockingIOError:
+        pass
+    log.process.send_signal(signal.SIGCONT)
+    assert log.end() == (0, "")
+    assert numbers(log.records()) == list(range(taken))
+
+
+def every_sending_end_must_be_closed(log):
+    other = log.socket.dup()
+    log.socket.close()
+    other.send(record(1))
+    log.wait_for(lambda r: numbers(r) == [1], "the record of the second sender")
+    assert log.process.poll() is None
+    other.close()
+    assert log.end() == (0, "")
+
+
+def what_it_cannot_open_is_told_in_one_line(log):
+    assert log.end()[0] == 0
+    folder = log.folder
+    os.symlink("elsewhere", os.path.join(folder, "link"))
+    os.mkfifo(os.path.join(folder, "fifo"))
+    for name, exit_code, word in (
+            ("link", 78, "not a regular file"), ("fifo", 78, "not a regular file"), (".", 78, "directory"),
+            ("none/log.json", 78, "No such file")):
+        bad = Log(path=os.path.join(folder, name), ready=False)
+        try:
+            code, said = bad.end()
+            assert code == exit_code and word in said and name in said and said.count("\n") == 1, (name, code, said)
+        finally:
+            bad.clean()
+    for arguments in ([], ["3", "x"], ["x", "y", "100000"], ["3", "y", "1"], ["3", "y", "-1"]):
+        r = subprocess.run([PROGRAM, *arguments], stderr=subprocess.PIPE)
+        assert r.returncode == 64, (arguments, r)
+
+
+TESTS = [
+    (what_was_sent_is_written_before_the_end, {}),
+    (terminating_signals_do_not_end_it, {}),
+    (rotation_loses_nothing, {}),
+    (a_file_it_may_not_reopen_is_told, {}),
+    (misbehaving_senders_cost_their_batches_only, {}),
+    (the_size_limit_is_told_and_rotation_frees, {"maximum": 65536}),
+    (a_full_disk_is_survived_and_counted, {"fsize": 32768}),
+    (a_stopped_log_holds_nobody_up, {"maximum": 1 << 30}),
+    (every_sending_end_must_be_closed, {}),
+    (what_it_cannot_open_is_told_in_one_line, {}),
+]
+
+
+def main():
+    failed = 0
+    print("1..%d" % len(TESTS))
+    for number, (test, how) in enumerate(TESTS, 1):
+        log = Log(**how)
+        try:
+            test(log)
+            print("ok %d - %s" % (number, test.__name__))
+        except Exception as e:  # any: the other tests still run
+            failed += 1
+            print("not ok %d - %s" % (number, test.__name__))
+            print("# %s: %s" % (type(e).__name__, str(e).replace("\n", "\n# ")))
+        finally:
+            log.clean()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
