@@ -329,7 +329,7 @@ const char *diag_suggest(struct span word, const char *const *legal, size_t n)
 		if (other.n == 0 || other.n > SUGGEST_MAX)
 			continue;
 		d = distance(word, other);
-		if (d < least && d <= (longer > 3 ? longer / 3 : 1)) {
+		if (d < least && d < longer && d <= (longer > 3 ? longer / 3 : 1)) {
 			least = d;
 			nearest = legal[i];
 		}

@@ -224,7 +224,7 @@ static void a_full_arena_loses_text_but_no_count(void **state)
 static void the_nearest_word_is_suggested(void **state)
 {
 	static const char *const legal[] = { "external", "internal", "from", "recipients",
-		"mx_address", "any", "in" };
+		"mx_address", "any", "in", "a" };
 	static const struct {
 		const char *word, *want;
 	} cases[] = {
@@ -239,6 +239,7 @@ static void the_nearest_word_is_suggested(void **state)
 		{ "an", "any" },
 		{ "im", "in" },
 		{ "out", NULL },
+		{ "x", NULL }, /* not "a": nothing of it would be left */
 		{ "xyzzy", NULL },
 		{ "", NULL },
 		{ "external external external external external external external external", NULL },
