@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """
 A mail server for tests: speaks SMTP strictly, keeps what it was sent, remembers every octet.

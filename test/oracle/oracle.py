@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """
 Parser agreement: what would different mail servers make of the same octets?
@@ -334,8 +334,41 @@ class DecimalBdat(WrapBdat):
         return super().count(re.sub(rb"0[xX]", b"0 ", argument, count=1))
 
 
+class Lenient(Personality):
+    """Each step is one that a real server takes before it decides where a recipient lives."""
+
+    name = "lenient-paths"
+    doc = "comments, routes, lists and brackets are undone, quotes and percent signs followed"
+
+    def split(self, line):
+        verb, rest = super().split(line)
+        m = re.match(rb"(FROM|TO):(.*)\Z", rest, re.S | re.I)
+        if verb not in (b"MAIL", b"RCPT") or not m:
+            return verb, rest
+        keyword, rest = m.groups()
+        path, _, parameters = rest.partition(b" ") if b"> <" not in rest else (rest, b"", b"")
+        return verb, (keyword + b":<" + self.mailbox(path) + b"> " + parameters).rstrip(b" ")
+
+    def mailbox(self, path):
+        path = re.sub(rb"\([^()]*\)|\(.*\Z", b"", path)  # comments
+        path = re.split(rb"(?<=>) *,|> (?=<)", path)[-1].strip(b" ")  # the last of a list
+        path = re.split(rb"<", path.rstrip(b">"))[-1]  # the innermost bracket
+        inner, _, behind = path.partition(b">")
+        path = behind or inner
+        path = re.sub(rb"\A@[^:]*:", b"", path)  # source route
+        m = re.match(rb'("(?:[^"\\]|\\.)*")(?:@(.*))?\Z|(.*)@(.*)\Z', path, re.S)
+        local, domain = (m.group(1) or m.group(3), m.group(2) or m.group(4)) if m else (path, b"")
+        if re.match(rb'".*[@%!]', local, re.S):
+            local = local[1:-1]
+        if b"@" in local or b"%" in local:
+            local, _, domain = re.sub(rb"%", b"@", local).rpartition(b"@")
+        elif b"!" in local:
+            domain, _, local = local.partition(b"!")
+        return local + (b"@" + domain if domain else b"")
+
+
 PERSONALITIES = (Personality, BareLf, BareCr, AnyEnd, NulCut, NulSkip, Blanks, Prefix, Chop,
-                 WrapBdat, DecimalBdat)
+                 WrapBdat, DecimalBdat, Lenient)
 
 
 def feed(p, chunks):

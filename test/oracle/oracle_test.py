@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """The oracle must see through raw attack streams, and must be silent on clean ones."""
 import os
@@ -65,6 +65,21 @@ RAW_BDAT = [
     ("BDT-13", b"BDAT 5 X\r\nabc\r\nMAIL FROM:<a@out.test>\r\n"),
 ]
 
+# id, path of a RCPT
+RAW_PATHS = [
+    ("RLY-05", b"<t%victim.test@in.test>"),
+    ("RLY-07", b'<"t@victim.test">'),
+    ("RLY-10", b'<"t@victim.test"@in.test>'),
+    ("RLY-15", b"<victim.test!t@in.test>"),
+    ("RLY-18", b"<@in.test:t@victim.test>"),
+    ("RLY-20", b"<t@victim.test@in.test>"),
+    ("RLY-21", b"(x@in.test)<t@victim.test>"),
+    ("RLY-23", b"<t@victim.test(@in.test>"),
+    ("RLY-25", b"<x@in.test>,<t@victim.test>"),
+    ("RLY-27", b"<<x@in.test>t@victim.test>"),
+    ("RLY-27", b"<x@in.test> <t@victim.test>"),
+]
+
 CLEAN = [
     ("one message", EMRD + [("c", HEAD + b"\r\n.\r\n"), ("s", b"250 stored\r\n")]),
     ("any cut of it", EMRD + [("c", bytes([o])) for o in HEAD + b"\r\n.\r\n"]),
@@ -87,6 +102,11 @@ CLEAN = [
                                     ("s", b"250 ok\r\n250 ok\r\n")]),
     ("all in one segment with BDAT", EHLO + [("c", M[0][1] + R[0][1] + b"BDAT 2 LAST\r\nabNOOP\r\n"),
                                              ("s", b"250 ok\r\n" * 4)]),
+    ("paths", EHLO + [("c", b"MAIL FROM:<> SIZE=10 RET=HDRS\r\n"), ("s", b"250 ok\r\n")] + [
+        ("c", b"RCPT TO:%s\r\n" % path) for path in (
+            b"<b@in.test>", b"<postmaster>", b"<b@[192.0.2.1]>", b"<b@[IPv6:2001:db8::1]>",
+            b'<"b..c"@in.test>', b"<b+c=d@in.test> NOTIFY=NEVER ORCPT=rfc822;b+40c@in.test",
+            b"<b\xc3\xa9@in.test>")]),
     ("SASL answer that reads QUIT", EHLO + [("c", b"AUTH LOGIN\r\n"), ("s", b"334 VXNlcg==\r\n"),
                                             ("c", b"QUIT\r\n"), ("s", b"235 ok\r\n")]),
 ]
@@ -107,6 +127,10 @@ class OracleTest(unittest.TestCase):
         for name, raw in RAW_COMMANDS:
             self.disagrees(name, EHLO + [("c", raw)])
 
+    def test_attacks_on_paths_are_seen(self):
+        for name, path in RAW_PATHS:
+            self.disagrees(name, EHLO + M + [("c", b"RCPT TO:%s\r\n" % path)])
+
     def test_attacks_on_bdat_are_seen(self):
         for name, raw in RAW_BDAT:
             self.disagrees(name, EHLO + M + R + [("c", raw), ("s", b"250 ok\r\n")])
@@ -118,6 +142,9 @@ class OracleTest(unittest.TestCase):
                                                      ("s", b"503 no\r\n")])
         self.disagrees("BDT-01", [("s", b"220 x\r\n"), ("c", b"EHLO c.test\r\n"),
                                   ("s", b"250 in.test\r\n"), ("c", b"BDAT 2 LAST\r\nab")])
+
+    def test_octets_before_the_greeting_are_seen(self):
+        self.disagrees("SEQ-15", [("c", b"EHLO c.test\r\n")] + EHLO[:1])
 
     def test_clean_streams_agree(self):
         for name, chunks in CLEAN:
@@ -149,6 +176,11 @@ class OracleTest(unittest.TestCase):
         self.assertTrue(oracle.in_message(EHLO + M + R + [("c", b"BDAT 9\r\nab")]))
         self.assertFalse(oracle.in_message(EMRD + [("c", HEAD + b"\r\n.\r\n")]))
         self.assertFalse(oracle.in_message(EHLO + M))
+
+    def test_unanswered(self):
+        self.assertTrue(oracle.unanswered(EMRD + [("c", HEAD + b"\r\n.\r\n")]))
+        self.assertFalse(oracle.unanswered(EMRD + [("c", HEAD)]))
+        self.assertFalse(oracle.unanswered(CLEAN[0][1]))
 
 
 class FakeServerTest(unittest.TestCase):

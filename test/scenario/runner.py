@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """
 Runs scenario files (README.md) through the real proxy, or with --replay through `postern replay --every-cut`.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """The scenario files by themselves: each can be read, and what it expects inward passes the oracle.
 
