@@ -19,10 +19,11 @@ class Postern(Fixture):
 
     CONF = 'version 1\nmode direct\nhostname gw.test\nstate "{dir}/state"\n'
 
-    def __init__(self, rules, conf=CONF, unprivileged=False, **values):
+    def __init__(self, rules, conf=CONF, unprivileged=False, prefix=(), **values):
         self.scratch = Scratch("pn-gw-")
         self.dir = self.scratch.path
         self.values = dict(values, dir=self.dir)
+        self.prefix = prefix  # put before the command
         self.unprivileged = unprivileged  # run by nobody, to whom root then hands the folder over
         (self.dir / "state").mkdir()
         self.write("rules.conf", rules)
@@ -52,7 +53,7 @@ class Postern(Fixture):
         return str(path)
 
     def command(self):
-        return [*(as_nobody() if self.unprivileged else []), self.program("proxy/posternd"), "-c", str(self.dir), "-f"]
+        return [*self.prefix, *(as_nobody() if self.unprivileged else []), self.program("proxy/posternd"), "-c", str(self.dir), "-f"]
 
     def start(self):
         self.said = []
@@ -72,21 +73,35 @@ class Postern(Fixture):
         if not ready.wait(PATIENCE_S) or not any(s.startswith("posternd: ready") for s in self.said):
             raise AssertionError("posternd is not ready; it said:\n" + self.stderr())
 
-    def roles(self, program):
-        """The process ids of a role of this posternd."""
-        found = []
+    def processes(self):
+        """(process id, program) of posternd and its roles."""
         for folder in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                if os.getsid(int(folder.name)) == self.process.pid and \
-                        os.readlink(folder / "exe").rsplit("/", 1)[-1] == program:
-                    found.append(int(folder.name))
+                if os.getsid(int(folder.name)) == self.process.pid:
+                    yield int(folder.name), os.readlink(folder / "exe").rsplit("/", 1)[-1]
             except OSError:  # it ended meanwhile
                 pass
-        return found
 
-    def run_to_end(self, prefix=()):
+    def roles(self, program):
+        return [pid for pid, name in self.processes() if name == program]
+
+    def resident_kib(self):
+        """Of all its processes."""
+        total = 0
+        for pid, _ in self.processes():
+            total += int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0])
+        return total
+
+    def cpu_ticks(self):
+        total = 0
+        for pid, _ in self.processes():
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        return total
+
+    def run_to_end(self):
         """For starts that must fail: the exit status and what stood on stderr."""
-        done = subprocess.run([*prefix, *self.command()], stdin=subprocess.DEVNULL, capture_output=True,
+        done = subprocess.run(self.command(), stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, errors="replace", timeout=PATIENCE_S)
         return done.returncode, done.stderr
 

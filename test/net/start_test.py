@@ -56,8 +56,8 @@ def gateway(rules=PUBLISH, **more):
 
 
 class Refusals(unittest.TestCase):
-    def assert_refused(self, gate, exit_code, *patterns, prefix=()):
-        code, said = gate.run_to_end(prefix)
+    def assert_refused(self, gate, exit_code, *patterns):
+        code, said = gate.run_to_end()
         self.assertEqual(code, exit_code, said)
         for pattern in patterns:
             self.assertRegex(said, pattern)
@@ -74,9 +74,9 @@ class Refusals(unittest.TestCase):
     @unittest.skipUnless(ROOT, "needs a network namespace")
     def test_no_right_to_the_port(self):
         # in a namespace of its own, since the host may have opened low ports to everybody
-        gate = gateway(external=25, unprivileged=True)
-        said = self.assert_refused(gate, 77, r"127\.0\.0\.1:25\b", prefix=[
-            "unshare", "--net", "/usr/bin/python3", "-B", __file__, "--loopback-up"])
+        gate = gateway(external=25, unprivileged=True,
+                       prefix=["unshare", "--net", "/usr/bin/python3", "-B", __file__, "--loopback-up"])
+        said = self.assert_refused(gate, 77, r"127\.0\.0\.1:25\b")
         self.assertEqual(len(said.splitlines()), 1, said)
 
     def test_rules_with_errors(self):
