@@ -125,6 +125,7 @@ struct command_table {
 	uint32_t extensions; /* SMTP_EXT_BIT()s allowed */
 	struct rules_at extension_at[SMTP_EXT_COUNT];
 	bool starttls_offered; /* `extension STARTTLS allow`: legal on relays only */
+	struct rules_at starttls_at;
 	enum smtp_bare_newline bare_newline;
 	bool binary;
 	bool local_tolerant;
@@ -200,15 +201,16 @@ struct publish {
 	const struct rule_endpoint *external;
 	size_t n_external;
 	bool internal_original;
-	const struct rule_endpoint *internal; /* never any; port filled in from the external's */
-	const bool *internal_port_given;
+	struct rules_at internal_at;
+	const struct rule_endpoint *internal; /* never any; port filled in from the first external's */
+	const bool *internal_port_given; /* false: with several externals, the port the client asked for */
 	size_t n_internal;
 	enum balance balance;
 	struct rule_expr from; /* not given: any */
 	const struct schedule *when;
 	struct rules_at when_at;
 	bool pass, gate_fail_open;
-	struct rules_at pass_at;
+	struct rules_at pass_at, gate_at;
 	const struct command_table *commands; /* inspected rules: never NULL */
 	const struct screen *screen;
 	struct rules_at inspect_at;
@@ -262,6 +264,7 @@ struct auth {
 	struct rules_at at;
 	enum auth_via via;
 	const char *via_text; /* path or service */
+	struct rules_at via_at;
 	const char *const *mechanisms;
 	size_t n_mechanisms;
 	uint32_t lockout_failures, lockout_in_s, lockout_for_s; /* 0: none */
@@ -300,15 +303,19 @@ struct relay {
 	struct rules_at when_at;
 	const struct auth *auth;
 	bool auth_required;
+	struct rules_at auth_at;
 	const struct command_table *commands;
 	const struct screen *screen;
+	struct rules_at inspect_at;
 	const struct route *const *deliver;
 	size_t n_deliver;
+	struct rules_at deliver_at;
 	struct rule_limits limits;
 	struct rule_timeouts timeouts;
 	unsigned log;
 	bool log_given;
 	const char *banner;
+	struct rules_at banner_at;
 };
 
 /* A rule in written order: exactly one pointer is set. */
@@ -345,6 +352,7 @@ struct hostconf {
 	enum host_intercept intercept;
 	struct rules_at intercept_at;
 	uint32_t mark, mark_mask;
+	struct rules_at mark_at;
 	uint32_t workers; /* 0: one a core */
 	uint32_t drain_ms;
 	enum yes_no require_sandbox;

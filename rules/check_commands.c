@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: ISC */
+#include "rules/builtin.h"
+#include "rules/check.h"
+
+#define LINE_MAX_OCTETS  12288 /* RFC 4954 4: the longest line any verb has */
+#define RECIPIENTS_LEAST 100   /* RFC 5321 4.5.3.1.8 */
+
+struct table_reading {
+	struct command_table *table;
+	const struct statement *verb_st[SMTP_VERB_NAMED];  /* the row of this table that names it */
+	const struct statement *hidden_st[SMTP_EXT_COUNT]; /* `extension E hide` in this table */
+	uint32_t extensions_seen;
+	unsigned data_seen;
+};
+
+/* ---- verb V[, V...] [deny|hide|after-tls] [max N] [limit N per message] [reply "..."] ---- */
+
+static const struct value_schema verb_max = {
+	.name = "max", .min = 6, .max = LINE_MAX_OCTETS, .example = "verb RCPT max 512"
+};
+static const struct value_schema per_message = {
+	.name = "limit", .min = 1, .max = 65535, .example = "verb RCPT limit 100 per message"
+};
+
+struct verb_list {
+	enum smtp_verb verbs[SMTP_VERB_NAMED];
+	const struct word *words[SMTP_VERB_NAMED];
+	size_t n;
+};
+
+static void tell_verb(struct words *w, const struct word *word)
+{
+	const char *names[SMTP_VERB_NAMED];
+
+	for (unsigned i = 0; i < SMTP_VERB_NAMED; i++)
+		names[i] = smtp_verb_name((enum smtp_verb)i);
+	words_unknown(w, word, names, SMTP_VERB_MODELLED);
+}
+
+static void read_verb_name(struct words *w, struct table_reading *t, struct verb_list *list)
+{
+	const struct word *word = words_next(w, "a verb");
+	enum smtp_verb verb;
+
+	if (word == NULL)
+		return;
+	verb = word->kind == WORD_BARE ? smtp_verb_find(word->text) : SMTP_VERB_OTHER;
+	if (verb == SMTP_VERB_OTHER) {
+		tell_verb(w, word);
+		return;
+	}
+	if (t->verb_st[verb] != NULL) {
+		WORDS_TELL(w, word, NULL, SPAN("\"verb "), span_str(smtp_verb_name(verb)),
+			SPAN("\" may stand only once in a table"));
+		return;
+	}
+	t->verb_st[verb] = w->st;
+	list->verbs[list->n] = verb;
+	list->words[list->n++] = word;
+}
+
+static enum verb_action read_action(struct words *w)
+{
+	if (words_take(w, "deny"))
+		return VERB_DENY;
+	if (words_take(w, "hide"))
+		return VERB_HIDE;
+	if (words_take(w, "after-tls"))
+		return VERB_AFTER_TLS;
+	return VERB_ALLOW;
+}
+
+static bool is_refused(enum verb_action action)
+{
+	return action == VERB_DENY || action == VERB_HIDE;
+}
+
+/* The verb of @list that @max octets are not enough for: what RFC 5321 obliges to take is the usual
+ * limit. */
+static enum smtp_verb cut_short(const struct verb_list *list, uint64_t max)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (max < verb_max_usual(list->verbs[i]))
+			return list->verbs[i];
+	return SMTP_VERB_OTHER;
+}
+
+static void warn_max(
+	struct words *w, const struct word *word, const struct verb_list *list, uint64_t max)
+{
+	enum smtp_verb verb = cut_short(list, max);
+	uint8_t block[32];
+	struct out o;
+
+	if (verb == SMTP_VERB_OTHER)
+		return;
+	out_init(&o, block, sizeof(block));
+	out_u64(&o, verb_max_usual(verb));
+	WORDS_WARN(w, word, NULL, SPAN("max "), word->text, SPAN(": "),
+		span_str(smtp_verb_name(verb)), SPAN(" may be longer: "),
+		span_str(verb == SMTP_VERB_AUTH ? "RFC 4954 4" : "RFC 5321 4.5.3.1.4"),
+		SPAN(" obliges to take "), out_span(&o), SPAN(" octets"));
+}
+
+static void read_verb_max(struct words *w, const struct verb_list *list, struct verb_row *row)
+{
+	const struct word *word = w->at;
+	uint64_t v;
+
+	if (!value_read(w, &verb_max, &v))
+		return;
+	row->max = (uint16_t)v;
+	if (is_refused(row->action))
+		WORDS_TELL(w, word, NULL, SPAN("max "), word->text,
+			SPAN(": a refused verb has no length"));
+	else
+		warn_max(w, word, list, v);
+}
+
+static void read_per_message(struct words *w, const struct verb_list *list, struct verb_row *row)
+{
+	const struct word *word = w->at;
+	uint64_t v;
+
+	if (!value_read(w, &per_message, &v) || !words_need(w, "per") || !words_need(w, "message"))
+		return;
+	row->per_message = (uint16_t)v;
+	if (is_refused(row->action)) {
+		WORDS_TELL(w, word, NULL, SPAN("limit "), word->text,
+			SPAN(": a refused verb has no limit"));
+		return;
+	}
+	for (size_t i = 0; i < list->n; i++)
+		if (list->verbs[i] == SMTP_VERB_RCPT && v < RECIPIENTS_LEAST)
+			WORDS_WARN(w, word, NULL, SPAN("limit "), word->text,
+				SPAN(" per message: RFC 5321 4.5.3.1.8 obliges to take 100 "
+				     "recipients"));
+}
+
+static void read_verb_reply(struct words *w, struct verb_row *row)
+{
+	const struct word *word = w->at;
+
+	if (reply_read(w, &row->reply) && row->action == VERB_ALLOW)
+		WORDS_TELL(w, word, NULL,
+			SPAN("reply: an allowed verb has none of ours; write \"deny\" or \"hide\" "
+			     "in front"));
+}
+
+/* STARTTLS and its like are known so that a table can refuse them in words of its own. */
+static void check_never(struct words *w, const struct verb_list *list, enum verb_action action)
+{
+	for (size_t i = 0; i < list->n && !is_refused(action); i++)
+		if (list->verbs[i] >= SMTP_VERB_MODELLED)
+			WORDS_TELL(w, list->words[i], NULL, SPAN("\""), list->words[i]->text,
+				SPAN("\" cannot be allowed where mail is inspected: write \"deny\" "
+				     "or \"hide\" behind it"));
+}
+
+static void read_verb(struct words *w, void *object)
+{
+	struct table_reading *t = object;
+	struct verb_row row = { .given = true, .at = w->st->first->at };
+	struct verb_list list = { .n = 0 };
+
+	do
+		read_verb_name(w, t, &list);
+	while (words_comma(w));
+	row.action = read_action(w);
+	check_never(w, &list, row.action);
+	if (words_take(w, "max"))
+		read_verb_max(w, &list, &row);
+	if (words_take(w, "limit"))
+		read_per_message(w, &list, &row);
+	if (words_take(w, "reply"))
+		read_verb_reply(w, &row);
+	if (w->bad)
+		return;
+	for (size_t i = 0; i < list.n; i++) {
+		t->table->verbs[list.verbs[i]] = row;
+		if (row.max == 0)
+			t->table->verbs[list.verbs[i]].max = verb_max_usual(list.verbs[i]);
+	}
+}
+
+/* ---- extension E[, E...] allow|hide ---- */
+
+static const char *const show_words[] = { "allow", "hide" };
+
+static void tell_extension(struct words *w, const struct word *word)
+{
+	const char *names[SMTP_EXT_COUNT + 1];
+
+	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++)
+		names[i] = smtp_ext_name((enum smtp_extension)i);
+	names[SMTP_EXT_COUNT] = "STARTTLS";
+	words_unknown(w, word, names, SMTP_EXT_COUNT + 1);
+}
+
+struct extension_list {
+	uint32_t bits;
+	bool starttls;
+};
+
+static void read_extension_name(
+	struct words *w, struct table_reading *t, struct extension_list *list)
+{
+	const struct word *word = words_next(w, "an extension");
+	enum smtp_extension ext;
+	uint32_t bit;
+
+	if (word == NULL)
+		return;
+	if (word->kind == WORD_BARE && span_ieq(word->text, SPAN("STARTTLS"))) {
+		list->starttls = true;
+		return;
+	}
+	ext = word->kind == WORD_BARE ? smtp_ext_find(word->text) : SMTP_EXT_COUNT;
+	if (ext == SMTP_EXT_COUNT) {
+		tell_extension(w, word);
+		return;
+	}
+	bit = 1u << ext;
+	if (ext == SMTP_EXT_BINARYMIME)
+		WORDS_TELL(w, word, NULL,
+			SPAN("BINARYMIME follows \"data binary allow\" and \"data binary "
+			     "refuse\""));
+	else if (t->extensions_seen & bit)
+		WORDS_TELL(w, word, NULL, SPAN("\"extension "), span_str(smtp_ext_name(ext)),
+			SPAN("\" may stand only once in a table"));
+	t->extensions_seen |= bit;
+	list->bits |= bit;
+}
+
+static void show_extension(
+	struct table_reading *t, enum smtp_extension ext, bool allow, const struct statement *st)
+{
+	uint32_t bit = 1u << ext;
+
+	t->table->extensions = allow ? t->table->extensions | bit : t->table->extensions & ~bit;
+	t->table->extension_at[ext] = st->first->at;
+	if (!allow)
+		t->hidden_st[ext] = st;
+}
+
+static void read_extension(struct words *w, void *object)
+{
+	struct table_reading *t = object;
+	struct extension_list list = { 0 };
+	size_t show;
+
+	do
+		read_extension_name(w, t, &list);
+	while (words_comma(w));
+	show = words_choice(w, show_words, 2);
+	if (w->bad)
+		return;
+	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++)
+		if (list.bits & 1u << i)
+			show_extension(t, (enum smtp_extension)i, show == 0, w->st);
+	if (list.starttls) {
+		t->table->starttls_offered = show == 0;
+		t->table->starttls_at = w->st->first->at;
+	}
+}
+
+/* A hidden keyword takes its verb along. */
+static void hide_verbs(struct check *c, struct table_reading *t)
+{
+	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++) {
+		enum smtp_verb verb = extension_verb((enum smtp_extension)i);
+		struct verb_row *row;
+
+		if (t->hidden_st[i] == NULL || verb == SMTP_VERB_OTHER)
+			continue;
+		row = &t->table->verbs[verb];
+		if (t->verb_st[verb] == NULL)
+			*row = (struct verb_row){ VERB_HIDE, true, verb_max_usual(verb), 0, { 0 },
+				t->hidden_st[i]->first->at };
+		else if (!is_refused(row->action))
+			CHECK_TELL(c, t->hidden_st[i], NULL, SPAN("extension "),
+				span_str(smtp_ext_name((enum smtp_extension)i)),
+				SPAN(" is hidden, which refuses "), span_str(smtp_verb_name(verb)),
+				SPAN(", but this table allows that verb"));
+	}
+}
+
+/* ---- data ..., local-part ... ---- */
+
+static const struct value_schema max_line = { .name = "data max-line",
+	.min = 64,
+	.max = 1u << 20,
+	.example = "data max-line 998",
+	.offset = offsetof(struct command_table, max_line) };
+static const struct value_schema max_header = { .name = "data max-header",
+	.unit = UNIT_OCTETS,
+	.min = 4096,
+	.max = 16u << 20,
+	.example = "data max-header 100KiB",
+	.offset = offsetof(struct command_table, max_header) };
+
+static void read_bare_newline(struct words *w, struct command_table *table)
+{
+	static const char *const list[] = { "refuse", "normalise" };
+
+	table->bare_newline =
+		words_choice(w, list, 2) == 1 ? SMTP_NEWLINE_NORMALISE : SMTP_NEWLINE_REFUSE;
+}
+
+static void read_binary(struct words *w, struct command_table *table)
+{
+	static const char *const list[] = { "allow", "refuse" };
+
+	table->binary = words_choice(w, list, 2) == 0;
+}
+
+static void read_max_line(struct words *w, struct command_table *table)
+{
+	const struct word *word = w->at;
+
+	if (words_take(w, "off"))
+		table->max_line = 0;
+	else if (value_store(w, &max_line, table) && table->max_line < 998)
+		WORDS_WARN(w, word, NULL, SPAN("data max-line "), word->text,
+			SPAN(": RFC 5321 4.5.3.1.6 obliges to take 998 octets"));
+}
+
+static void read_max_header(struct words *w, struct command_table *table)
+{
+	value_store(w, &max_header, table);
+}
+
+static const struct {
+	const char *name, *example;
+	void (*read)(struct words *w, struct command_table *table);
+} data_rows[] = {
+	{ "bare-newline", "data bare-newline normalise", read_bare_newline },
+	{ "binary", "data binary allow", read_binary },
+	{ "max-line", "data max-line 998", read_max_line },
+	{ "max-header", "data max-header 100KiB", read_max_header },
+};
+#define DATA_N (sizeof(data_rows) / sizeof(data_rows[0]))
+
+static void read_data(struct words *w, void *object)
+{
+	struct table_reading *t = object;
+	const struct word *word = w->at;
+	const char *names[DATA_N];
+	size_t i;
+
+	for (i = 0; i < DATA_N; i++)
+		names[i] = data_rows[i].name;
+	i = words_choice(w, names, DATA_N);
+	if (i == DATA_N)
+		return;
+	if (t->data_seen & 1u << i)
+		WORDS_TELL(w, word, NULL, SPAN("\"data "), word->text,
+			SPAN("\" may stand only once in a table"));
+	t->data_seen |= 1u << i;
+	w->example = data_rows[i].example;
+	data_rows[i].read(w, t->table);
+}
+
+static void read_local_part(struct words *w, void *object)
+{
+	static const char *const list[] = { "strict", "tolerant" };
+	struct table_reading *t = object;
+
+	t->table->local_tolerant = words_choice(w, list, 2) == 1;
+}
+
+/* ---- the table ---- */
+
+static const struct block_row rows[] = {
+	{ "verb", read_verb, "verb RCPT max 512 limit 100 per message", ROW_MANY },
+	{ "extension", read_extension, "extension CHUNKING hide", ROW_MANY },
+	{ "data", read_data, "data bare-newline refuse", ROW_MANY },
+	{ "local-part", read_local_part, "local-part strict", ROW_ONCE },
+};
+
+const struct command_table *table_use(struct words *w)
+{
+	const struct command_table *built_in = NULL;
+	struct named *named;
+
+	if (!w->bad && w->at != NULL && w->at->kind == WORD_BARE)
+		built_in = command_table_builtin(w->at->text);
+	if (built_in != NULL) {
+		words_next(w, "");
+		return built_in;
+	}
+	named = name_use(w, NAMED_COMMANDS);
+	return named != NULL ? named->object : NULL;
+}
+
+/* Everything of the table behind `like` is copied; what this table says comes on top. */
+static void copy_like(struct words *w, struct command_table *table)
+{
+	const struct word *word = w->at;
+	const struct command_table *like = table_use(w);
+	const struct command_table own = *table;
+
+	if (like == NULL)
+		return;
+	if (!like->built_in &&
+		!like_follow(w, word, name_find(w->c, NAMED_COMMANDS, word->text), table_read))
+		return;
+	*table = *like;
+	table->name = own.name;
+	table->at = own.at;
+	table->like = like;
+	table->built_in = false;
+}
+
+void table_read(struct check *c, struct named *named)
+{
+	struct words w = words_of(c, named->st, "commands strict like internet { ... }");
+	struct table_reading t = { .table = named->object };
+	struct block_seen seen;
+
+	if (named->state != LIKE_NEW)
+		return;
+	named->state = LIKE_OPEN;
+	table_preset(t.table);
+	words_next(&w, "a name");
+	if (!named->st->faulty && words_take(&w, "like"))
+		copy_like(&w, t.table);
+	if (!named->st->faulty)
+		words_end(&w);
+	block_read(c, named->st->block, NULL, rows, sizeof(rows) / sizeof(rows[0]), &t, &seen);
+	hide_verbs(c, &t);
+	named->state = LIKE_DONE;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#include "rules/check.h"
+
+/* An error at a statement whose place alone is known. */
+#define TELL_AT(c, place, keyword, help, ...)                                                      \
+	DIAG((c)->diags, DIAG_ERROR, (place), sizeof(keyword) - 1, (help), __VA_ARGS__)
+
+static bool gave(const struct block_seen *seen, enum publish_row row)
+{
+	return seen->first[row] != NULL;
+}
+
+/* ---- pass: nothing that only an inspected rule can do ---- */
+
+static void tell_beside_pass(struct check *c, const struct statement *st)
+{
+	CHECK_TELL(c, st, "take \"pass\" out, or this statement", SPAN("\""), st->first->text,
+		SPAN("\" stands beside \"pass\", but a passed session is not looked at"));
+}
+
+static void check_pass_limits(struct check *c, const struct publish *p)
+{
+	const struct {
+		const struct rules_at *at;
+		const char *word;
+	} limits[] = {
+		{ &p->limits.message_at, "message" },
+		{ &p->limits.recipients_at, "recipients" },
+		{ &p->limits.errors_at, "errors" },
+		{ &p->limits.slow_at, "slow" },
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limits[i].at->line != 0)
+			TELL_AT(c, *limits[i].at, "limit", "take \"pass\" out, or this statement",
+				SPAN("\"limit "), span_str(limits[i].word),
+				SPAN("\" stands beside \"pass\", but a passed session is not "
+				     "looked at"));
+}
+
+static void check_pass(struct check *c, const struct publish *p, const struct block_seen *seen)
+{
+	static const enum publish_row inspecting[] = { PUBLISH_INSPECT, PUBLISH_RECIPIENTS,
+		PUBLISH_BANNER };
+
+	for (size_t i = 0; i < sizeof(inspecting) / sizeof(inspecting[0]); i++)
+		if (gave(seen, inspecting[i]))
+			tell_beside_pass(c, seen->first[inspecting[i]]);
+	check_pass_limits(c, p);
+	if (p->client_address == CLIENT_XCLIENT)
+		TELL_AT(c, p->client_address_at, "client-address",
+			"\"client-address proxy-v2\" works beside \"pass\"",
+			SPAN("\"client-address xclient\" stands beside \"pass\": XCLIENT is an "
+			     "SMTP command, and a passed session is "
+			     "not spoken to"));
+	DIAG(c->diags, DIAG_NOTE, p->pass_at, sizeof("pass") - 1, NULL, SPAN("publish \""),
+		span_str(p->name),
+		SPAN("\" is not inspected: commands, STARTTLS and messages pass as they are"));
+}
+
+/* ---- inspected rules ---- */
+
+static void check_starttls(struct check *c, const struct publish *p)
+{
+	if (p->commands->starttls_offered)
+		TELL_AT(c, p->inspect_at, "inspect",
+			"a rule with \"pass\" lets STARTTLS through, uninspected",
+			SPAN("command table \""), span_str(p->commands->name),
+			SPAN("\" offers STARTTLS, which ends inspection: that is for relays only"));
+}
+
+static void check_gateway(struct check *c, const struct publish *p, const struct block_seen *seen)
+{
+	if (p->client_address != CLIENT_GATEWAY)
+		return;
+	if (!gave(seen, PUBLISH_RECIPIENTS))
+		TELL_AT(c, p->client_address_at, "client-address", "add \"recipients in SET\"",
+			SPAN("\"client-address gateway\" without \"recipients\": a server usually "
+			     "trusts the gateway's address and "
+			     "would relay for anyone"));
+	else if (p->recipients.any && expr_is_open(&p->from))
+		DIAG(c->diags, DIAG_WARNING, p->recipients.at, sizeof("recipients") - 1, NULL,
+			SPAN("\"recipients any\" with \"client-address gateway\": if the server "
+			     "trusts the gateway's address, this is "
+			     "an open relay"));
+}
+
+/* ---- both ---- */
+
+static bool same_endpoint(const struct rule_endpoint *a, const struct rule_endpoint *b)
+{
+	return !a->any && !b->any && a->addr.port == b->addr.port &&
+	       ip_eq(&a->addr.ip, &b->addr.ip);
+}
+
+static void check_circle(struct check *c, const struct publish *p)
+{
+	for (size_t i = 0; i < p->n_internal; i++)
+		for (size_t j = 0; j < p->n_external; j++)
+			if (p->internal[i].at.line != 0 &&
+				same_endpoint(&p->internal[i], &p->external[j]))
+				TELL_AT(c, p->internal_at, "internal", NULL,
+					SPAN("the internal server is the published address itself: "
+					     "a connection would come back for ever"));
+}
+
+void cross_publish(struct check *c, const struct named *named)
+{
+	const struct publish *p = named->object;
+	const struct block_seen *seen = named->seen;
+
+	if (p->pass)
+		check_pass(c, p, seen);
+	else if (gave(seen, PUBLISH_GATE))
+		CHECK_TELL(c, seen->first[PUBLISH_GATE], NULL,
+			SPAN("\"gate fail-open\" may stand only beside \"pass\": what is inspected "
+			     "must not go by uninspected"));
+	if (!p->pass && !gave(seen, PUBLISH_PASS)) {
+		check_starttls(c, p);
+		check_gateway(c, p, seen);
+	}
+	if (((seen->faulty >> PUBLISH_EXTERNAL | seen->faulty >> PUBLISH_INTERNAL) & 1) == 0)
+		check_circle(c, p);
+}
+
+/* ---- relays ---- */
+
+static bool relay_gave(const struct named *named, enum relay_row row)
+{
+	return named->seen->first[row] != NULL;
+}
+
+static bool relay_faulty(const struct named *named, enum relay_row row)
+{
+	return named->seen->faulty >> row & 1;
+}
+
+static void check_open(struct check *c, const struct named *named)
+{
+	const struct relay *r = named->object;
+
+	if (!relay_gave(named, RELAY_RECIPIENTS) || relay_faulty(named, RELAY_RECIPIENTS) ||
+		relay_faulty(named, RELAY_FROM) || relay_faulty(named, RELAY_AUTH) ||
+		named->seen->unknown)
+		return; /* what was told already may be what closes it */
+	if (r->recipients.any && !r->auth_required && expr_is_open(&r->from))
+		DIAG(c->diags, DIAG_ERROR, named->seen->first[RELAY_RECIPIENTS]->first->next->at,
+			named->seen->first[RELAY_RECIPIENTS]->first->next->width,
+			"add \"auth required NAME\", or use \"recipients in SET\"",
+			SPAN("open relay: any client may send to any domain without login"));
+}
+
+static void check_login(struct check *c, const struct named *named)
+{
+	const struct relay *r = named->object;
+	const struct verb_row *row = &r->commands->verbs[SMTP_VERB_AUTH];
+
+	if (r->auth_required && row->action != VERB_ALLOW && row->action != VERB_AFTER_TLS)
+		CHECK_TELL(c, named->seen->first[RELAY_AUTH],
+			"write \"inspect commands submission\"",
+			SPAN("login is required, but command table \""),
+			span_str(r->commands->name), SPAN("\" does not allow AUTH"));
+}
+
+void cross_relay(struct check *c, const struct named *named)
+{
+	check_open(c, named);
+	if (!relay_faulty(named, RELAY_INSPECT))
+		check_login(c, named);
+}

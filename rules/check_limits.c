@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+#include "rules/check.h"
+
+#define ROWS(a) (sizeof(a) / sizeof((a)[0]))
+
+#define RECIPIENTS_LEAST 100   /* RFC 5321 4.5.3.1.8 */
+#define MESSAGE_LEAST    65536 /* RFC 5321 4.5.3.1.7 */
+
+/* ---- limits ---- */
+
+#define LIMIT(title, field, ...)                                                                   \
+	{                                                                                          \
+		.name = title, .offset = offsetof(struct rule_limits, field), __VA_ARGS__          \
+	}
+
+static const struct value_schema connections = LIMIT("limit connections", connections_client,
+	.min = 1, .max = 1000000, .example = "limit connections 20 per client, 400 total");
+static const struct value_schema rate = LIMIT(
+	"limit rate", rate, .min = 1, .max = 1000000, .example = "limit rate 60 per 1m per client");
+static const struct value_schema rate_time = LIMIT("limit rate", rate_ms, .unit = UNIT_MILLISECONDS,
+	.min = 1000, .max = 86400000, .example = "limit rate 60 per 1m per client");
+static const struct value_schema rate_for = LIMIT("limit rate ... for", rate_for_ms,
+	.unit = UNIT_MILLISECONDS, .min = 1000, .max = 30ull * 86400000, .wide = true,
+	.example = "limit rate 60 per 1m per client then tempfail for 10m");
+static const struct value_schema errors = LIMIT(
+	"limit errors", errors, .min = 1, .max = 10000, .preset = 20, .example = "limit errors 10");
+static const struct value_schema recipients = LIMIT("limit recipients", recipients, .min = 1,
+	.max = 100000, .preset = 1000, .example = "limit recipients 100 per message");
+static const struct value_schema slow = LIMIT("limit slow", slow_octets, .unit = UNIT_OCTETS,
+	.min = 1, .max = 1u << 30, .example = "limit slow 500B per 1s");
+static const struct value_schema slow_time = LIMIT("limit slow", slow_ms, .unit = UNIT_MILLISECONDS,
+	.min = 100, .max = 3600000, .example = "limit slow 500B per 1s");
+const struct value_schema limit_message_schema =
+	LIMIT("limit message", message, .unit = UNIT_OCTETS, .min = 1024, .max = 2ull << 30,
+		.wide = true, .example = "limit message 35MiB");
+
+void limits_preset(struct rule_limits *limits)
+{
+	value_preset(&errors, 1, limits);
+	value_preset(&recipients, 1, limits);
+}
+
+/* "20 per client", "400 total": either or both, in any order. */
+static void read_connections(struct words *w, struct rule_limits *l)
+{
+	do {
+		const struct word *number = w->at;
+		uint64_t v;
+		uint32_t *place;
+
+		if (!value_read(w, &connections, &v))
+			return;
+		if (words_take(w, "total"))
+			place = &l->connections_total;
+		else if (words_need(w, "per") && words_need(w, "client"))
+			place = &l->connections_client;
+		else
+			return;
+		if (*place != 0)
+			WORDS_TELL(w, number, NULL,
+				SPAN("limit connections: this limit was given already"));
+		*place = (uint32_t)v;
+	} while (words_comma(w));
+}
+
+static void read_rate(struct words *w, struct rule_limits *l)
+{
+	static const char *const then[] = { "refuse", "tempfail" };
+	size_t i;
+
+	value_store(w, &rate, l);
+	words_need(w, "per");
+	value_store(w, &rate_time, l);
+	words_need(w, "per");
+	words_need(w, "client");
+	if (!words_take(w, "then"))
+		return;
+	i = words_choice(w, then, ROWS(then));
+	l->rate_then = i == 0 ? LIMIT_THEN_REFUSE : LIMIT_THEN_TEMPFAIL;
+	words_need(w, "for");
+	value_store(w, &rate_for, l);
+}
+
+static void read_errors(struct words *w, struct rule_limits *l)
+{
+	value_store(w, &errors, l);
+}
+
+static void read_recipients(struct words *w, struct rule_limits *l)
+{
+	const struct word *number = w->at;
+
+	if (!value_store(w, &recipients, l) || !words_need(w, "per") || !words_need(w, "message"))
+		return;
+	if (l->recipients < RECIPIENTS_LEAST)
+		WORDS_WARN(w, number,
+			"a sender with more recipients has to send the message several times",
+			SPAN("limit recipients "), number->text,
+			SPAN(": RFC 5321 4.5.3.1.8 obliges to take 100"));
+}
+
+static void read_message(struct words *w, struct rule_limits *l)
+{
+	const struct word *number = w->at;
+
+	if (value_store(w, &limit_message_schema, l) && l->message < MESSAGE_LEAST)
+		WORDS_WARN(w, number, NULL, SPAN("limit message "), number->text,
+			SPAN(": RFC 5321 4.5.3.1.7 obliges to take 64KiB"));
+}
+
+static void read_slow(struct words *w, struct rule_limits *l)
+{
+	value_store(w, &slow, l);
+	words_need(w, "per");
+	value_store(w, &slow_time, l);
+}
+
+static const struct {
+	const char *name;
+	void (*read)(struct words *w, struct rule_limits *l);
+	const char *example;
+	size_t at; /* of its place in struct rule_limits */
+} limit_rows[] = {
+	{ "connections", read_connections, "limit connections 20 per client, 400 total",
+		offsetof(struct rule_limits, connections_at) },
+	{ "rate", read_rate, "limit rate 60 per 1m per client then tempfail for 10m",
+		offsetof(struct rule_limits, rate_at) },
+	{ "errors", read_errors, "limit errors 10", offsetof(struct rule_limits, errors_at) },
+	{ "recipients", read_recipients, "limit recipients 100 per message",
+		offsetof(struct rule_limits, recipients_at) },
+	{ "message", read_message, "limit message 35MiB",
+		offsetof(struct rule_limits, message_at) },
+	{ "slow", read_slow, "limit slow 500B per 1s", offsetof(struct rule_limits, slow_at) },
+};
+
+void limit_read(struct words *w, struct rule_limits *limits)
+{
+	const char *names[ROWS(limit_rows)];
+	const struct word *word = w->at;
+	struct rules_at *at;
+	size_t i;
+
+	for (i = 0; i < ROWS(limit_rows); i++)
+		names[i] = limit_rows[i].name;
+	i = words_choice(w, names, ROWS(limit_rows));
+	if (i == ROWS(limit_rows))
+		return;
+	at = (struct rules_at *)(void *)((uint8_t *)limits + limit_rows[i].at);
+	if (at->line != 0) {
+		WORDS_TELL(w, word, NULL, SPAN("\"limit "), word->text,
+			SPAN("\" may stand only once in a rule"));
+		return;
+	}
+	*at = w->st->first->at;
+	w->example = limit_rows[i].example;
+	limit_rows[i].read(w, limits);
+}
+
+/* ---- timeouts ---- */
+
+#define TIMEOUT(title, field, least, most, normal)                                                 \
+	{                                                                                          \
+		.name = "timeout " title, .unit = UNIT_MILLISECONDS, .min = (least),               \
+		.max = (most), .preset = (normal), .example = "timeout " title " 5m",              \
+		.offset = offsetof(struct rule_timeouts, field)                                    \
+	}
+
+/* Defaults: RFC 5321 4.5.3.2 where it names a time. */
+const struct value_schema timeout_schemas[TIMEOUTS_N] = {
+	TIMEOUT("connect", connect, 100, 600000, 30000),
+	TIMEOUT("greeting", greeting, 100, 3600000, 300000),
+	TIMEOUT("command", command, 100, 3600000, 300000),
+	TIMEOUT("data-block", data_block, 100, 3600000, 180000),
+	TIMEOUT("data-done", data_done, 100, 3600000, 600000),
+	TIMEOUT("idle", idle, 100, 86400000, 300000),
+	TIMEOUT("total", total, 1000, 7 * 86400000u, 0),
+	{ .name = "timeout greet-delay",
+		.unit = UNIT_MILLISECONDS,
+		.max = 60000,
+		.example = "timeout greet-delay 2s",
+		.offset = offsetof(struct rule_timeouts, greet_delay) },
+};
+
+#define TIMEOUT_WORD(i) (timeout_schemas[i].name + sizeof("timeout ") - 1)
+
+void timeouts_preset(struct rule_timeouts *timeouts)
+{
+	value_preset(timeout_schemas, TIMEOUTS_N, timeouts);
+}
+
+void timeout_read(struct words *w, struct timeouts_reading *t)
+{
+	const char *names[TIMEOUTS_N];
+
+	for (size_t i = 0; i < TIMEOUTS_N; i++)
+		names[i] = TIMEOUT_WORD(i);
+	do {
+		const struct word *word = w->at;
+		size_t i = words_choice(w, names, TIMEOUTS_N);
+
+		if (i == TIMEOUTS_N)
+			return;
+		if (t->seen & 1u << i) {
+			WORDS_TELL(w, word, NULL, SPAN("\"timeout "), word->text,
+				SPAN("\" may stand only once in a rule"));
+			return;
+		}
+		t->seen |= 1u << i;
+		if (!value_store(w, &timeout_schemas[i], t->timeouts))
+			return;
+	} while (words_comma(w));
+}
+
+/* ---- log ---- */
+
+void log_read(struct words *w, unsigned *logp)
+{
+	static const char *const names[] = { "sessions", "denials", "commands", "messages",
+		"none" };
+
+	*logp = 0;
+	if (words_take(w, "none"))
+		return;
+	do {
+		const struct word *word = w->at;
+		size_t i = words_choice(w, names, ROWS(names));
+
+		if (i == ROWS(names))
+			return;
+		if (i == ROWS(names) - 1 || (*logp & 1u << i))
+			WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
+				span_str(i == ROWS(names) - 1
+						 ? "\" stands alone, as in \"log none\""
+						 : "\" stands twice"));
+		*logp |= 1u << i;
+	} while (words_comma(w));
+}

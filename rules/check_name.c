@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+#include "rules/check.h"
+
+#define NAME_MAX_OCTETS 64
+
+static const struct {
+	const char *word, *plain; /* as written, as spoken */
+	size_t size;              /* of its object */
+	size_t name, at;          /* offsets in it */
+} kinds[NAMED_COUNT] = {
+#define KIND(type) sizeof(struct type), offsetof(struct type, name), offsetof(struct type, at)
+	[NAMED_SET] = { "set", "set", KIND(rule_set) },
+	[NAMED_SCHEDULE] = { "schedule", "schedule", KIND(schedule) },
+	[NAMED_COMMANDS] = { "commands", "command table", KIND(command_table) },
+	[NAMED_SCREEN] = { "screen", "screen", KIND(screen) },
+	[NAMED_CERTIFICATE] = { "certificate", "certificate", KIND(certificate) },
+	[NAMED_AUTH] = { "auth", "auth", KIND(auth) },
+	[NAMED_ROUTE] = { "route", "route", KIND(route) },
+	[NAMED_PUBLISH] = { "publish", "publish", KIND(publish) },
+	[NAMED_RELAY] = { "relay", "relay", KIND(relay) },
+#undef KIND
+};
+
+/* Words that may stand where a name may: taken as names, a statement could be read in two ways. */
+static const char *const reserved[] = { "any", "except", "in", "like", "original", "mx", "required",
+	"optional", "none", "pass", "inspect", "commands", "screen", "next-hop" };
+
+/* Tables that every rules file has: names that cannot be given again. */
+static const char *const built_in[] = { "internet", "submission", "isa2000" };
+#define BUILT_IN_N (sizeof(built_in) / sizeof(built_in[0]))
+
+const char *named_kind_word(enum named_kind kind)
+{
+	return kinds[kind].word;
+}
+
+static enum named_kind kind_of(const struct statement *st)
+{
+	for (unsigned k = 0; k < NAMED_COUNT; k++)
+		if (word_is(st->first, kinds[k].word))
+			return (enum named_kind)k;
+	return NAMED_COUNT;
+}
+
+static bool is_name(struct span s)
+{
+	if (s.n == 0 || s.n > NAME_MAX_OCTETS || !ascii_alpha(s.p[0]))
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (!ascii_alpha(s.p[i]) && !ascii_digit(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
+			return false;
+	return true;
+}
+
+static bool is_one_of(struct span s, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_eq(s, span_str(list[i])))
+			return true;
+	return false;
+}
+
+struct named *name_find(struct check *c, enum named_kind kind, struct span name)
+{
+	struct named_list *l = &c->names[kind];
+
+	for (size_t i = 0; i < l->n; i++)
+		if (span_eq(span_str(l->items[i].name), name))
+			return &l->items[i];
+	return NULL;
+}
+
+/* What is wrong with a new name, if anything. */
+static void judge(struct words *w, enum named_kind kind, const struct word *word)
+{
+	const struct named *first = name_find(w->c, kind, word->text);
+	uint8_t block[32];
+	struct out line;
+
+	if (word->kind != WORD_BARE || !is_name(word->text)) {
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
+			SPAN("\" is no name: a letter, then letters, digits, \"-\" and \"_\", 64 "
+			     "at most"));
+		return;
+	}
+	if (is_one_of(word->text, reserved, sizeof(reserved) / sizeof(reserved[0]))) {
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
+			SPAN("\" is a word of the language and no name"));
+		return;
+	}
+	if (kind == NAMED_COMMANDS && is_one_of(word->text, built_in, BUILT_IN_N)) {
+		WORDS_TELL(w, word, NULL, SPAN("command table \""), word->text,
+			SPAN("\" is built in; take another name, as in \"commands strict like "),
+			word->text, SPAN("\""));
+		return;
+	}
+	if (first == NULL)
+		return;
+	out_init(&line, block, sizeof(block));
+	out_u64(&line, first->st->first->at.line);
+	WORDS_TELL(w, word, NULL, span_str(kinds[kind].plain), SPAN(" \""), word->text,
+		SPAN("\" stands in line "), out_span(&line),
+		SPAN(" already; names of one kind differ"));
+}
+
+static void declare(struct check *c, const struct statement *st, enum named_kind kind)
+{
+	struct named_list *l = &c->names[kind];
+	struct words w = words_of(c, st, "publish NAME { ... }");
+	uint8_t *object = arena_alloc(c->arena, 1, kinds[kind].size);
+	const struct word *word = NULL;
+	const char *name = "";
+
+	if (!st->faulty)
+		word = words_next(&w, "a name");
+	else if (st->first->next != NULL && st->first->next->kind != WORD_COMMA)
+		word = st->first->next;
+	if (word != NULL)
+		name = arena_str(c->arena, word->text);
+	if (object == NULL || name == NULL)
+		return;
+	memcpy(object + kinds[kind].name, &name, sizeof(name));
+	memcpy(object + kinds[kind].at, &st->first->at, sizeof(st->first->at));
+	if (word != NULL && !st->faulty)
+		judge(&w, kind, word);
+	/* A double or a bad name is told; its block is looked at all the same. */
+	l->items[l->n++] = (struct named){ .name = name, .st = st, .object = object };
+}
+
+void names_declare(struct check *c, const struct statement *list)
+{
+	size_t n[NAMED_COUNT] = { 0 };
+
+	for (const struct statement *st = list; st != NULL; st = st->next) {
+		enum named_kind kind = kind_of(st);
+		if (kind != NAMED_COUNT)
+			n[kind]++;
+	}
+	for (unsigned k = 0; k < NAMED_COUNT; k++)
+		c->names[k].items = ARENA_ARRAY(c->arena, struct named, n[k]);
+	if (c->arena->full)
+		return;
+	for (const struct statement *st = list; st != NULL; st = st->next) {
+		enum named_kind kind = kind_of(st);
+		if (kind != NAMED_COUNT)
+			declare(c, st, kind);
+	}
+}
+
+void *names_objects(struct check *c, enum named_kind kind, size_t *np)
+{
+	struct named_list *l = &c->names[kind];
+	void **list = ARENA_ARRAY(c->arena, void *, l->n);
+
+	*np = list != NULL ? l->n : 0;
+	for (size_t i = 0; i < *np; i++)
+		list[i] = l->items[i].object;
+	return list;
+}
+
+#define SUGGEST_MAX 256 /* names looked at for a suggestion */
+
+static void tell_undefined(struct words *w, enum named_kind kind, const struct word *word)
+{
+	const struct named_list *l = &w->c->names[kind];
+	const char *names[SUGGEST_MAX + BUILT_IN_N];
+	size_t n = 0;
+	const char *hint;
+
+	for (size_t i = 0; i < l->n && i < SUGGEST_MAX; i++)
+		names[n++] = l->items[i].name;
+	for (size_t i = 0; kind == NAMED_COMMANDS && i < BUILT_IN_N; i++)
+		names[n++] = built_in[i];
+	hint = diag_suggest(word->text, names, n);
+	if (hint != NULL)
+		WORDS_TELL(w, word, NULL, SPAN("undefined "), span_str(kinds[kind].plain),
+			SPAN(" \""), word->text, SPAN("\"; did you mean \""), span_str(hint),
+			SPAN("\"?"));
+	else
+		WORDS_TELL(w, word, NULL, SPAN("undefined "), span_str(kinds[kind].plain),
+			SPAN(" \""), word->text, SPAN("\": define it by \""),
+			span_str(kinds[kind].word), SPAN(" "), word->text, SPAN(" { ... }\""));
+}
+
+struct named *name_use(struct words *w, enum named_kind kind)
+{
+	const struct word *word = words_next(w, "a name");
+	struct named *named;
+
+	if (word == NULL)
+		return NULL;
+	named = word->kind == WORD_BARE ? name_find(w->c, kind, word->text) : NULL;
+	if (named == NULL)
+		tell_undefined(w, kind, word);
+	return named;
+}
+
+#define LIKE_DEPTH_MAX 16
+
+bool like_follow(struct words *w, const struct word *word, struct named *named,
+	void (*read)(struct check *c, struct named *named))
+{
+	struct check *c = w->c;
+
+	if (named->state == LIKE_OPEN) {
+		WORDS_TELL(
+			w, word, NULL, SPAN("\"like "), word->text, SPAN("\" leads in a circle"));
+		return false;
+	}
+	if (c->like_depth == LIKE_DEPTH_MAX) {
+		WORDS_TELL(w, word, NULL, SPAN("\"like "), word->text,
+			SPAN("\": more than 16 blocks in a row"));
+		return false;
+	}
+	c->like_depth++;
+	read(c, named);
+	c->like_depth--;
+	return true;
+}

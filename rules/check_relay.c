@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+#include "rules/builtin.h"
+#include "rules/check.h"
+
+struct relay_reading {
+	struct relay *r;
+	struct relay_listen *listen; /* room for one each statement */
+	struct timeouts_reading timeouts;
+};
+
+/* ---- listen ADDRESS:PORT [starttls [required] | tls] [certificate NAME] ---- */
+
+static enum listen_tls read_tls(struct words *w)
+{
+	if (words_take(w, "tls"))
+		return LISTEN_TLS;
+	if (!words_take(w, "starttls"))
+		return LISTEN_CLEAR;
+	return words_take(w, "required") ? LISTEN_STARTTLS_REQUIRED : LISTEN_STARTTLS;
+}
+
+static void read_listen(struct words *w, void *object)
+{
+	struct relay_reading *r = object;
+	struct relay_listen *l = &r->listen[r->r->n_listen++];
+
+	endpoint_read(w, true, &l->addr, NULL);
+	l->tls = read_tls(w);
+	if (words_take(w, "certificate")) {
+		struct named *named = name_use(w, NAMED_CERTIFICATE);
+		l->certificate = named != NULL ? named->object : NULL;
+		if (l->tls == LISTEN_CLEAR)
+			WORDS_TELL(w, w->before, NULL,
+				SPAN("a certificate needs \"tls\" or \"starttls\" in front of it, "
+				     "as in \""),
+				span_str(w->example), SPAN("\""));
+	} else if (l->tls != LISTEN_CLEAR && w->at == NULL) {
+		WORDS_TELL(w, NULL, NULL, SPAN("TLS needs a certificate, as in \""),
+			span_str(w->example), SPAN("\""));
+	}
+}
+
+/* ---- the other statements ---- */
+
+static void read_from(struct words *w, void *object)
+{
+	expr_read(w, SET_ADDRESSES, false, &((struct relay_reading *)object)->r->from);
+}
+
+static void read_recipients(struct words *w, void *object)
+{
+	expr_read(w, SET_MAIL, true, &((struct relay_reading *)object)->r->recipients);
+}
+
+static void read_when(struct words *w, void *object)
+{
+	struct relay *r = ((struct relay_reading *)object)->r;
+
+	r->when = when_read(w);
+	r->when_at = w->st->first->at;
+}
+
+static void read_auth(struct words *w, void *object)
+{
+	struct relay *r = ((struct relay_reading *)object)->r;
+	struct named *named;
+
+	r->auth_at = w->st->first->at;
+	r->auth_required = words_take(w, "required");
+	named = name_use(w, NAMED_AUTH);
+	r->auth = named != NULL ? named->object : NULL;
+}
+
+static void read_inspect(struct words *w, void *object)
+{
+	struct relay *r = ((struct relay_reading *)object)->r;
+
+	r->inspect_at = w->st->first->at;
+	inspect_read(w, &r->commands, &r->screen);
+}
+
+static void read_deliver(struct words *w, void *object)
+{
+	struct relay *r = ((struct relay_reading *)object)->r;
+	const struct route **list;
+	size_t max = 1;
+
+	for (const struct word *word = w->at; word != NULL; word = word->next)
+		max += word->kind == WORD_COMMA;
+	list = ARENA_ARRAY(w->c->arena, const struct route *, max);
+	if (list == NULL)
+		return;
+	r->deliver = list;
+	r->deliver_at = w->st->first->at;
+	do {
+		struct named *named = name_use(w, NAMED_ROUTE);
+		if (named != NULL)
+			list[r->n_deliver++] = named->object;
+	} while (words_comma(w));
+}
+
+static void read_banner(struct words *w, void *object)
+{
+	struct relay *r = ((struct relay_reading *)object)->r;
+
+	r->banner = words_text(w, "a greeting");
+	r->banner_at = w->st->first->at;
+}
+
+static void read_limit(struct words *w, void *object)
+{
+	limit_read(w, &((struct relay_reading *)object)->r->limits);
+}
+
+static void read_timeout(struct words *w, void *object)
+{
+	timeout_read(w, &((struct relay_reading *)object)->timeouts);
+}
+
+static void read_log(struct words *w, void *object)
+{
+	struct relay *r = ((struct relay_reading *)object)->r;
+
+	r->log_given = true;
+	log_read(w, &r->log);
+}
+
+static const struct block_row rows[RELAY_ROWS] = {
+	[RELAY_LISTEN] = { "listen", read_listen,
+		"listen 198.51.100.3:587 starttls required certificate mail",
+		ROW_MANY | ROW_NEEDED },
+	[RELAY_FROM] = { "from", read_from, "from mail-hosts", ROW_ONCE },
+	[RELAY_WHEN] = { "when", read_when, "when office-hours", ROW_ONCE },
+	[RELAY_AUTH] = { "auth", read_auth, "auth required staff", ROW_ONCE },
+	[RELAY_RECIPIENTS] = { "recipients", read_recipients, "recipients in hosted-domains",
+		ROW_NEEDED },
+	[RELAY_INSPECT] = { "inspect", read_inspect, "inspect commands submission screen outbound",
+		ROW_ONCE },
+	[RELAY_DELIVER] = { "deliver", read_deliver, "deliver to-exchange, internet", ROW_NEEDED },
+	[RELAY_LIMIT] = { "limit", read_limit, "limit connections 20 per client, 400 total",
+		ROW_MANY },
+	[RELAY_TIMEOUT] = { "timeout", read_timeout, "timeout command 5m, idle 5m", ROW_MANY },
+	[RELAY_BANNER] = { "banner", read_banner, "banner \"mail.example.org ESMTP\"", ROW_ONCE },
+	[RELAY_LOG] = { "log", read_log, "log sessions, denials", ROW_ONCE },
+};
+
+void relay_read(struct check *c, struct named *named)
+{
+	struct relay *r = named->object;
+	struct relay_reading reading = { .r = r, .timeouts = { .timeouts = &r->timeouts } };
+	struct words w = words_of(c, named->st, "relay NAME { ... }");
+
+	named->seen = ARENA_NEW(c->arena, struct block_seen);
+	reading.listen =
+		ARENA_ARRAY(c->arena, struct relay_listen, statements_count(named->st->block));
+	if (named->seen == NULL || reading.listen == NULL)
+		return;
+	r->listen = reading.listen;
+	limits_preset(&r->limits);
+	timeouts_preset(&r->timeouts);
+	r->log = RULE_LOG_DEFAULT;
+	words_next(&w, "a name");
+	if (!named->st->faulty)
+		words_end(&w);
+	block_read(c, named->st->block, named->st, rows, RELAY_ROWS, &reading, named->seen);
+	if (r->commands == NULL)
+		r->commands = command_table_builtin(
+			r->auth != NULL ? SPAN("submission") : SPAN("internet"));
+}

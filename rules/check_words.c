@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC */
+#include "rules/check.h"
+
+#define LIST_TEXT_MAX 600
+
+struct words words_of(struct check *c, const struct statement *st, const char *example)
+{
+	return (struct words){
+		.c = c, .st = st, .at = st->first->next, .before = st->first, .example = example
+	};
+}
+
+void words_tell(struct words *w, const struct word *word, const char *help,
+	const struct span *pieces, size_t n)
+{
+	struct rules_at at = word != NULL ? word->at : w->before->at;
+
+	if (w->bad)
+		return;
+	w->bad = true;
+	if (word == NULL)
+		at.column += w->before->width; /* right behind the last word */
+	diag_pieces(w->c->diags, DIAG_ERROR, at, word != NULL ? word->width : 1, help, pieces, n);
+}
+
+static void step(struct words *w)
+{
+	w->before = w->at;
+	w->at = w->at->next;
+}
+
+const struct word *words_next(struct words *w, const char *what)
+{
+	const struct word *word = w->at;
+
+	if (w->bad)
+		return NULL;
+	if (word == NULL || word->kind == WORD_COMMA) {
+		WORDS_TELL(w, word, NULL, span_str(what), SPAN(" is missing, as in \""),
+			span_str(w->example), SPAN("\""));
+		return NULL;
+	}
+	step(w);
+	return word;
+}
+
+bool words_take(struct words *w, const char *keyword)
+{
+	if (w->bad || w->at == NULL || !word_is(w->at, keyword))
+		return false;
+	step(w);
+	return true;
+}
+
+bool words_comma(struct words *w)
+{
+	if (w->bad || w->at == NULL || w->at->kind != WORD_COMMA)
+		return false;
+	step(w);
+	return true;
+}
+
+bool words_need(struct words *w, const char *keyword)
+{
+	const char *hint;
+
+	if (w->bad || words_take(w, keyword))
+		return !w->bad;
+	if (w->at == NULL) {
+		WORDS_TELL(w, NULL, NULL, SPAN("\""), span_str(keyword),
+			SPAN("\" is missing, as in \""), span_str(w->example), SPAN("\""));
+		return false;
+	}
+	hint = diag_suggest(w->at->text, &keyword, 1);
+	WORDS_TELL(w, w->at, NULL, SPAN("\""), w->at->text, SPAN("\": "),
+		span_str(hint != NULL ? "did you mean \"" : "expected \""), span_str(keyword),
+		span_str(hint != NULL ? "\"? As in \"" : "\", as in \""), span_str(w->example),
+		SPAN("\""));
+	return false;
+}
+
+bool words_end(struct words *w)
+{
+	if (w->bad)
+		return false;
+	if (w->at == NULL)
+		return true;
+	WORDS_TELL(w, w->at, NULL, SPAN("\""), w->at->text,
+		SPAN("\": nothing more belongs here; the statement is \""), span_str(w->example),
+		SPAN("\""));
+	return false;
+}
+
+/* `"a", "b" or "c"` */
+static void print_list(struct out *o, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		out_str(o, i == 0 ? "\"" : i + 1 < n ? ", \"" : " or \"");
+		out_str(o, list[i]);
+		out_octet(o, '"');
+	}
+}
+
+void words_unknown(struct words *w, const struct word *word, const char *const *list, size_t n)
+{
+	const char *hint = word->kind == WORD_BARE ? diag_suggest(word->text, list, n) : NULL;
+	uint8_t block[LIST_TEXT_MAX];
+	struct out o;
+
+	out_init(&o, block, sizeof(block));
+	print_list(&o, list, n);
+	if (hint != NULL)
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text, SPAN("\": did you mean \""),
+			span_str(hint), SPAN("\"? Expected "), out_span(&o));
+	else
+		WORDS_TELL(
+			w, word, NULL, SPAN("\""), word->text, SPAN("\": expected "), out_span(&o));
+}
+
+size_t words_choice(struct words *w, const char *const *list, size_t n)
+{
+	const struct word *word = w->at;
+	uint8_t block[LIST_TEXT_MAX];
+	struct out o;
+
+	if (w->bad)
+		return n;
+	if (word == NULL || word->kind == WORD_COMMA) {
+		out_init(&o, block, sizeof(block));
+		print_list(&o, list, n);
+		WORDS_TELL(w, word, NULL, SPAN("expected "), out_span(&o), SPAN(" here, as in \""),
+			span_str(w->example), SPAN("\""));
+		return n;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (word_is(word, list[i])) {
+			step(w);
+			return i;
+		}
+	words_unknown(w, word, list, n);
+	return n;
+}
+
+static bool is_printable(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
+/* A word in quotes that is not empty. */
+static const struct word *quoted(struct words *w, const char *what)
+{
+	const struct word *word = words_next(w, what);
+
+	if (word == NULL)
+		return NULL;
+	if (word->kind != WORD_QUOTED) {
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text, SPAN("\": "), span_str(what),
+			SPAN(" stands in quotes, as in \""), span_str(w->example), SPAN("\""));
+		return NULL;
+	}
+	if (word->text.n == 0) {
+		WORDS_TELL(w, word, NULL, span_str(what), SPAN(" is empty"));
+		return NULL;
+	}
+	return word;
+}
+
+const char *words_text(struct words *w, const char *what)
+{
+	const struct word *word = quoted(w, what);
+
+	if (word == NULL)
+		return NULL;
+	if (!is_printable(word->text)) {
+		WORDS_TELL(w, word, NULL, span_str(what), SPAN(" holds more than printable ASCII"));
+		return NULL;
+	}
+	return arena_str(w->c->arena, word->text);
+}
+
+const char *words_path(struct words *w, const char *what)
+{
+	const struct word *word = quoted(w, what);
+	const char *path;
+
+	if (word == NULL)
+		return NULL;
+	if (memchr(word->text.p, '\0', word->text.n) != NULL) {
+		WORDS_TELL(w, word, NULL, span_str(what), SPAN(" holds a NUL"));
+		return NULL;
+	}
+	path = arena_str(w->c->arena, word->text);
+	return path != NULL ? source_path(w->c->arena, word->at.file, path) : NULL;
+}
