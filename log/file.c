@@ -8,6 +8,7 @@
 
 #include "base/record.h"
 #include "filter/policy/codes.h"
+#include "log/batch.h"
 
 #define NOTICE_MAX 512 /* octets of a record of our own; kept back below the greatest size */
 
@@ -66,15 +67,6 @@ int log_file_reopen(struct log_file *f)
 	return open_into(f);
 }
 
-static uint64_t count_lines(struct span s)
-{
-	uint64_t lines = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		lines += s.p[i] == '\n';
-	return lines;
-}
-
 /* Somebody else may have emptied the file (copytruncate): the end is where the system says it is.
  */
 static void look_at_size(struct log_file *f)
@@ -94,7 +86,7 @@ static void take_back(struct log_file *f, struct span octets, size_t written)
 	look_at_size(f);
 	if (ftruncate(f->fd, (off_t)(f->size - (written - keep))) == 0)
 		f->size -= written - keep;
-	f->lost += count_lines(span_from(octets, keep));
+	f->lost += log_batch_lines(span_from(octets, keep));
 }
 
 static bool write_all(struct log_file *f, struct span octets)
@@ -145,7 +137,7 @@ void log_file_write(struct log_file *f, struct span lines, int64_t wall_ns)
 	if (lines.n == 0)
 		return;
 	if (!has_room(f, f->full ? f->max / 2 : lines.n)) {
-		f->lost += count_lines(lines);
+		f->lost += log_batch_lines(lines);
 		if (!f->full)
 			f->full = notice(f, CODE_LOG_FULL, "error", "log-full", wall_ns);
 		return;
@@ -153,7 +145,7 @@ void log_file_write(struct log_file *f, struct span lines, int64_t wall_ns)
 	f->full = false;
 	if (f->lost > 0) {
 		if (!notice(f, CODE_LOG_DROPPED, "warning", "log-dropped", wall_ns)) {
-			f->lost += count_lines(lines);
+			f->lost += log_batch_lines(lines);
 			return;
 		}
 		f->lost = 0;
@@ -164,25 +156,4 @@ void log_file_write(struct log_file *f, struct span lines, int64_t wall_ns)
 void log_file_lost(struct log_file *f, uint64_t records)
 {
 	f->lost += records;
-}
-
-static bool line_ok(struct span line)
-{
-	if (line.n < 2 || line.n >= RECORD_MAX || line.p[0] != '{' || line.p[line.n - 1] != '}')
-		return false;
-	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] < 0x20 || line.p[i] > 0x7e)
-			return false;
-	return true;
-}
-
-bool log_batch_ok(struct span batch)
-{
-	while (batch.n > 0) {
-		size_t n = span_chr(batch, '\n');
-		if (n == batch.n || !line_ok(span_sub(batch, 0, n)))
-			return false;
-		batch = span_from(batch, n + 1);
-	}
-	return true;
 }

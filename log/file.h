@@ -40,6 +40,3 @@ void log_file_write(struct log_file *f, struct span lines, int64_t wall_ns);
 
 /* Counts records that were refused before they came here. */
 void log_file_lost(struct log_file *f, uint64_t records);
-
-/* A batch as senders make it: lines of printable ASCII in braces, none longer than RECORD_MAX, the last one ended. */
-bool log_batch_ok(struct span batch);

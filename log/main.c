@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/record.h"
+#include "log/batch.h"
 #include "log/file.h"
 #include "log/role.h"
 #include "log/sender.h"

@@ -6,17 +6,9 @@
 #include <sys/socket.h>
 
 #include "filter/policy/codes.h"
+#include "log/batch.h"
 
 #define NOTICE_ROOM 512 /* octets of a PN8001 */
-
-static uint64_t count_lines(const uint8_t *p, size_t n)
-{
-	uint64_t lines = 0;
-
-	for (size_t i = 0; i < n; i++)
-		lines += p[i] == '\n';
-	return lines;
-}
 
 void log_sender_init(struct log_sender *s, int fd)
 {
@@ -65,8 +57,8 @@ static void send_waiting(struct log_sender *s)
 		}
 		if (would_pass(errno))
 			break;
-		s->dropped +=
-			count_lines(s->buffer + sent, s->n - sent); /* nobody reads any more */
+		s->dropped += log_batch_lines(
+			span_of(s->buffer + sent, s->n - sent)); /* nobody reads any more */
 		sent = s->n;
 		s->fd = -1;
 	}
@@ -134,5 +126,5 @@ uint64_t log_sender_close(struct log_sender *s, int64_t wall_ns, int patience_ms
 			break;
 		log_sender_flush(s, wall_ns);
 	}
-	return s->dropped + count_lines(s->buffer, s->n);
+	return s->dropped + log_batch_lines(span_of(s->buffer, s->n));
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/record.h"
+#include "log/batch.h"
 #include "test/unit/support.h"
 
 #define WALL_NS 1795338845000001000

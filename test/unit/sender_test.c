@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/msg.h"
-#include "log/file.h"
+#include "log/batch.h"
 #include "test/unit/support.h"
 
 #define WALL_NS 1795338845000001000
