@@ -11,7 +11,7 @@ import time
 import unittest
 
 from client import RawClient, incident
-from fixture import LOOPBACK, PATIENCE_S, free_port, main, wait_for
+from fixture import LOOPBACK, free_port, main, wait_for
 from gateway import PUBLISH, Postern
 from servers import Aiosmtpd
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""CASES EOD-01 to EOD-21 against a real Postfix that is set up to fall for them.
+"""CASES EOD-01 to EOD-21 against two real servers, Postfix set up to fall for them and OpenSMTPD.
 
 Each row sends `[E][M][R][D]`, a text with the octets V in it, and behind V a whole transaction with the
-subject SMUGGLED; then waits a moment, then sends CRLF . CRLF. The first class shows that this Postfix,
-without a filter, does take the second message: otherwise the rest would prove nothing. The gateway's
-address is within Postfix's mynetworks, which covers EOD-36 too.
+subject SMUGGLED; then waits a moment, then sends CRLF . CRLF. The first class shows that the servers, without a
+filter, do take the second message: otherwise the rest would prove nothing. The gateway's address is within
+Postfix's mynetworks, which covers EOD-36 too.
 """
 import time
 import unittest
@@ -12,15 +12,15 @@ import unittest
 from client import RawClient, incident
 from fixture import free_port, main
 from gateway import PASS, PUBLISH, Postern
-from servers import Postfix, best_server
+from servers import OpenSMTPD, Postfix, best_server, second_server
 
-postfix = gateway = None
+first = second = None  # the servers
 
 
 def setUpModule():
-    global postfix, gateway
-    postfix = unittest.enterModuleContext(best_server())
-    gateway = unittest.enterModuleContext(Postern(PUBLISH, external=free_port(), internal=postfix.port))
+    global first, second
+    first = unittest.enterModuleContext(best_server())
+    second = unittest.enterModuleContext(second_server())
 
 
 TEXT = b"From: a@out.test\r\nSubject: T\r\n\r\nbody"
@@ -48,12 +48,17 @@ ORDINARY = {
     "EOD-20 CR and LF with the high bit": b"\x8d\x8a.\x8d\x8a",
     "EOD-20 vertical tab": b"\x0b.\x0b",
 }
-# what Postfix 3.7 takes for an end of data (security research of this project; measured again here)
-TAKEN_BY_POSTFIX = ("EOD-01", "EOD-02", "EOD-03", "EOD-09")
+# what the servers take for an end of data
+TAKEN = {Postfix: ("EOD-01", "EOD-02", "EOD-03", "EOD-09"),
+         OpenSMTPD: ("EOD-01", "EOD-02", "EOD-03", "EOD-15")}
+PAUSE_S = 0.2  # part of the case: the octets before it must reach a server alone
 
 
-def attack(port, text):
-    """Plays the row; the replies after the 354 as (code, text), to the end of the connection."""
+def attack(port, text, tail=b""):
+    """Plays the row; the replies after the 354 as (code, text), to the end of the connection
+
+    @tail goes out line by line, each after a pause: OpenSMTPD ends a session that pipelines.
+    """
     with RawClient(port) as c:
         c.expect(220)
         c.command("EHLO c.test", 250)
@@ -61,7 +66,10 @@ def attack(port, text):
         c.command("RCPT TO:<b@in.test>", 250)
         c.command("DATA", 354)
         c.send(text)
-        time.sleep(0.2)  # the pause is part of the case: the octets above must reach a server alone
+        for line in tail.splitlines(keepends=True):
+            time.sleep(PAUSE_S / 10)
+            c.send(line)
+        time.sleep(PAUSE_S)
         c.send(b"\r\n.\r\n")
         c.send(b"NOOP\r\nQUIT\r\n")
         return c.replies_to_end(), c.show()
@@ -73,29 +81,36 @@ def smuggled(server):
             if m.header("Subject") == "SMUGGLED" or m.sender == "boss@in.test"]
 
 
-@unittest.skipUnless(Postfix.usable(), "aiosmtpd does not fall for it")
 class WithoutFilter(unittest.TestCase):
-    """The tests below are worth something: this server does fall for it."""
+    """The tests below are worth something: these servers do fall for it."""
 
-    def test_postfix_takes_the_second_message(self):
-        for case in TAKEN_BY_POSTFIX:
-            with self.subTest(case):
-                postfix.forget()
-                _, dialogue = attack(postfix.port, TEXT + REFUSED[case] + TAIL)
-                self.assertEqual(len(smuggled(postfix)), 1, dialogue)
+    def test_the_servers_take_the_second_message(self):
+        for server in (first, second):
+            for case in TAKEN.get(type(server), ()):
+                with self.subTest(case, server=type(server).__name__):
+                    server.forget()
+                    _, dialogue = attack(server.port, TEXT + REFUSED[case], TAIL)
+                    self.assertEqual(len(smuggled(server)), 1, dialogue)
 
 
-class Inspected(unittest.TestCase):
+class Rows:
+    """The rows, through an inspected rule."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.choose()
+        cls.gate = cls.enterClassContext(Postern(PUBLISH, external=free_port(), internal=cls.server.port))
+
     def setUp(self):
-        postfix.forget()
-        gateway.forget()
+        self.server.forget()
+        self.gate.forget()
 
     def assert_all_accounted(self, dialogue):
         """What Postfix stored is what the log calls delivered."""
-        gateway.wait_sessions_closed()
-        delivered = gateway.records(event="message", verdict="delivered")
-        self.assertEqual(sum(len(r["recipients"]) for r in delivered), len(postfix.messages()),
-                         dialogue + "\n" + gateway.show_log())
+        self.gate.wait_sessions_closed()
+        delivered = self.gate.records(event="message", verdict="delivered")
+        self.assertEqual(sum(len(r["recipients"]) for r in delivered), len(self.server.messages()),
+                         dialogue + "\n" + self.gate.show_log())
 
     def assert_refused_once(self, replies, dialogue):
         """One 5xx with an incident at the real end; the junk behind it refused; the session in step."""
@@ -103,34 +118,34 @@ class Inspected(unittest.TestCase):
         self.assertTrue(incident(replies[0][1]), dialogue)
         # then an empty line and a dot, which are no commands, NOOP and QUIT
         self.assertEqual([code // 100 for code, _ in replies], [5, 5, 5, 2, 2], dialogue)
-        gateway.wait_sessions_closed()
-        self.assertTrue(gateway.records(incident=incident(replies[0][1])), gateway.show_log())
+        self.gate.wait_sessions_closed()
+        self.assertTrue(self.gate.records(incident=incident(replies[0][1])), self.gate.show_log())
 
     def test_refused_rows(self):
         for case, octets in REFUSED.items():
             with self.subTest(case):
                 self.setUp()
-                replies, dialogue = attack(gateway.external, TEXT + octets + TAIL)
-                self.assertEqual(smuggled(postfix), [], dialogue)
-                self.assertEqual(postfix.messages(), [], dialogue)
+                replies, dialogue = attack(self.gate.external, TEXT + octets + TAIL)
+                self.assertEqual(smuggled(self.server), [], dialogue)
+                self.assertEqual(self.server.messages(), [], dialogue)
                 self.assert_refused_once(replies, dialogue)
                 self.assert_all_accounted(dialogue)
 
     def test_eod_11_two_cr_before_a_real_end(self):
-        replies, dialogue = attack(gateway.external, TEXT + b"\r\r\n.\r\n" + TAIL)
+        replies, dialogue = attack(self.gate.external, TEXT + b"\r\r\n.\r\n" + TAIL)
         self.assertEqual(replies[0][0] // 100, 5, dialogue)
-        postfix.settle(1)
+        self.server.settle(1)
         # the text holds a real end, so what follows is a transaction of its own, judged as such;
         # the first message is refused either way
-        self.assertEqual([m for m in postfix.messages() if m.header("Subject") == "T"], [], dialogue)
-        accepted = [m for m in postfix.messages() if m.sender == "boss@in.test"]
+        self.assertEqual([m for m in self.server.messages() if m.header("Subject") == "T"], [], dialogue)
+        accepted = [m for m in self.server.messages() if m.sender == "boss@in.test"]
         self.assertLessEqual(len(accepted), 1, dialogue)
         self.assert_all_accounted(dialogue)
 
     def test_eod_17_nul_before_the_next_verb(self):
-        replies, dialogue = attack(gateway.external, TEXT + b"\r\n.\r\n\0" + TAIL)
-        self.assertEqual(smuggled(postfix), [], dialogue)
-        self.assertEqual([m.header("Subject") for m in postfix.messages()], ["T"], dialogue)
+        replies, dialogue = attack(self.gate.external, TEXT + b"\r\n.\r\n\0" + TAIL)
+        self.assertEqual(smuggled(self.server), [], dialogue)
+        self.assertEqual([m.header("Subject") for m in self.server.messages()], ["T"], dialogue)
         self.assertEqual(replies[0][0], 250, dialogue)
         self.assertEqual(replies[1][0] // 100, 5, dialogue)
         self.assert_all_accounted(dialogue)
@@ -140,19 +155,19 @@ class Inspected(unittest.TestCase):
             with self.subTest(case):
                 self.setUp()
                 text = TEXT + octets + TAIL  # whose own CRLF . CRLF is the real end
-                replies, dialogue = attack(gateway.external, text)
-                self.assertEqual(smuggled(postfix), [], dialogue)
+                replies, dialogue = attack(self.gate.external, text)
+                self.assertEqual(smuggled(self.server), [], dialogue)
                 self.assertEqual(replies[0][0], 250, dialogue)
-                stored = postfix.wait_messages(1)
+                stored = self.server.wait_messages(1)
                 self.assertEqual(len(stored), 1, dialogue)
                 unstuffed = text[:-len(b".\r\n")].replace(b"\r\n.", b"\r\n").replace(b"\r\n", b"\n")
                 self.assertEqual(stored[0].text, unstuffed)
                 self.assert_all_accounted(dialogue)
 
     def test_eod_21_head_of_bare_line_feeds(self):
-        replies, dialogue = attack(gateway.external, b"Subject: T\nFrom: a@out.test\n\nbody\n.\n" + TAIL)
-        self.assertEqual(smuggled(postfix), [], dialogue)
-        self.assertEqual(postfix.messages(), [], dialogue)
+        replies, dialogue = attack(self.gate.external, b"Subject: T\nFrom: a@out.test\n\nbody\n.\n" + TAIL)
+        self.assertEqual(smuggled(self.server), [], dialogue)
+        self.assertEqual(self.server.messages(), [], dialogue)
         self.assert_refused_once(replies, dialogue)
         self.assert_all_accounted(dialogue)
 
@@ -167,13 +182,13 @@ class Inspected(unittest.TestCase):
                     continue  # holds a real end: EOD-11
                 with self.subTest(before=before, after=after):
                     self.setUp()
-                    replies, dialogue = attack(gateway.external, TEXT + b + b"." + a + TAIL)
-                    self.assertEqual(smuggled(postfix), [], dialogue)
-                    self.assertEqual(postfix.messages(), [], dialogue)
+                    replies, dialogue = attack(self.gate.external, TEXT + b + b"." + a + TAIL)
+                    self.assertEqual(smuggled(self.server), [], dialogue)
+                    self.assertEqual(self.server.messages(), [], dialogue)
                     self.assertNotIn(250, [code for code, _ in replies[:1]], dialogue)
 
     def test_the_session_still_serves_a_clean_message(self):
-        with RawClient(gateway.external) as c:
+        with RawClient(self.gate.external) as c:
             c.expect(220)
             c.command("EHLO c.test", 250)
             for text, code in ((TEXT + b"\n.\n" + TAIL[:-len(b".\r\n")], 5), (TEXT + b"\r\n", 250)):
@@ -183,9 +198,21 @@ class Inspected(unittest.TestCase):
                 c.send(text + b".\r\n")
                 c.expect(code)
             c.command("QUIT", 221)
-        self.assertEqual([m.header("Subject") for m in postfix.wait_messages(1)], ["T"])
-        self.assertEqual(smuggled(postfix), [])
+        self.assertEqual([m.header("Subject") for m in self.server.wait_messages(1)], ["T"])
+        self.assertEqual(smuggled(self.server), [])
         self.assert_all_accounted("")
+
+
+class ThroughToFirst(Rows, unittest.TestCase):
+    @staticmethod
+    def choose():
+        return first
+
+
+class ThroughToSecond(Rows, unittest.TestCase):
+    @staticmethod
+    def choose():
+        return second
 
 
 class Normalised(unittest.TestCase):
@@ -195,14 +222,14 @@ class Normalised(unittest.TestCase):
                             "publish inspected").replace("commands internet\n", "commands lenient\n")
 
     def test_eod_31(self):
-        with Postern(self.RULES, external=free_port(), internal=postfix.port) as gate:
+        with Postern(self.RULES, external=free_port(), internal=first.port) as gate:
             for case in ("EOD-01", "EOD-02", "EOD-03"):
                 with self.subTest(case):
-                    postfix.forget()
+                    first.forget()
                     replies, dialogue = attack(gate.external, TEXT + REFUSED[case] + TAIL)
-                    self.assertEqual(smuggled(postfix), [], dialogue)
+                    self.assertEqual(smuggled(first), [], dialogue)
                     self.assertEqual(replies[0][0], 250, dialogue)
-                    stored = postfix.wait_messages(1)
+                    stored = first.wait_messages(1)
                     self.assertEqual(len(stored), 1, dialogue)
                     self.assertIn(b"body\n.\nMAIL FROM:<boss@in.test>\n", stored[0].text)
 
@@ -212,10 +239,10 @@ class Uninspected(unittest.TestCase):
     """EOD-35: a pass rule passes the octets unchanged, for better or worse."""
 
     def test_eod_35(self):
-        with Postern(PASS, external=free_port(), internal=postfix.port) as gate:
-            postfix.forget()
+        with Postern(PASS, external=free_port(), internal=first.port) as gate:
+            first.forget()
             _, dialogue = attack(gate.external, TEXT + REFUSED["EOD-01"] + TAIL)
-            self.assertEqual(len(smuggled(postfix)), 1, dialogue)
+            self.assertEqual(len(smuggled(first)), 1, dialogue)
 
 
 if __name__ == "__main__":
