@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Tally: what is counted for each client
+ *
+ * A table of fixed size, keyed by rule and client (an IPv4 address or an IPv6 prefix; family
+ * IP_NONE counts a whole rule). A key has one bucket of TALLY_WAYS slots it may stand in. When they
+ * are all taken, the one that was used longest ago makes room, but never one with open connections
+ * or under a ban: what a peer can make grow is bounded, and what it did stays counted. Which bucket
+ * a key has depends on a secret seed, so that no client can choose addresses that meet in one.
+ *
+ * The table holds no pointer and needs no allocation: one flat block, so that it can lie in memory
+ * that processes share.
+ *
+ * Owns:    nothing; the block is the caller's.
+ * Callers: proxy/limits.c.
+ * Threads: one at a time per table.
+ * Purity:  no allocation, no clock, no log, no syscall; time comes in, in milliseconds of any
+ * steady clock.
+ */
+#include "base/ip.h"
+
+#define TALLY_WAYS 16
+
+struct tally_key {
+	uint32_t rule;
+	struct ip client; /* masked by the caller: ip_mask() */
+};
+
+struct tally_slot {
+	struct tally_key key;
+	bool used;
+	uint32_t connections;
+	uint32_t window_n,
+		before_n;   /* connections counted in this window of the rate, and the one before */
+	uint64_t window_ms; /* when this window began */
+	uint64_t banned_ms; /* refused until then */
+	uint64_t seen_ms;
+};
+
+struct tally {
+	uint64_t seed[2];
+	uint32_t n_slots;
+	struct tally_slot slots[];
+};
+
+/* Octets of a table; @n_slots is a power of two, at least TALLY_WAYS. */
+size_t tally_size(uint32_t n_slots);
+/* @t: zeroed memory, which need not be touched before it is used. */
+void tally_init(struct tally *t, uint32_t n_slots, const uint64_t seed[2]);
+
+/* The slot of @key, a fresh one when it had none; NULL when its bucket is full of slots that may
+ * not go. Valid until the next call. */
+struct tally_slot *tally_at(struct tally *t, const struct tally_key *key, uint64_t now_ms);
+
+/* The slot of @key or NULL. */
+struct tally_slot *tally_find(struct tally *t, const struct tally_key *key);
+
+/**
+ * tally_rate() - is one more within the rate? If so it is counted
+ * @limit: at most so many in any @window_ms
+ *
+ * Counts by two windows and weighs the older one by the part of it that still lies within the last
+ * @window_ms, so that a burst across a window's border is not let through twice.
+ */
+bool tally_rate(struct tally_slot *slot, uint32_t limit, uint32_t window_ms, uint64_t now_ms);

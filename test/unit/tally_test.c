@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/* base/tally: counted is what was counted, bounded is what a peer can make grow. */
+#include "test/unit/support.h"
+
+#include "base/tally.h"
+
+#include <stdlib.h>
+
+static const uint64_t seed[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+
+static struct tally *table(uint32_t n_slots)
+{
+	struct tally *t = calloc(1, tally_size(n_slots));
+
+	assert_non_null(t);
+	tally_init(t, n_slots, seed);
+	return t;
+}
+
+static struct tally_key key_of(uint32_t rule, unsigned client)
+{
+	uint8_t octets[4] = { 192, 0, (uint8_t)(client >> 8), (uint8_t)client };
+
+	return (struct tally_key){ rule, ip_v4(octets) };
+}
+
+static void one_key_has_one_slot(void **state)
+{
+	struct tally *t = table(1024);
+	struct tally_key a = key_of(1, 1), same_client = key_of(2, 1), everyone = { .rule = 1 };
+
+	(void)state;
+	assert_null(tally_find(t, &a));
+	tally_at(t, &a, 5)->connections = 7;
+	assert_int_equal(tally_at(t, &a, 6)->connections, 7);
+	assert_int_equal(tally_find(t, &a)->seen_ms, 6);
+	assert_int_equal(tally_at(t, &same_client, 6)->connections, 0);
+	assert_int_equal(tally_at(t, &everyone, 6)->connections, 0);
+	free(t);
+}
+
+static void full_bucket_drops_the_one_unused_longest(void **state)
+{
+	struct tally *t = table(TALLY_WAYS); /* one bucket */
+	struct tally_key k, late = key_of(1, 99);
+
+	(void)state;
+	for (unsigned i = 0; i < TALLY_WAYS; i++) {
+		k = key_of(1, i);
+		tally_at(t, &k, 100 - i);
+	}
+	assert_non_null(tally_at(t, &late, 200));
+	k = key_of(1, TALLY_WAYS - 1);
+	assert_null(tally_find(t, &k));
+	k = key_of(1, 0);
+	assert_non_null(tally_find(t, &k));
+	free(t);
+}
+
+static void open_connections_and_bans_stay(void **state)
+{
+	struct tally *t = table(TALLY_WAYS);
+	struct tally_key k, late = key_of(1, 99);
+
+	(void)state;
+	for (unsigned i = 0; i < TALLY_WAYS; i++) {
+		struct tally_slot *s;
+		k = key_of(1, i);
+		s = tally_at(t, &k, 1);
+		if (i % 2)
+			s->connections = 1;
+		else
+			s->banned_ms = 1000;
+	}
+	assert_null(tally_at(t, &late, 999));
+	assert_non_null(tally_at(t, &late, 1000)); /* a ban has ended */
+	k = key_of(1, 1);
+	assert_int_equal(tally_find(t, &k)->connections, 1);
+	free(t);
+}
+
+static void many_clients_stay_in_bounds(void **state)
+{
+	struct tally *t = table(256);
+	unsigned known = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++) {
+		struct tally_key k = key_of(i % 3, i);
+		assert_non_null(tally_at(t, &k, i));
+	}
+	for (unsigned i = 0; i < 20000; i++) {
+		struct tally_key k = key_of(i % 3, i);
+		known += tally_find(t, &k) != NULL;
+	}
+	assert_in_range(known, 200, 256);
+	free(t);
+}
+
+static void rate_lets_so_many_in_any_window(void **state)
+{
+	static const struct {
+		uint64_t at_ms;
+		bool within;
+	} steps[] = {
+		{ 1000000, true },
+		{ 1000100, true },
+		{ 1000200, true },
+		{ 1000300, false },
+		{ 1009999, false }, /* still in the first window */
+		{ 1010000, false }, /* all three lie within the last 10 s */
+		{ 1013400, true },
+		{ 1013500, false }, /* two thirds of the old window count: room for one */
+		{ 1019999, true },
+		{ 1019999, true },
+		{ 1019999, false },
+		{ 9000000, true },
+		{ 9000000, true },
+		{ 9000000, true },
+		{ 9000000, false },
+	};
+	struct tally_slot slot = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(steps); i++)
+		if (tally_rate(&slot, 3, 10000, steps[i].at_ms) != steps[i].within)
+			fail_msg("step %zu: not %d", i, steps[i].within);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_key_has_one_slot),
+		cmocka_unit_test(full_bucket_drops_the_one_unused_longest),
+		cmocka_unit_test(open_connections_and_bans_stay),
+		cmocka_unit_test(many_clients_stay_in_bounds),
+		cmocka_unit_test(rate_lets_so_many_in_any_window),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
