@@ -81,6 +81,14 @@ class Demo(unittest.TestCase):
         self.assertIn("A real Postfix" if os.geteuid() == 0 else "aiosmtpd", said)
         self.assertNotIn("SMUGGLED\n", said.split("still holds two messages")[1])
 
+    def test_the_commands_it_names_work(self):
+        said = self.run_demo().split("Three commands to try next:")[1]
+        commands = re.findall(r"^   (\S.*)$", said, re.M)
+        self.assertEqual(len(commands), 3, said)
+        for command in commands:
+            done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=PATIENCE_S)
+            self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}{done.stderr}")
+
     @unittest.skipUnless(os.geteuid() == 0, "is what happens without root anyway")
     def test_without_root(self):
         said = self.run_demo(as_nobody())
