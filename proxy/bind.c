@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/bind.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/roles.h"
+#include "proxy/sockets.h"
+
+#define BACKLOG 4096 /* the kernel's somaxconn bounds it */
+
+static const char *advice(int error)
+{
+	switch (error) {
+	case EADDRINUSE: return "another program listens there; \"ss -ltnp\" names it";
+	case EACCES:
+		return "no right to a port below 1024; start as root, or give CAP_NET_BIND_SERVICE";
+	case EADDRNOTAVAIL:
+		return "this host has no such address; \"ip address\" lists those it has";
+	default: return "see listen(2), bind(2)";
+	}
+}
+
+static int fail(const struct rule_endpoint *e, int error)
+{
+	char text[64];
+	struct out o;
+
+	out_init(&o, text, sizeof(text));
+	ip_port_print(&o, &e->addr);
+	fprintf(stderr, "posternd: %s:%u: cannot listen on %s: %s (%s)\n", e->at.file, e->at.line,
+		out_cstr(&o), strerror(error), advice(error));
+	return error == EACCES || error == EPERM ? EXIT_PERMISSION : EXIT_UNAVAILABLE;
+}
+
+/* TCP_NODELAY is inherited by what is accepted: replies are small and must not wait for each other.
+ */
+static int listen_on(const struct ip_port *addr)
+{
+	struct sockaddr_storage sa;
+	socklen_t n = sockets_to_kernel(addr, &sa);
+	int one = 1, error;
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (sa.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&sa, n) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	return -error;
+}
+
+static bool bound(const struct binds *b, const struct ip_port *addr)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->sockets[i].external.addr.port == addr->port &&
+			ip_eq(&b->sockets[i].external.addr.ip, &addr->ip))
+			return true;
+	return false;
+}
+
+static int bind_one(struct binds *b, const struct rule_endpoint *e)
+{
+	struct bind_socket *more;
+	int fd;
+
+	if (bound(b, &e->addr))
+		return 0;
+	more = realloc(b->sockets, (b->n + 1) * sizeof(*more));
+	if (!more)
+		return fail(e, ENOMEM);
+	b->sockets = more;
+	fd = listen_on(&e->addr);
+	if (fd < 0)
+		return fail(e, -fd);
+	b->sockets[b->n++] = (struct bind_socket){ *e, fd };
+	return 0;
+}
+
+int bind_all(struct binds *b, const struct ruleset *rs)
+{
+	int r = 0;
+
+	*b = (struct binds){ 0 };
+	for (size_t i = 0; i < rs->n_rules; i++) {
+		const struct publish *p = rs->rules[i].publish;
+		for (size_t j = 0; r == 0 && p && j < p->n_external; j++)
+			r = bind_one(b, &p->external[j]);
+	}
+	if (r)
+		bind_free(b);
+	return r;
+}
+
+void bind_free(struct binds *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		sockets_close(b->sockets[i].fd);
+	free(b->sockets);
+	*b = (struct binds){ 0 };
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/flow.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "proxy/clock.h"
+#include "proxy/limits.h"
+
+static void leave(struct proxy *p, const struct log_session *session)
+{
+	struct limits limits = { p->tally, &p->states[session->rule->number].connections,
+		p->rules->host.client_prefix };
+
+	limits_leave(&limits, session->rule, &session->client.ip);
+}
+
+struct flow *flow_new(struct proxy *p, size_t size, int client, const struct log_session *session,
+	void (*on_client)(struct ev_loop *, ev_io *, int), void (*fire)(struct wheel_entry *))
+{
+	struct flow *f = calloc(1, size);
+
+	if (!f) {
+		leave(p, session);
+		return NULL;
+	}
+	f->proxy = p;
+	f->log = *session;
+	f->opened_ms = f->since_ms = p->now_ms;
+	f->timer.fire = fire;
+	ev_io_init(&f->client, on_client, client, EV_READ);
+	ev_io_init(&f->server, NULL, -1, EV_READ);
+	f->client.data = f->server.data = f;
+	f->next = p->flows;
+	f->pprev = &p->flows;
+	if (f->next)
+		f->next->pprev = &f->next;
+	p->flows = f;
+	p->n_flows++;
+	log_open(&p->log, clock_wall_ns(), &f->log);
+	return f;
+}
+
+void flow_free(struct flow *f, const struct log_close *close)
+{
+	struct proxy *p = f->proxy;
+
+	assert(f->client.fd < 0 && f->server.fd < 0);
+	log_close(&p->log, clock_wall_ns(), &f->log, close);
+	leave(p, &f->log);
+	wheel_cancel(&p->wheel, &f->timer);
+	*f->pprev = f->next;
+	if (f->next)
+		f->next->pprev = f->pprev;
+	p->n_flows--;
+	free(f);
+}
+
+void flow_watch(struct flow *f, ev_io *io, int events)
+{
+	if (io->fd < 0 || (ev_is_active(io) ? io->events & (EV_READ | EV_WRITE) : 0) == events)
+		return;
+	ev_io_stop(f->proxy->loop, io);
+	if (!events)
+		return;
+	ev_io_modify(io, events);
+	ev_io_start(f->proxy->loop, io);
+}
+
+int flow_release(struct flow *f, ev_io *io)
+{
+	int fd = io->fd;
+
+	if (fd < 0)
+		return -1;
+	ev_io_stop(f->proxy->loop, io);
+	ev_io_set(io, -1, EV_READ);
+	return fd;
+}
+
+void flow_waits(struct flow *f, enum wait wait, unsigned activity)
+{
+	if (wait == f->wait && !(activity & wait_renewed_by(wait)))
+		return;
+	f->wait = (uint8_t)wait;
+	f->since_ms = f->proxy->now_ms;
+}
+
+uint64_t flow_deadline(const struct flow *f, enum code *codep)
+{
+	const struct rule_timeouts *t = &flow_rule(f)->timeouts;
+	uint32_t ms = wait_ms(t, f->wait);
+	uint64_t due = ms || f->wait == WAIT_DELAY ? f->since_ms + ms : UINT64_MAX;
+
+	*codep = wait_code(f->wait);
+	if (t->total && f->opened_ms + t->total < due) {
+		due = f->opened_ms + t->total;
+		*codep = CODE_TIMEOUT_TOTAL;
+	}
+	return due;
+}
+
+void flow_alarm(struct flow *f, uint64_t due_ms)
+{
+	if (due_ms != UINT64_MAX)
+		wheel_set_earlier(&f->proxy->wheel, &f->timer, due_ms);
+}

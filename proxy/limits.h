@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Limits: may this connection begin?
+ *
+ * Counts what `limit connections` and `limit rate` of a rule bound. Clients are counted by address,
+ * IPv6 ones by prefix (`client-prefix`). A connection counts from its accept, which is a completed
+ * handshake.
+ *
+ * Callers: proxy/listen.c, proxy/flow.c.
+ * Purity:  no allocation, no clock, no log, no syscall.
+ */
+#include "base/tally.h"
+#include "filter/policy/codes.h"
+#include "rules/ruleset.h"
+
+struct limits {
+	struct tally *tally;
+	uint32_t *total;        /* connections of the rule */
+	unsigned client_prefix; /* IPv6 bits that make a client */
+};
+
+struct limits_answer {
+	enum code code;     /* CODE_COUNT: it may; limits_leave() is due at its end */
+	bool permanent;     /* `then refuse`: a 5xx, the client shall not come back */
+	struct rules_at at; /* the statement */
+};
+
+struct limits_answer limits_enter(const struct limits *l, const struct publish *rule,
+	const struct ip *client, uint64_t now_ms);
+void limits_leave(const struct limits *l, const struct publish *rule, const struct ip *client);

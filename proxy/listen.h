@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Listen: connections accepted, judged, opened
+ *
+ * Each gets its rule here (rules/match.h), then the limits of that rule. Whoever is refused is told
+ * why, where the rule inspects and so speaks SMTP; else the connection is reset.
+ *
+ * Callers: proxy/main.c.
+ */
+#include "proxy/proxy.h"
+
+/* @fd is bound and listens already. Return: 0; <0 errno. */
+int listen_begin(struct proxy *p, struct listener *l, int fd);
+void listen_end(struct proxy *p);

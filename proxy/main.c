@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/* postern-proxy: see proxy/roles.h for how it is started. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/msg.h"
+#include "proxy/clock.h"
+#include "proxy/inspected.h"
+#include "proxy/listen.h"
+#include "proxy/passed.h"
+#include "proxy/roles.h"
+#include "proxy/ruleset.h"
+
+#define TALLY_SLOTS 65536 /* clients that can be counted at once */
+
+static int fail(const char *what, int error)
+{
+	fprintf(stderr, "postern-proxy: %s: %s\n", what, strerror(error));
+	return EXIT_UNAVAILABLE;
+}
+
+/* ---- rounds ---- */
+
+static void on_round(struct ev_loop *loop, ev_check *w, int events)
+{
+	(void)loop;
+	(void)events;
+	((struct proxy *)w->data)->now_ms = clock_steady_ms();
+}
+
+/* Before it sleeps: the wheel turns only while something is on it, records are sent in batches. */
+static void on_sleep(struct ev_loop *loop, ev_prepare *w, int events)
+{
+	struct proxy *p = w->data;
+
+	(void)events;
+	if (p->wheel.n && !ev_is_active(&p->tick))
+		ev_timer_again(loop, &p->tick);
+	if (p->log.n && !ev_is_active(&p->batch))
+		ev_timer_start(loop, &p->batch);
+	if (p->stopping && !p->flows && !p->partings)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_batch(struct ev_loop *loop, ev_timer *t, int events)
+{
+	struct proxy *p = t->data;
+
+	(void)events;
+	log_sender_flush(&p->log, clock_wall_ns());
+	ev_timer_stop(loop, t);
+	ev_timer_set(t, PROXY_BATCH_S, 0);
+}
+
+static void stop_flows(struct proxy *p, bool force)
+{
+	struct flow *next;
+
+	for (struct flow *f = p->flows; f; f = next) {
+		next = f->next; /* a flow's end frees no other */
+		if (f->inspected)
+			inspected_stop(f, force);
+		else
+			passed_stop(f, force);
+	}
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
+{
+	struct proxy *p = t->data;
+
+	(void)events;
+	wheel_advance(&p->wheel, p->now_ms);
+	if (p->stopping && p->now_ms >= p->stop_ms)
+		stop_flows(p, true);
+	if (!p->wheel.n)
+		ev_timer_stop(loop, t);
+}
+
+static void on_sigterm(struct ev_loop *loop, ev_signal *w, int events)
+{
+	struct proxy *p = w->data;
+
+	(void)loop;
+	(void)events;
+	if (p->stopping)
+		return;
+	p->stopping = true;
+	p->stop_ms = p->now_ms + PROXY_DRAIN_MS;
+	listen_end(p);
+	stop_flows(p, false);
+}
+
+/* posternd says nothing on this pair: what is readable is its end. */
+static void on_parent(struct ev_loop *loop, ev_io *w, int events)
+{
+	(void)w;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* ---- beginning and end ---- */
+
+static int numbers(int argc, char **argv, int *fds)
+{
+	for (int i = 1; i < argc; i++) {
+		uint64_t n;
+		if (!span_u64(span_str(argv[i]), 65535, &n) ||
+			fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
+			return -1;
+		fds[i - 1] = (int)n;
+	}
+	return 0;
+}
+
+static void watch(struct proxy *p, int control)
+{
+	ev_check_init(&p->round, on_round);
+	ev_prepare_init(&p->sleep, on_sleep);
+	ev_init(&p->tick, on_tick);
+	p->tick.repeat = WHEEL_TICK_MS / 1000.0;
+	ev_timer_init(&p->batch, on_batch, PROXY_BATCH_S, 0);
+	ev_signal_init(&p->sigterm, on_sigterm, SIGTERM);
+	ev_io_init(&p->parent, on_parent, control, EV_READ);
+	p->round.data = p->sleep.data = p->tick.data = p->batch.data = p->sigterm.data = p;
+	ev_check_start(p->loop, &p->round);
+	ev_prepare_start(p->loop, &p->sleep);
+	ev_signal_start(p->loop, &p->sigterm);
+	ev_io_start(p->loop, &p->parent);
+}
+
+/* Return: 0 or errno. */
+static int proxy_init(struct proxy *p, int control, int log_fd)
+{
+	uint64_t seed[2];
+	size_t size;
+	int r = ident_init(&p->ident, 0);
+
+	if (r < 0)
+		return -r;
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return errno;
+	pool_init(&p->pool, POOL_MAX);
+	p->tally = calloc(1, tally_size(TALLY_SLOTS));
+	p->states = calloc(p->rules->n_rules + 1, sizeof(*p->states));
+	p->scratch = pool_lend(&p->pool, POOL_LARGE, &size);
+	p->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (!p->tally || !p->states || !p->scratch || !p->loop)
+		return ENOMEM;
+	tally_init(p->tally, TALLY_SLOTS, seed);
+	out_init(&p->to_client, p->out_blocks[0], PROXY_OUT_SIZE);
+	out_init(&p->to_server, p->out_blocks[1], PROXY_OUT_SIZE);
+	p->now_ms = clock_steady_ms();
+	wheel_init(&p->wheel, p->now_ms);
+	p->reserve = fcntl(control, F_DUPFD_CLOEXEC, 0);
+	log_sender_init(&p->log, log_fd);
+	watch(p, control);
+	return 0;
+}
+
+static int listen_all(struct proxy *p, const int *fds, size_t n)
+{
+	p->listeners = calloc(n, sizeof(*p->listeners));
+	if (!p->listeners)
+		return ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int r = listen_begin(p, &p->listeners[i], fds[i]);
+		if (r < 0)
+			return -r;
+		p->n_listeners++;
+	}
+	return 0;
+}
+
+/* Only what a leak checker would miss: the process ends. */
+static void proxy_deinit(struct proxy *p)
+{
+	log_sender_close(&p->log, clock_wall_ns(), 1000);
+	pipes_deinit(&p->pipes);
+	pool_return(&p->pool, p->scratch, POOL_LARGE);
+	pool_deinit(&p->pool);
+	ev_loop_destroy(p->loop);
+	free(p->listeners);
+	free(p->states);
+	free(p->tally);
+}
+
+int main(int argc, char **argv)
+{
+	static struct proxy p;
+	int fds[1024], r;
+
+	if (argc < 5 || argc > 1024 || numbers(argc, argv, fds) < 0) {
+		fputs("postern-proxy is started by posternd(8)\n", stderr);
+		return EXIT_USAGE;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	p.rules = ruleset_from_bundle(fds[2]);
+	if (!p.rules)
+		return EXIT_CONFIG;
+	r = proxy_init(&p, fds[0], fds[1]);
+	if (!r)
+		r = listen_all(&p, fds + 3, (size_t)argc - 4);
+	if (r)
+		return fail("cannot start", r);
+	r = msg_send(fds[0], ROLE_READY, (struct span){ 0 }, -1);
+	if (r)
+		return fail("posternd is gone", r < 0 ? -r : EPIPE);
+	ev_run(p.loop, 0);
+	listen_end(&p);
+	proxy_deinit(&p);
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Notes of the filter to the log
+ *
+ * Sender and recipients of a transaction wait in a block lent from the pool; an idle session has
+ * none.
+ */
+#include "proxy/clock.h"
+#include "proxy/inspected.h"
+
+static void count(struct inspected *s, const struct inspect_note *note)
+{
+	if (note->type == INSPECT_NOTE_COMMAND)
+		s->commands++;
+	else if (note->type == INSPECT_NOTE_DENIAL)
+		s->denials++;
+	else if (note->type == INSPECT_NOTE_MESSAGE)
+		s->messages += note->code == CODE_MESSAGE_DELIVERED;
+	else if (note->type == INSPECT_NOTE_FAULT || note->type == INSPECT_NOTE_SERVER) {
+		s->why = (uint16_t)note->code;
+		s->by = note->type == INSPECT_NOTE_FAULT ? LOG_END_FILTER : LOG_END_SERVER;
+	}
+}
+
+/* Without memory the records go without addresses: mail is not refused for the log's sake. */
+static void lend_mail(struct inspected *s)
+{
+	size_t size;
+
+	s->mail = pool_lend(&s->flow.proxy->pool, sizeof(*s->mail), &size);
+	if (!s->mail)
+		return;
+	s->mail_size = (uint32_t)size;
+	log_mail_init(s->mail);
+}
+
+void notes_deinit(struct inspected *s)
+{
+	pool_return(&s->flow.proxy->pool, s->mail, s->mail_size);
+	s->mail = NULL;
+}
+
+static void on_note(void *context, const struct inspect_note *note)
+{
+	struct inspected *s = context;
+
+	count(s, note);
+	if (!s->mail && (note->type == INSPECT_NOTE_MAIL || note->type == INSPECT_NOTE_RCPT))
+		lend_mail(s);
+	log_note(&s->flow.proxy->log, clock_wall_ns(), &s->flow.log, s->mail, note);
+	if (s->mail && log_mail_empty(s->mail))
+		notes_deinit(s);
+}
+
+static uint32_t on_incident(void *context)
+{
+	struct inspected *s = context;
+
+	return ident_incident(&s->flow.proxy->ident, INCIDENT_BITS);
+}
+
+const struct inspect_ops inspected_ops = { .note = on_note, .incident = on_incident };

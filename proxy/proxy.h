@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Proxy: one process, one loop, many flows
+ *
+ * What the flows of a process share. One thread; a round of the loop runs each ready descriptor
+ * once.
+ *
+ * Owns:    everything in it. Flows are on the heap, one block each, listed in @flows.
+ * Callers: proxy.
+ */
+#include <ev.h>
+
+#include "base/ident.h"
+#include "base/tally.h"
+#include "filter/policy/inspect.h"
+#include "log/facts.h"
+#include "proxy/pool.h"
+#include "proxy/wheel.h"
+#include "rules/ruleset.h"
+
+struct flow;
+
+#define PROXY_READ_MAX     (256u * 1024)      /* octets of one read */
+#define PROXY_OUT_SIZE     (2 * SMTP_OUT_MAX) /* octets printed before they are written */
+#define PROXY_DRAIN_MS     2000 /* after SIGTERM: commands and messages under way may end */
+#define PROXY_BATCH_S      0.02 /* records wait so long, to go together */
+#define PROXY_PARTINGS_MAX 1024 /* clients that were answered and are being waited for */
+
+/* Counters of one rule, by its number. */
+struct rule_state {
+	uint32_t connections;
+	uint32_t turn; /* balance round-robin: the internal that is next */
+};
+
+struct listener {
+	struct proxy *proxy;
+	ev_io io;
+	struct ip_port addr;
+	unsigned batch; /* connections taken in one round */
+};
+
+/* A spare pipe: one whole pipe is lent at a time, see proxy/splice.c. */
+#define PIPES_SPARE 16
+struct pipes {
+	int spare[PIPES_SPARE][2];
+	unsigned n;
+};
+
+struct proxy {
+	struct ev_loop *loop;
+	const struct ruleset *rules;
+	struct rule_state *states; /* n_rules + 1 */
+	struct listener *listeners;
+	size_t n_listeners;
+	struct tally *tally;
+	struct pool pool;
+	struct pipes pipes;
+	struct wheel wheel;
+	struct ident ident;
+	struct flow *flows;
+	size_t n_flows;
+	unsigned partings;
+	uint64_t now_ms;  /* steady; set once a round */
+	uint8_t *scratch; /* what is read goes here; POOL_LARGE octets, given away when they must
+			     wait */
+	struct out to_client, to_server; /* printed and not yet written; empty between callbacks */
+	int reserve; /* a descriptor to close when there is none left, so that a client can be
+			answered */
+	bool stopping;
+	uint64_t stop_ms; /* when those still there are cut */
+	ev_timer tick, rest,
+		batch; /* of the wheel; of listeners that pause; of log records that wait */
+	ev_check round;
+	ev_prepare sleep;
+	ev_signal sigterm;
+	ev_io parent; /* posternd's end of the control pair: closed when it is gone */
+	uint8_t out_blocks[2][PROXY_OUT_SIZE];
+	struct log_sender log;
+};
+
+/* Then little is read at once, so that much memory cannot be bound by many sessions. */
+static inline bool proxy_short_of_memory(const struct proxy *p)
+{
+	return p->pool.lent > p->pool.max / 2;
+}

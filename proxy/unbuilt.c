@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/unbuilt.h"
+
+struct report {
+	struct out *o;
+	unsigned n;
+};
+
+/* @name: of the rule, NULL: none. @text: what is the matter, and what to do. */
+static void report(
+	struct report *r, struct rules_at at, const char *kind, const char *name, const char *text)
+{
+	out_str(r->o, at.file ? at.file : "postern.conf");
+	if (at.line) {
+		out_octet(r->o, ':');
+		out_u64(r->o, at.line);
+	}
+	out_str(r->o, ": error: ");
+	if (name) {
+		out_str(r->o, kind);
+		out_octet(r->o, ' ');
+		out_str(r->o, name);
+		out_str(r->o, ": ");
+	}
+	out_str(r->o, text);
+	out_octet(r->o, '\n');
+	r->n++;
+}
+
+static struct rules_at either(struct rules_at at, struct rules_at otherwise)
+{
+	return at.line ? at : otherwise;
+}
+
+static void check_addresses(struct report *r, const struct publish *p)
+{
+	for (size_t i = 0; i < p->n_external; i++)
+		if (p->external[i].any)
+			report(r, p->external[i].at, "publish", p->name,
+				"\"external any\" needs redirected traffic, which this version "
+				"does not take: "
+				"name the addresses, as in \"external 198.51.100.2:25\"");
+	if (p->internal_original)
+		report(r, p->at, "publish", p->name,
+			"\"internal original\" needs redirected traffic, which this version does "
+			"not take: "
+			"name the server, as in \"internal 10.0.0.21:25\"");
+}
+
+static void check_publish(struct report *r, const struct publish *p)
+{
+	check_addresses(r, p);
+	if (p->client_address == CLIENT_KEEP)
+		report(r, either(p->client_address_at, p->at), "publish", p->name,
+			p->pass ? "\"client-address keep\" (the default) is not built yet: add the "
+				  "line "
+				  "\"client-address gateway\" or \"client-address proxy-v2\""
+				: "\"client-address keep\" (the default) is not built yet: add the "
+				  "line "
+				  "\"client-address gateway\", \"client-address xclient\" or "
+				  "\"client-address proxy-v2\"");
+	if (p->screen)
+		report(r, either(p->inspect_at, p->at), "publish", p->name,
+			"the message screener is not built yet: take \"screen\" out of the inspect "
+			"statement");
+	if (p->gate_fail_open)
+		report(r, p->at, "publish", p->name,
+			"\"gate fail-open\" belongs to the gate, which is not built yet: take it "
+			"out");
+}
+
+static void check_rules(struct report *r, const struct ruleset *rs)
+{
+	for (size_t i = 0; i < rs->n_rules; i++) {
+		if (rs->rules[i].relay)
+			report(r, rs->rules[i].relay->at, "relay", rs->rules[i].relay->name,
+				"relay listeners are not built yet: take the rule out, or publish "
+				"a server that relays");
+		else
+			check_publish(r, rs->rules[i].publish);
+	}
+	if (rs->default_action == DEFAULT_DROP)
+		report(r, rs->default_at, NULL, NULL,
+			"\"default drop\" needs the gate: a listening proxy has answered already; "
+			"say \"default reset\" or \"default refuse\"");
+}
+
+static const char *mode_name(enum host_mode mode)
+{
+	static const char *const text[] = {
+		[MODE_AUTO] = NULL,
+		[MODE_DIRECT] = NULL,
+		[MODE_MANAGED] = "\"mode managed\" is not built yet: say \"mode direct\"",
+		[MODE_SETS_ONLY] = "\"mode sets-only\" is not built yet: say \"mode direct\"",
+		[MODE_EXTERNAL] = "\"mode external\" is not built yet: say \"mode direct\"",
+	};
+
+	return text[mode];
+}
+
+static void check_logs(struct report *r, const struct hostconf *h)
+{
+	unsigned json = 0;
+
+	for (size_t i = 0; i < h->n_logs; i++) {
+		const struct log_sink *log = &h->logs[i];
+		if (log->format != LOG_JSON)
+			report(r, log->at, NULL, NULL,
+				"of the log formats only json is built yet: say \"log json\"");
+		else if (json++)
+			report(r, log->at, NULL, NULL,
+				"one json log is written in this version: take the second out");
+		if (log->required)
+			report(r, log->at, NULL, NULL,
+				"\"required\" is not built yet: mail goes on when the log is full; "
+				"take the word out");
+		if (log->keep_s)
+			report(r, log->at, NULL, NULL,
+				"\"keep\" is not built yet: rotate the file by logrotate(8), with "
+				"SIGUSR1 to postern-log");
+	}
+}
+
+static void check_host(struct report *r, const struct hostconf *h)
+{
+	if (mode_name(h->mode))
+		report(r, h->mode_at, NULL, NULL, mode_name(h->mode));
+	if (h->intercept == INTERCEPT_TPROXY)
+		report(r, h->intercept_at, NULL, NULL,
+			"\"intercept tproxy\" is not built yet: take it out");
+	if (h->workers > 1)
+		report(r, (struct rules_at){ 0 }, NULL, NULL,
+			"one worker is what this version runs: say \"workers 1\", or nothing");
+	if (h->require_sandbox == SAID_YES)
+		report(r, h->require_sandbox_at, NULL, NULL,
+			"the sandbox is not built yet: say \"require-sandbox no\" to run without "
+			"it");
+	if (h->user)
+		report(r, h->user_at, NULL, NULL,
+			"\"user\" is not built yet: start posternd as that user, with addresses "
+			"above port 1023");
+	if (h->metrics_socket || h->metrics_textfile)
+		report(r, h->metrics_at, NULL, NULL,
+			"metrics are not built yet: take the statement out");
+	if (h->shared_redis)
+		report(r, h->shared_at, NULL, NULL,
+			"\"shared redis\" is not built yet: take the statement out");
+	check_logs(r, h);
+}
+
+unsigned unbuilt_print(struct out *o, const struct ruleset *rs)
+{
+	struct report r = { .o = o };
+
+	check_rules(&r, rs);
+	check_host(&r, &rs->host);
+	return r.n;
+}

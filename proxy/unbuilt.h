@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Unbuilt: what the rules language says and this version does not carry out
+ *
+ * Such a statement is legal for `postern check`, but posternd does not start with it: nothing is
+ * ever ignored in silence. Each line names its place and what to write instead.
+ *
+ * Callers: proxy/posternd.c.
+ * Purity:  no allocation, no clock, no log, no syscall.
+ */
+#include "base/out.h"
+#include "rules/ruleset.h"
+
+/* One line each, "FILE:LINE: ...". Return: how many. */
+unsigned unbuilt_print(struct out *o, const struct ruleset *rs);
