@@ -25,7 +25,6 @@ import scenario as scenarios  # noqa: E402
 
 BATCH = 24  # scenarios one posternd serves before a new one is started
 REPLAY_S = 300
-EVERY_CUT = 32768  # octets up to which replay tries every cut: its work grows with their square
 
 
 class Results:
@@ -99,10 +98,9 @@ def run_batch(build, batch, results, stopping):
 def run_replay(build, one, results, stopping):
     if stopping.is_set():
         return
-    cuts = ["--every-cut"] if one.octets <= EVERY_CUT else []
     try:
-        done = subprocess.run([os.path.join(build, "cli", "postern"), "replay", *cuts, one.path],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run([os.path.join(build, "cli", "postern"), "replay", "--every-cut",
+                               one.path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=REPLAY_S, check=False)
         why = "exit %d\n%s" % (done.returncode, indent(done.stdout)) if done.returncode else ""
     except subprocess.TimeoutExpired:

@@ -43,10 +43,6 @@ class Scenario:
     steps: list = field(default_factory=list)
 
     @property
-    def octets(self):
-        return sum(len(st.octets) for st in self.steps if st.kind == "send")
-
-    @property
     def inspected(self):
         """False when its rule passes octets through unread: parser agreement is no promise there."""
         return not re.search(r"(?m)(^|[;{])\s*pass\s*($|[;}#])", self.rules)
