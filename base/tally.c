@@ -109,7 +109,7 @@ bool tally_rate(struct tally_slot *slot, uint32_t limit, uint32_t window_ms, uin
 			passed < 2 * (uint64_t)window_ms ? slot->window_ms + window_ms : now_ms;
 		passed = now_ms - slot->window_ms;
 	}
-	weighed = (uint64_t)slot->before_n * (window_ms - passed) / window_ms;
+	weighed = ((uint64_t)slot->before_n * (window_ms - passed) + window_ms - 1) / window_ms;
 	if (weighed + slot->window_n >= limit)
 		return false;
 	slot->window_n++;
