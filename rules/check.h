@@ -17,6 +17,7 @@
 #include "rules/rules.h"
 #include "rules/set.h"
 #include "rules/tree.h"
+#include "rules/value.h"
 
 struct check;
 
@@ -109,31 +110,10 @@ size_t statements_count(const struct statement *list);
 
 /* ---- values (check_value.c) ---- */
 
-enum value_unit {
-	UNIT_COUNT,
-	UNIT_OCTETS,       /* 20MiB */
-	UNIT_MILLISECONDS, /* 250ms, 5m */
-	UNIT_SECONDS,      /* 4h, whole seconds */
-};
-
-/* A schema row: one option's name, type, range, default and the form in which messages show it. */
-struct value_schema {
-	const char *name; /* "limit message" */
-	enum value_unit unit;
-	uint64_t min, max, preset;
-	const char *example; /* "limit message 35MiB" */
-	size_t offset;       /* of the uint32_t or uint64_t in its object */
-	bool wide;           /* it is a uint64_t */
-};
-
 /* The next word as a value of @schema. Return: false when told. */
 bool value_read(struct words *w, const struct value_schema *schema, uint64_t *vp);
 /* The same, put into @object. */
 bool value_store(struct words *w, const struct value_schema *schema, void *object);
-uint64_t value_of(const struct value_schema *schema, const void *object);
-void value_preset(const struct value_schema *rows, size_t n, void *object);
-/* With the largest unit that leaves no rest: 35MiB, 1500ms, 5m. */
-void value_print(struct out *o, enum value_unit unit, uint64_t v);
 
 /* ---- names (check_name.c) ---- */
 
@@ -225,10 +205,6 @@ struct timeouts_reading {
 };
 void timeout_read(struct words *w, struct timeouts_reading *t);
 void log_read(struct words *w, unsigned *logp);
-
-extern const struct value_schema limit_message_schema;
-#define TIMEOUTS_N 8
-extern const struct value_schema timeout_schemas[TIMEOUTS_N];
 
 /* `inspect [commands NAME] [screen NAME]`, `banner pass|"text"`, `when NAME` */
 void inspect_read(

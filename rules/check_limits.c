@@ -30,9 +30,8 @@ static const struct value_schema slow = LIMIT("limit slow", slow_octets, .unit =
 	.min = 1, .max = 1u << 30, .example = "limit slow 500B per 1s");
 static const struct value_schema slow_time = LIMIT("limit slow", slow_ms, .unit = UNIT_MILLISECONDS,
 	.min = 100, .max = 3600000, .example = "limit slow 500B per 1s");
-const struct value_schema limit_message_schema =
-	LIMIT("limit message", message, .unit = UNIT_OCTETS, .min = 1024, .max = 2ull << 30,
-		.wide = true, .example = "limit message 35MiB");
+static const struct value_schema message = LIMIT("limit message", message, .unit = UNIT_OCTETS,
+	.min = 1024, .max = 2ull << 30, .wide = true, .example = "limit message 35MiB");
 
 void limits_preset(struct rule_limits *limits)
 {
@@ -103,7 +102,7 @@ static void read_message(struct words *w, struct rule_limits *l)
 {
 	const struct word *number = w->at;
 
-	if (value_store(w, &limit_message_schema, l) && l->message < MESSAGE_LEAST)
+	if (value_store(w, &message, l) && l->message < MESSAGE_LEAST)
 		WORDS_WARN(w, number, NULL, SPAN("limit message "), number->text,
 			SPAN(": RFC 5321 4.5.3.1.7 obliges to take 64KiB"));
 }
@@ -181,7 +180,10 @@ const struct value_schema timeout_schemas[TIMEOUTS_N] = {
 		.offset = offsetof(struct rule_timeouts, greet_delay) },
 };
 
-#define TIMEOUT_WORD(i) (timeout_schemas[i].name + sizeof("timeout ") - 1)
+const char *timeout_word(size_t i)
+{
+	return timeout_schemas[i].name + sizeof("timeout ") - 1;
+}
 
 void timeouts_preset(struct rule_timeouts *timeouts)
 {
@@ -193,7 +195,7 @@ void timeout_read(struct words *w, struct timeouts_reading *t)
 	const char *names[TIMEOUTS_N];
 
 	for (size_t i = 0; i < TIMEOUTS_N; i++)
-		names[i] = TIMEOUT_WORD(i);
+		names[i] = timeout_word(i);
 	do {
 		const struct word *word = w->at;
 		size_t i = words_choice(w, names, TIMEOUTS_N);

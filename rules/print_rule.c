@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: ISC */
+#include "rules/print.h"
+
+/* ---- what publish and relay share ---- */
+
+static void print_from(struct print *pr, const struct rule_expr *from)
+{
+	if (!from->given)
+		return;
+	print_row(pr, &from->at, "from");
+	print_expr(pr, from, false);
+	print_end(pr);
+}
+
+static void print_when(struct print *pr, const struct schedule *when, const struct rules_at *at)
+{
+	if (when == NULL)
+		return;
+	print_row(pr, at, "when");
+	print_word(pr, when->name);
+	print_end(pr);
+}
+
+static void print_recipients(struct print *pr, const struct rule_expr *recipients)
+{
+	if (!recipients->given)
+		return;
+	print_row(pr, &recipients->at, "recipients");
+	print_expr(pr, recipients, true);
+	print_end(pr);
+}
+
+static void print_inspect(struct print *pr, const struct rules_at *at,
+	const struct command_table *table, const struct screen *screen)
+{
+	if (at->line == 0)
+		return;
+	print_row(pr, at, "inspect commands");
+	print_word(pr, table->name);
+	if (screen != NULL) {
+		print_word(pr, "screen");
+		print_word(pr, screen->name);
+	}
+	print_end(pr);
+}
+
+static void print_banner(struct print *pr, const struct rules_at *at, const char *banner)
+{
+	if (at->line == 0)
+		return;
+	print_row(pr, at, "banner");
+	if (banner != NULL)
+		print_text(pr, banner);
+	else
+		print_word(pr, "pass");
+	print_end(pr);
+}
+
+/* ---- limits ---- */
+
+static void print_connections(struct print *pr, const struct rule_limits *l)
+{
+	print_row(pr, &l->connections_at, "limit connections");
+	if (l->connections_client != 0) {
+		print_value(pr, UNIT_COUNT, l->connections_client);
+		print_word(pr, "per client");
+	}
+	if (l->connections_total != 0) {
+		print_comma(pr, l->connections_client != 0);
+		print_value(pr, UNIT_COUNT, l->connections_total);
+		print_word(pr, "total");
+	}
+	print_end(pr);
+}
+
+static void print_rate(struct print *pr, const struct rule_limits *l)
+{
+	print_row(pr, &l->rate_at, "limit rate");
+	print_value(pr, UNIT_COUNT, l->rate);
+	print_word(pr, "per");
+	print_value(pr, UNIT_MILLISECONDS, l->rate_ms);
+	print_word(pr, "per client");
+	if (l->rate_then != LIMIT_THEN_NOTHING) {
+		print_word(pr, l->rate_then == LIMIT_THEN_REFUSE ? "then refuse for"
+								 : "then tempfail for");
+		print_value(pr, UNIT_MILLISECONDS, l->rate_for_ms);
+	}
+	print_end(pr);
+}
+
+static void print_limits(struct print *pr, const struct rule_limits *l)
+{
+	if (l->connections_at.line != 0)
+		print_connections(pr, l);
+	if (l->rate_at.line != 0)
+		print_rate(pr, l);
+	if (l->errors_at.line != 0) {
+		print_row(pr, &l->errors_at, "limit errors");
+		print_value(pr, UNIT_COUNT, l->errors);
+		print_end(pr);
+	}
+	if (l->recipients_at.line != 0) {
+		print_row(pr, &l->recipients_at, "limit recipients");
+		print_value(pr, UNIT_COUNT, l->recipients);
+		print_word(pr, "per message");
+		print_end(pr);
+	}
+	if (l->message_at.line != 0) {
+		print_row(pr, &l->message_at, "limit message");
+		print_value(pr, UNIT_OCTETS, l->message);
+		print_end(pr);
+	}
+	if (l->slow_at.line != 0) {
+		print_row(pr, &l->slow_at, "limit slow");
+		print_value(pr, UNIT_OCTETS, l->slow_octets);
+		print_word(pr, "per");
+		print_value(pr, UNIT_MILLISECONDS, l->slow_ms);
+		print_end(pr);
+	}
+}
+
+static void print_timeouts(struct print *pr, const struct rule_timeouts *timeouts)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < TIMEOUTS_N; i++) {
+		uint64_t v = value_of(&timeout_schemas[i], timeouts);
+
+		if (v == timeout_schemas[i].preset)
+			continue;
+		if (n == 0)
+			print_row(pr, NULL, "timeout");
+		print_comma(pr, n++);
+		print_word(pr, timeout_word(i));
+		print_value(pr, UNIT_MILLISECONDS, v);
+	}
+	if (n > 0)
+		print_end(pr);
+}
+
+static void print_log(struct print *pr, bool given, unsigned log)
+{
+	static const char *const names[] = { "sessions", "denials", "commands", "messages" };
+	size_t n = 0;
+
+	if (!given)
+		return;
+	print_row(pr, NULL, "log");
+	for (unsigned i = 0; i < 4; i++)
+		if (log & 1u << i) {
+			print_comma(pr, n++);
+			print_word(pr, names[i]);
+		}
+	if (n == 0)
+		print_word(pr, "none");
+	print_end(pr);
+}
+
+/* ---- publish ---- */
+
+static void print_internal(struct print *pr, const struct publish *p)
+{
+	print_row(pr, &p->internal_at, "internal");
+	if (p->internal_original)
+		print_word(pr, "original");
+	for (size_t i = 0; i < p->n_internal; i++) {
+		print_comma(pr, i);
+		print_endpoint(pr, &p->internal[i], p->internal_port_given[i]);
+	}
+	if (p->balance == BALANCE_ROUND_ROBIN)
+		print_word(pr, "balance round-robin");
+	print_end(pr);
+}
+
+static void print_external(struct print *pr, const struct publish *p)
+{
+	print_row(pr, &p->external[0].at, "external");
+	for (size_t i = 0; i < p->n_external; i++) {
+		print_comma(pr, i);
+		print_endpoint(pr, &p->external[i], true);
+	}
+	print_end(pr);
+}
+
+static void print_pass(struct print *pr, const struct publish *p)
+{
+	if (!p->pass)
+		return;
+	print_row(pr, &p->pass_at, "pass\n");
+	if (p->gate_fail_open)
+		print_row(pr, &p->gate_at, "gate fail-open\n");
+}
+
+static void print_client_address(struct print *pr, const struct publish *p)
+{
+	static const char *const names[] = { [CLIENT_KEEP] = "keep",
+		[CLIENT_GATEWAY] = "gateway",
+		[CLIENT_XCLIENT] = "xclient",
+		[CLIENT_PROXY_V2] = "proxy-v2" };
+
+	if (p->client_address_at.line == 0)
+		return;
+	print_row(pr, &p->client_address_at, "client-address");
+	print_word(pr, names[p->client_address]);
+	print_end(pr);
+}
+
+void print_publish(struct print *pr, const struct publish *p)
+{
+	print_open(pr, &p->at, "publish", p->name);
+	out_str(pr->o, " {\n");
+	print_external(pr, p);
+	print_internal(pr, p);
+	print_from(pr, &p->from);
+	print_when(pr, p->when, &p->when_at);
+	print_pass(pr, p);
+	print_inspect(pr, &p->inspect_at, p->commands, p->screen);
+	print_recipients(pr, &p->recipients);
+	print_client_address(pr, p);
+	print_banner(pr, &p->banner_at, p->banner);
+	print_limits(pr, &p->limits);
+	print_timeouts(pr, &p->timeouts);
+	print_log(pr, p->log_given, p->log);
+	print_close(pr);
+}
+
+/* ---- relay ---- */
+
+static void print_listen(struct print *pr, const struct relay_listen *l)
+{
+	static const char *const names[] = { [LISTEN_STARTTLS] = "starttls",
+		[LISTEN_STARTTLS_REQUIRED] = "starttls required",
+		[LISTEN_TLS] = "tls" };
+
+	print_row(pr, &l->addr.at, "listen");
+	print_endpoint(pr, &l->addr, true);
+	if (l->tls != LISTEN_CLEAR) {
+		print_word(pr, names[l->tls]);
+		print_word(pr, "certificate");
+		print_word(pr, l->certificate->name);
+	}
+	print_end(pr);
+}
+
+static void print_login(struct print *pr, const struct relay *r)
+{
+	if (r->auth == NULL)
+		return;
+	print_row(pr, &r->auth_at, r->auth_required ? "auth required" : "auth");
+	print_word(pr, r->auth->name);
+	print_end(pr);
+}
+
+static void print_deliver(struct print *pr, const struct relay *r)
+{
+	print_row(pr, &r->deliver_at, "deliver");
+	for (size_t i = 0; i < r->n_deliver; i++) {
+		print_comma(pr, i);
+		print_word(pr, r->deliver[i]->name);
+	}
+	print_end(pr);
+}
+
+void print_relay(struct print *pr, const struct relay *r)
+{
+	print_open(pr, &r->at, "relay", r->name);
+	out_str(pr->o, " {\n");
+	for (size_t i = 0; i < r->n_listen; i++)
+		print_listen(pr, &r->listen[i]);
+	print_from(pr, &r->from);
+	print_when(pr, r->when, &r->when_at);
+	print_login(pr, r);
+	print_recipients(pr, &r->recipients);
+	print_inspect(pr, &r->inspect_at, r->commands, r->screen);
+	print_deliver(pr, r);
+	print_banner(pr, &r->banner_at, r->banner);
+	print_limits(pr, &r->limits);
+	print_timeouts(pr, &r->timeouts);
+	print_log(pr, r->log_given, r->log);
+	print_close(pr);
+}
