@@ -189,10 +189,18 @@ static void run(struct player *p, enum smtp_dir dir)
 
 /* ---- what time does; the proxy has timers ---- */
 
-static void let_pass(struct player *p, uint64_t ms)
+/* A command's time is for all of it: octets that trickle in win none (DOS-03). */
+static bool within_line(const struct player *p)
 {
+	return p->rule != NULL && inspect_phase(&p->inspect) == INSPECT_PHASE_COMMAND &&
+	       p->from[SMTP_C2S].at < p->from[SMTP_C2S].n;
+}
+
+static void let_pass(struct player *p)
+{
+	const uint64_t ms = p->quiet_ms;
 	const struct rule_timeouts *t = &p->rule->timeouts;
-	const bool partial = p->from[SMTP_C2S].at < p->from[SMTP_C2S].n;
+	const bool partial = within_line(p);
 	enum code cut = CODE_COUNT, lost = CODE_COUNT;
 	uint8_t block[SMTP_OUT_MAX];
 	struct out o;
@@ -274,6 +282,8 @@ static size_t send_group(struct player *p, size_t at)
 	struct octets group = { 0 };
 	size_t steps = 0;
 
+	if (!within_line(p))
+		p->quiet_ms = 0;
 	for (; at + steps < p->transcript->n && s[steps].kind == STEP_SEND &&
 		s[steps].side == s->side;
 		steps++) {
@@ -297,7 +307,7 @@ static void act(struct player *p, const struct step *s)
 		p->down = true;
 	} else if (s->side == 'S') {
 		pump(p);
-		p->server_open = false;
+		p->server_open = false; /* the script ended it: no end of ours is expected */
 		lose_server(p, smtp_owed(&p->inspect.smtp) == SMTP_VERB_BANNER
 				       ? CODE_SERVER_GREETING
 				       : CODE_SERVER_LOST);
@@ -429,8 +439,9 @@ static bool play_step(struct player *p, size_t *atp)
 	case STEP_HAPPENS: return expect_event(p, s);
 	case STEP_CODE: return expect_code(p, s);
 	case STEP_WAIT:
+		p->quiet_ms += s->ms;
 		if (p->rule != NULL && !p->rule->pass)
-			let_pass(p, s->ms);
+			let_pass(p);
 		return true;
 	case STEP_SEND: break;
 	}
@@ -501,6 +512,7 @@ static void reset(struct player *p)
 	p->to_client.at = p->to_client.n = p->to_server.at = p->to_server.n = 0;
 	memset(p->codes, 0, sizeof p->codes);
 	p->incidents = p->dials = 0;
+	p->quiet_ms = 0;
 	p->first_claimed = p->server_open = p->client_done = p->loose = false;
 	p->failed = NULL;
 }

@@ -10,12 +10,15 @@
 #include "rules/load/load.h"
 #include "rules/match.h"
 
+#define EVERY_CUT_MAX 32768 /* octets sent together; of more only some cuts are tried: the work grows with the square */
+
 #define HOSTNAME "gw.in.test" /* where postern.conf names none */
 
 struct replay {
 	struct cli *cli;
 	struct transcript transcript;
-	struct load load;
+	struct load load; /* points into the rules' text, the transcript's or: */
+	char *shared;     /* default.conf */
 	struct publish rule; /* a copy, with the host's name in it */
 	struct smtp_local unpublished;
 	struct player player;
@@ -200,17 +203,17 @@ static int load_text_of(struct replay *r, const char *name, const char *text)
 static int load_rules(struct replay *r)
 {
 	char *beside = transcript_beside(r->path, "default.conf");
-	char *text = beside != NULL ? transcript_slurp(beside) : NULL;
 	int e;
+
+	r->shared = beside != NULL ? transcript_slurp(beside) : NULL;
 
 	if (r->transcript.rules != NULL)
 		e = load_text_of(r, r->path, r->transcript.rules);
-	else if (text != NULL)
-		e = load_text_of(r, "default.conf", text);
+	else if (r->shared != NULL)
+		e = load_text_of(r, "default.conf", r->shared);
 	else
 		e = load_dir(&r->load, r->cli->dir);
 	free(beside);
-	free(text);
 	if (e < 0)
 		return cli_fail(CLI_CONFIG, "not enough memory for the rules");
 	return r->load.ruleset != NULL ? CLI_OK : complain_rules(r);
@@ -323,9 +326,10 @@ static int tell_failure(const struct replay *r)
 static int play_cuts(struct replay *r)
 {
 	const size_t longest = player_longest(&r->transcript);
+	const size_t by = longest > EVERY_CUT_MAX ? longest / 8 : 1;
 
 	r->player.story = NULL;
-	for (size_t cut = 1; cut <= longest; cut++) {
+	for (size_t cut = 1; cut <= longest; cut += cut + by > longest && cut < longest ? longest - cut : by) {
 		r->player.cut = cut < longest ? cut : PLAY_OCTETS;
 		if (!player_run(&r->player))
 			return tell_failure(r);
@@ -364,6 +368,7 @@ static int run(struct replay *r)
 		e = play(r);
 	player_deinit(&r->player);
 	load_free(&r->load);
+	free(r->shared);
 	return e;
 }
 

@@ -47,6 +47,19 @@ void inspect_reset_done(struct inspect *i)
 
 /* ---- notes and ends ---- */
 
+bool acts_in_text(const struct inspect *i)
+{
+	return i->smtp.state == SMTP_ST_TEXT || i->smtp.state == SMTP_ST_CHUNK;
+}
+
+/* Between two chunks the server is in mid-message, too; a fault has ended the engine already. */
+static bool in_message(const struct inspect *i)
+{
+	if (i->smtp.state == SMTP_ST_END)
+		return i->in_message;
+	return acts_in_text(i) || i->smtp.chunked;
+}
+
 struct smtp_local acts_local(struct inspect *i, const struct verdict *v)
 {
 	return (struct smtp_local){
@@ -69,17 +82,12 @@ void acts_message(
 		.transaction = i->message_transaction,
 		.reply = reply,
 		.text = text,
-		.octets = acts_in_text(i) ? i->smtp.body.octets : i->message_octets,
+		.octets = in_message(i) ? i->smtp.body.octets : i->message_octets,
 	};
 
 	if (i->message_open)
 		acts_note(i, &note);
 	i->message_open = false;
-}
-
-bool acts_in_text(const struct inspect *i)
-{
-	return i->smtp.state == SMTP_ST_TEXT || i->smtp.state == SMTP_ST_CHUNK;
 }
 
 void acts_finish(struct inspect *i, bool in_text)
@@ -91,14 +99,14 @@ void acts_finish(struct inspect *i, bool in_text)
  * was given whole. */
 static enum code fate(const struct inspect *i)
 {
-	return smtp_owed(&i->smtp) == SMTP_VERB_DOT && !acts_in_text(i) ? CODE_MESSAGE_UNKNOWN
+	return smtp_owed(&i->smtp) == SMTP_VERB_DOT && !in_message(i) ? CODE_MESSAGE_UNKNOWN
 									: CODE_MESSAGE_REFUSED;
 }
 
 void acts_end(struct inspect *i, enum inspect_note_type type, const struct verdict *v,
 	struct out *to_client)
 {
-	const bool in_text = acts_in_text(i);
+	const bool in_text = in_message(i);
 	const struct smtp_local local = acts_local(i, v);
 
 	acts_note(i, &(struct inspect_note){
@@ -211,7 +219,7 @@ static bool nothing_to_await(const struct inspect *i)
 
 static bool end_without_client(struct inspect *i)
 {
-	const bool in_text = acts_in_text(i);
+	const bool in_text = in_message(i);
 
 	if (!nothing_to_await(i))
 		return false;
@@ -253,6 +261,7 @@ bool inspect_step(struct inspect *i, enum smtp_dir dir, const uint8_t *win, size
 	*step = (struct inspect_step){ 0 };
 	if (i->want & INSPECT_END)
 		return false;
+	i->in_message = in_message(i);
 	return dir == SMTP_S2C ? step_server(i, win, n, out, step)
 			       : step_client(i, win, n, out, step);
 }
@@ -272,6 +281,7 @@ static void lost_in_text(struct inspect *i, const struct verdict *v, struct out 
 			     .reply = i->refusal.code,
 			     .transaction = i->message_transaction });
 	smtp_refuse(&i->smtp, &none, i->refusal, to_client, &nothing);
+	i->want |= INSPECT_RESET_SERVER;
 	i->end_after_drop = true;
 }
 

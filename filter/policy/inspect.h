@@ -99,6 +99,7 @@ struct inspect {
 	bool relinking; /* a new connection is on its way or not in step yet */
 	bool client_gone;
 	bool end_after_drop; /* the server was lost in mid-message: farewell at the message's end */
+	bool in_message;               /* before this step the server was in mid-message */
 	bool message_open;   /* octets of a message went by, its outcome is not noted yet */
 	uint8_t message_transaction;
 	uint8_t xclient_n;

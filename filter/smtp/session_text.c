@@ -148,16 +148,33 @@ static void data_next(struct smtp_session *s, struct span win, struct smtp_event
 		data_stop(s, stop, ev);
 }
 
-static void chunk_next(struct smtp_session *s, struct span win, struct smtp_event *ev)
+/*
+ * The run before a stop goes inward first, and the stop is found again then: a CR of it is judged by the
+ * octet behind it, so the scanner is brought back to where it has just passed the CR.
+ */
+static size_t chunk_run(struct smtp_session *s, struct span win, bool last, enum body_stop *stopp)
 {
 	const struct body_limits limits = limits_of(s);
+	const struct body_scan before = s->body;
+	size_t run;
+
+	*stopp = body_next(&s->body, &limits, win.p, win.n, last, &run);
+	if (run > 0 && *stopp != BODY_RUN) {
+		s->body = before;
+		body_next(&s->body, &limits, win.p, run, false, &run);
+	}
+	return run;
+}
+
+static void chunk_next(struct smtp_session *s, struct span win, struct smtp_event *ev)
+{
 	enum body_stop stop;
 	bool last;
 	size_t run;
 
 	win = span_sub(win, 0, s->chunk_left);
 	last = s->chunk_last && win.n == s->chunk_left;
-	stop = body_next(&s->body, &limits, win.p, win.n, last, &run);
+	run = chunk_run(s, win, last, &stop);
 	if (run > 0) {
 		take_run(ev, win, run);
 		s->chunk_left -= (uint32_t)run;
