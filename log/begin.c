@@ -10,7 +10,7 @@ bool log_wanted(const struct log_session *session, enum code code, unsigned bit)
 	return session->rule == NULL || (session->rule->log & bit) != 0;
 }
 
-static const char *severity_text(enum code_severity severity)
+const char *log_severity_text(enum code_severity severity)
 {
 	switch (severity) {
 	case CODE_DEBUG: return "debug";
@@ -40,7 +40,7 @@ struct record *log_begin(
 	const struct code_info *info = code_info(code);
 	char number[7], event[64];
 	struct record *r = log_sender_begin(s, wall_ns, code_text(code, number),
-		severity_text(info->severity), event_text(info->name, event));
+		log_severity_text(info->severity), event_text(info->name, event));
 
 	if (r == NULL || session == NULL)
 		return r;

@@ -3,11 +3,14 @@
 /*
  * Begin: what every record of log/ has in front
  *
- * Callers: log/facts.c, log/note.c.
+ * Callers: log/facts.c, log/note.c; cli/log.c for words.
  */
 #include "log/facts.h"
 
 #define LOG_LINE_MAX 256 /* octets shown of an offending line or a reply */
+
+/* "debug", "info", "warning", "error" */
+const char *log_severity_text(enum code_severity severity);
 
 /* Does the rule want facts of this kind (an enum rule_log bit), or is the code grave enough to be written anyway? */
 bool log_wanted(const struct log_session *session, enum code code, unsigned bit);
