@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which of many rules files does the checker take?
+ *
+ * Reads cases from standard input: pieces of "KIND LENGTH\n" and LENGTH octets. Kind "rules" begins
+ * a case and is its rules.conf, "host" is its postern.conf, "include" is what each `include` of it
+ * gives. Set files are there, and empty. Writes a line for each case: "ok", or the first error.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/rules.h"
+
+#define ARENA_SIZE (64u << 20)
+
+static struct source sources[SOURCES_MAX];
+static size_t n_sources;
+static struct arena arena;
+
+/* What the text of @source asks for: sets are empty, includes are @included. */
+static void bring(const struct source *source, const struct source *included)
+{
+	struct need *need;
+
+	if (rules_needs(&arena, source, &need) != RULES_OK)
+		return;
+	for (; need != NULL && n_sources < SOURCES_MAX; need = need->next) {
+		if (need->kind == NEED_SET)
+			sources[n_sources++] = (struct source){ .kind = SOURCE_SET,
+				.name = source_path(&arena, source->name, need->name) };
+		if (need->kind == NEED_INCLUDE && included->name != NULL) {
+			sources[n_sources] = *included;
+			sources[n_sources].included_by = source->name;
+			sources[n_sources++].included_line = need->at.line;
+		}
+	}
+}
+
+static void judge(
+	const struct source *rules, const struct source *host, const struct source *include)
+{
+	const struct ruleset *ruleset;
+	struct diags diags;
+	int r;
+
+	arena.used = 0;
+	n_sources = 0;
+	sources[n_sources++] = *rules;
+	if (host->name != NULL)
+		sources[n_sources++] = *host;
+	bring(rules, include);
+	if (include->name != NULL)
+		bring(include, &(struct source){ 0 });
+	diags_init(&diags, &arena);
+	r = rules_build(&arena, sources, n_sources, &diags, &ruleset);
+	if (r == RULES_OK)
+		puts("ok");
+	else if (diags.first == NULL)
+		printf("error %d without a word\n", r);
+	for (const struct diag *d = diags.first; r != RULES_OK && d != NULL; d = d->next)
+		if (d->level == DIAG_ERROR) {
+			printf("%s:%" PRIu32 ":%" PRIu32 ": %s\n", d->at.file, d->at.line,
+				d->at.column, d->text);
+			break;
+		}
+}
+
+/* The next piece, its kind in @kind; false at the end. */
+static bool piece(char kind[static 16], struct span *textp)
+{
+	uint8_t *text;
+	size_t n;
+
+	if (scanf("%15s %zu%*1[\n]", kind, &n) != 2)
+		return false;
+	text = malloc(n + 1);
+	if (text == NULL || fread(text, 1, n, stdin) != n)
+		abort();
+	*textp = span_of(text, n);
+	return true;
+}
+
+int main(void)
+{
+	struct source rules = { 0 }, host = { 0 }, include = { 0 };
+	char kind[16];
+	struct span text;
+
+	arena_init(&arena, malloc(ARENA_SIZE), ARENA_SIZE);
+	while (piece(kind, &text)) {
+		if (strcmp(kind, "rules") == 0) {
+			if (rules.name != NULL)
+				judge(&rules, &host, &include);
+			host.name = include.name = NULL;
+			rules = (struct source){ .name = "rules.conf", .text = text };
+		} else if (strcmp(kind, "host") == 0) {
+			host = (struct source){
+				.kind = SOURCE_HOST, .name = "postern.conf", .text = text
+			};
+		} else {
+			include = (struct source){ .name = "include.conf", .text = text };
+		}
+	}
+	if (rules.name != NULL)
+		judge(&rules, &host, &include);
+	return 0;
+}
