@@ -220,8 +220,15 @@ static void settle(struct run *r, enum smtp_dir dir)
 
 static void run(struct run *r)
 {
+	struct inspected *s = r->s;
+
 	step_all(r);
 	flush(r);
+	if (s->flow.client.fd <
+		0) { /* perhaps only since the last write: the filter learns it by a step */
+		step_all(r);
+		flush(r);
+	}
 	settle(r, SMTP_S2C);
 	settle(r, SMTP_C2S);
 }
