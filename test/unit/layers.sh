@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+#
+# layers.sh TOP             each include obeys the plan of the house (DESIGN 3): uses go one way, and the pure
+#                           modules use nothing of the system
+# layers.sh --self-test
+set -eu -o pipefail
+
+# Lower may not use higher.
+declare -A layer=([base]=0 [filter/smtp]=1 [rules]=2 [rules/load]=3 [filter/policy]=3 [log]=4 [proxy]=5 [cli]=6)
+
+# Folders in which every file is pure; in base those whose header says so.
+pure_folders="filter/smtp rules filter/policy"
+# errno.h for the numbers alone: test/unit/pure.sh sees that nobody reads errno.
+pure_headers="assert emmintrin errno stdalign stdatomic stdbool stddef stdint string"
+
+is_pure() # FILE
+{
+	local folder=${1%/*}
+	[[ " $pure_folders " == *" $folder "* ]] && return 0
+	[ "$folder" = base ] || return 1
+	local header=${1%.*}.h
+	[ ! -f "$header" ] || grep -q '^ \* Purity:' "$header"
+}
+
+complain() # FILE LINE-AND-INCLUDE WHY
+{
+	echo "${1}:${2%%:*}: ${2#*:}: $3"
+	failed=1
+}
+
+own_include() # FILE LINE HEADER
+{
+	local from=${1%/*} to=${3%/*}
+	if [ ! -f "$3" ]; then
+		complain "$1" "$2" "no such header; write its folder"
+	elif [ -z "${layer[$to]+x}" ]; then
+		complain "$1" "$2" "$to is in no layer (test/unit/layers.sh lists them)"
+	elif [ "${layer[$to]}" -gt "${layer[$from]}" ]; then
+		complain "$1" "$2" "$from may not use $to, which stands above it"
+	elif is_pure "$1" && ! is_pure "$3"; then
+		complain "$1" "$2" "a pure module may not use one that is not"
+	fi
+}
+
+system_include() # FILE LINE HEADER
+{
+	is_pure "$1" || return 0
+	[[ " $pure_headers " == *" ${3%.h} "* ]] || complain "$1" "$2" "a pure module may not use the system"
+}
+
+check() # TOP
+{
+	local file line n=0
+	failed=0
+	cd "$1"
+	while read -r file; do
+		n=$((n + 1))
+		if [ -z "${layer[${file%/*}]+x}" ]; then
+			complain "$file" "1:" "${file%/*} is in no layer (test/unit/layers.sh lists them)"
+			continue
+		fi
+		while read -r line; do
+			case $line in
+			*\"*) own_include "$file" "$line" "$(sed 's/.*"\(.*\)".*/\1/' <<< "$line")" ;;
+			*\<*) system_include "$file" "$line" "$(sed 's/.*<\(.*\)>.*/\1/' <<< "$line")" ;;
+			esac
+		done < <(grep -nE '^[[:space:]]*#[[:space:]]*include' "$file" || true)
+	done < <(find base filter rules log proxy cli -name '*.[ch]' 2> /dev/null | sort)
+	echo "$n files"
+	[ "$n" -gt 0 ] && return $failed
+}
+
+# expect 0|1 NAME FILE TEXT
+expect()
+{
+	local status=0 dir
+	dir=$(mktemp -d)
+	mkdir -p "$dir"/{base,rules/load,log,proxy,cli,filter/smtp,filter/policy}
+	printf ' * Purity: none\n' > "$dir/base/span.h"
+	printf '#include <unistd.h>\n' > "$dir/base/msg.h"
+	printf '#include "base/span.h"\n' > "$dir/rules/rules.h"
+	printf '#include "base/span.h"\n' > "$dir/filter/smtp/line.h"
+	printf '%s\n' "$4" > "$dir/$3"
+	(check "$dir") > "$dir/out" || status=1
+	sed 's/^/    /' "$dir/out"
+	rm -rf "$dir"
+	if [ "$status" != "$1" ]; then
+		echo "self-test: $2: status $status, not $1"
+		exit 1
+	fi
+	echo "self-test: $2: as expected"
+}
+
+self_test()
+{
+	expect 0 "downward use" proxy/x.c '#include "rules/rules.h"'
+	expect 1 "upward use" filter/smtp/x.c '#include "rules/rules.h"'
+	expect 1 "base knows no mail" base/x.c '#include "filter/smtp/line.h"'
+	expect 1 "no folder in the include" rules/x.c '#include "rules.h"'
+	expect 1 "the system in a pure module" filter/smtp/x.c '#include <stdio.h>'
+	expect 1 "an impure module in a pure one" rules/x.c '#include "base/msg.h"'
+	expect 0 "the system elsewhere" rules/load/x.c '#include <fcntl.h>'
+	expect 1 "a folder in no layer" filter/x.c '#include <stddef.h>'
+}
+
+case ${1-} in
+--self-test) self_test ;;
+?*) check "$1" ;;
+*)
+	sed -n '4,6s/^# //p' "$0" >&2
+	exit 64
+	;;
+esac
