@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 const struct cli_verb cli_verbs[] = {
+	{ "check", cli_check, true, "", "does the configuration mean what was meant?" },
 	{ "help", cli_help, false, "[VERB]", "this text, or what one verb takes" },
 	{ "log", cli_log, true,
 		"tail [-n N] [-f] | find [--since TIME] [--code PN] [--rule NAME] [--client ADDRESS] [--mail ADDRESS] "

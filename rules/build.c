@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "rules/check.h"
+#include "rules/lint.h"
 
 int rules_build(struct arena *arena, const struct source *sources, size_t n_sources,
 	struct diags *diags, const struct ruleset **rulesetp)
@@ -24,6 +25,7 @@ int rules_build(struct arena *arena, const struct source *sources, size_t n_sour
 		return RULES_E_ARENA;
 	if (diags->errors > 0)
 		return RULES_E_FAULTY;
+	rules_lint(c.rs, diags);
 	*rulesetp = c.rs;
-	return RULES_OK;
+	return arena->full ? RULES_E_ARENA : RULES_OK;
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+#include "cli/config.h"
+
+#include <errno.h>
+
+struct told {
+	const struct cli *c;
+	const struct diags *diags;
+	const struct source *sources;
+	size_t n_sources;
+	enum config_show show;
+};
+
+static void print_told(struct out *o, void *context)
+{
+	const struct told *t = context;
+	const unsigned found = t->diags->errors + t->diags->warnings + t->diags->notes;
+
+	for (const struct diag *d = t->diags->first; d != NULL; d = d->next)
+		if (t->show == CONFIG_SHOW_ALL || d->level == DIAG_ERROR)
+			diag_print(o, d, t->sources, t->n_sources, t->c->colour_stderr);
+	if (found > t->diags->kept) {
+		out_u64(o, found - t->diags->kept);
+		out_str(o, " more are not shown\n");
+	}
+}
+
+void config_tell(const struct cli *c, const struct diags *diags, const struct source *sources,
+	size_t n_sources, enum config_show show)
+{
+	struct told t = { c, diags, sources, n_sources, show };
+
+	cli_print_to(stderr, print_told, &t);
+}
+
+int config_exit(const struct load *l)
+{
+	if (l->diags.errors == 0)
+		return CLI_OK;
+	for (size_t i = 0; i < l->n_sources; i++)
+		if (l->sources[i].error == EACCES)
+			return CLI_PERMISSION;
+	return CLI_CONFIG;
+}
+
+int config_load(const struct cli *c, struct load *l)
+{
+	int exit;
+
+	if (load_dir(l, c->dir) < 0)
+		return cli_fail(CLI_UNAVAILABLE, "not enough memory to read %s", c->dir);
+	exit = config_exit(l);
+	if (exit == CLI_OK)
+		return CLI_OK;
+	config_tell(c, &l->diags, l->sources, l->n_sources, CONFIG_SHOW_ERRORS);
+	load_free(l);
+	return cli_fail(exit, "%s holds errors; \"postern check\" shows everything", c->dir);
+}
