@@ -97,7 +97,7 @@ class Conversation:
 
     def watch_writes(self):
         for peer in [self.client] + self.servers + self.waiting:
-            if peer and peer.sock in self.selector.get_map():
+            if peer and not peer.end:
                 want = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.outbuf else 0)
                 self.selector.modify(peer.sock, want, peer)
 
@@ -198,7 +198,7 @@ class Conversation:
         if step.word == "down":
             return
         peer = self.client if step.side == "C" else self.server()
-        self.pump(lambda: not peer.outbuf, self.deadline())
+        self.pump(lambda: not peer.outbuf or peer.end, self.deadline())
         self.tell(peer.name, "-> [%s]" % step.word)
         peer.closed = True
         if step.word == "close":
@@ -324,6 +324,8 @@ class Conversation:
                 pass
         elif judged and not self.saw_closed:
             self.fail("the filter closed the client's connection")
+        if not self.scenario.inspected:  # then the server's end is its own
+            self.close_servers()
         ends = [client] + self.servers + self.waiting
         if not self.pump(lambda: all(p.end for p in ends), END_S):
             open_ends = [p.name for p in ends if not p.end]
@@ -331,11 +333,16 @@ class Conversation:
         if judged and client.inbuf:
             self.fail("left over at the client: %r" % bytes(client.inbuf[:300]))
         for server in self.servers:
-            if server.inbuf:
+            if server.inbuf and not server.closed:
                 self.fail("left over at the %s: %r" % (server.name, bytes(server.inbuf[:300])))
         self.judge_unnamed()
         self.judge_agreement()
         self.daemon.records(self.offset)  # every line written is a clean record
+
+    def close_servers(self):
+        for server in self.servers:
+            self.pump(lambda server=server: server.end, END_S)
+            server.sock.shutdown(socket.SHUT_WR)
 
     def judge_no_early_end(self):
         for server in self.servers:

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections import Counter, defaultdict
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -80,7 +81,10 @@ def run_batch(build, batch, results, stopping):
                 except daemons.DaemonFault as e:
                     results.tell("FAIL", one.name, str(e))
                     continue
-            why = conversation.play(one, daemon)
+            try:
+                why = conversation.play(one, daemon)
+            except Exception:  # a fault of this program's own is a failure too
+                why = traceback.format_exc()
             if stopping.is_set():
                 return
             results.tell("FAIL" if why else "ok", one.name, why or "")
