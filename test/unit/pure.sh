@@ -57,7 +57,7 @@ check()
 expect()
 {
 	local status=0
-	printf '%s\n' "$3" | "$cc" -x c -O1 -c -o "$dir/$2.o" -
+	printf '%s\n' "$3" | "${cc[@]}" -x c -O1 -c -o "$dir/$2.o" -
 	rm -f "$dir/$2.a"
 	ar rc "$dir/$2.a" "$dir/$2.o"
 	check "$dir/$2.a" > "$dir/$2.out" || status=1
@@ -71,7 +71,7 @@ expect()
 
 self_test()
 {
-	cc=$1
+	cc=("$@")
 	dir=$(mktemp -d)
 	trap 'rm -rf "$dir"' EXIT
 	expect 0 clean '#include <string.h>
@@ -87,7 +87,8 @@ self_test()
 
 mapfile -t patterns < <(sed -e 's/#.*//' -e '/^ *$/d' "$allow")
 if [ "${1-}" = --self-test ]; then
-	self_test "${2-cc}"
+	shift
+	self_test "${@:-cc}"
 elif [ $# -gt 0 ]; then
 	check "$@"
 else
