@@ -31,6 +31,8 @@ struct flow *flow_new(struct proxy *p, size_t size, int client, const struct log
 	ev_io_init(&f->client, on_client, client, EV_READ);
 	ev_io_init(&f->server, NULL, -1, EV_READ);
 	f->client.data = f->server.data = f;
+	ev_set_priority(&f->server, 1); /* of one round: a reply, or its end, comes before what the
+					   client goes on with */
 	f->next = p->flows;
 	f->pprev = &p->flows;
 	if (f->next)

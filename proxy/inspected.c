@@ -9,6 +9,8 @@
 #include "proxy/part.h"
 #include "proxy/sockets.h"
 
+#define CONNECT_LOOK_MS 500
+
 static void rest(struct inspected *s);
 
 static bool says_proxy_v2(const struct inspected *s)
@@ -279,22 +281,12 @@ static void rest(struct inspected *s)
 	flow_watch(f, &f->client, client_events(s));
 	flow_watch(f, &f->server, server_events(s));
 	flow_alarm(f, slow_end(s, before));
+	if (f->connecting) /* whether it stands is seen by its first octets; else it is looked up */
+		flow_alarm(f, f->proxy->now_ms + CONNECT_LOOK_MS);
 	flow_alarm(f, flow_deadline(f, &code));
 }
 
 /* ---- time ---- */
-
-/* A connection in which nothing was said yet may stand all the same. */
-static void connect_timeout(struct inspected *s)
-{
-	int error = dial_check(&s->flow);
-
-	if (error)
-		server_failed(s, dial_next(&s->flow, error == EINPROGRESS ? ETIMEDOUT : error,
-					 dial_events(s)));
-	else
-		inspect_dialled(&s->inspect);
-}
 
 static void timeout(struct inspected *s, enum code code)
 {
@@ -304,7 +296,7 @@ static void timeout(struct inspected *s, enum code code)
 		f->wait = WAIT_CONNECT;
 		inspected_obey(s);
 	} else if (code == CODE_SERVER_DOWN) {
-		connect_timeout(s);
+		server_failed(s, dial_next(f, ETIMEDOUT, dial_events(s)));
 	} else if (code == CODE_SERVER_GREETING || code == CODE_SERVER_SILENT) {
 		server_lost(s, code);
 	} else if (code == CODE_TIMEOUT_CLIENT_READ) {
@@ -336,8 +328,14 @@ static void on_time(struct wheel_entry *e)
 	struct inspected *s =
 		(struct inspected *)(void *)((char *)e - offsetof(struct inspected, flow.timer));
 	enum code code;
-	uint64_t due = flow_deadline(&s->flow, &code);
+	uint64_t due;
 
+	if (s->flow.connecting && dial_events(s) == EV_READ && dial_check(&s->flow) == 0) {
+		inspect_dialled(&s->inspect); /* it stands, and says nothing yet */
+		rest(s);
+		return;
+	}
+	due = flow_deadline(&s->flow, &code);
 	if (due <= s->flow.proxy->now_ms)
 		timeout(s, code);
 	else if (too_slow(s))
