@@ -4,20 +4,20 @@
  *
  * Reads cases from standard input: pieces of "KIND LENGTH\n" and LENGTH octets. Kind "rules" begins
  * a case and is its rules.conf, "host" is its postern.conf, "include" is what each `include` of it
- * gives. Set files are there, and empty. Writes a line for each case: "ok", or the first error.
+ * gives. Set files are there, and empty. Writes a line for each case: "ok", or the first error, or
+ * "BROKEN" and which property of properties.h does not hold.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/rules.h"
-
-#define ARENA_SIZE (64u << 20)
+#include "test/rules/properties.h"
 
 static struct source sources[SOURCES_MAX];
 static size_t n_sources;
-static struct arena arena;
+static struct properties properties;
+static struct arena arena; /* of names of sources */
 
 /* What the text of @source asks for: sets are empty, includes are @included. */
 static void bring(const struct source *source, const struct source *included)
@@ -41,9 +41,9 @@ static void bring(const struct source *source, const struct source *included)
 static void judge(
 	const struct source *rules, const struct source *host, const struct source *include)
 {
-	const struct ruleset *ruleset;
+	const struct diag *d;
 	struct diags diags;
-	int r;
+	const char *why;
 
 	arena.used = 0;
 	n_sources = 0;
@@ -53,18 +53,18 @@ static void judge(
 	bring(rules, include);
 	if (include->name != NULL)
 		bring(include, &(struct source){ 0 });
-	diags_init(&diags, &arena);
-	r = rules_build(&arena, sources, n_sources, &diags, &ruleset);
-	if (r == RULES_OK)
+	why = properties_hold(&properties, sources, n_sources, &diags);
+	if (why == NULL && diags.errors == 0) {
 		puts("ok");
-	else if (diags.first == NULL)
-		printf("error %d without a word\n", r);
-	for (const struct diag *d = diags.first; r != RULES_OK && d != NULL; d = d->next)
-		if (d->level == DIAG_ERROR) {
-			printf("%s:%" PRIu32 ":%" PRIu32 ": %s\n", d->at.file, d->at.line,
-				d->at.column, d->text);
-			break;
-		}
+		return;
+	}
+	for (d = diags.first; d != NULL && d->level != DIAG_ERROR; d = d->next)
+		;
+	if (why != NULL)
+		printf("BROKEN: %s\n", why);
+	else
+		printf("%s:%" PRIu32 ":%" PRIu32 ": %s\n", d->at.file, d->at.line, d->at.column,
+			d->text);
 }
 
 /* The next piece, its kind in @kind; false at the end. */
@@ -88,7 +88,10 @@ int main(void)
 	char kind[16];
 	struct span text;
 
-	arena_init(&arena, malloc(ARENA_SIZE), ARENA_SIZE);
+	static uint8_t block[1 << 20];
+
+	arena_init(&arena, block, sizeof block);
+	properties_init(&properties);
 	while (piece(kind, &text)) {
 		if (strcmp(kind, "rules") == 0) {
 			if (rules.name != NULL)
@@ -105,5 +108,6 @@ int main(void)
 	}
 	if (rules.name != NULL)
 		judge(&rules, &host, &include);
+	properties_deinit(&properties);
 	return 0;
 }

@@ -5,7 +5,7 @@
 Reads the EBNF out of the manual page and walks it: for every production, every alternative, every option
 there and missing, every repetition none, once and twice, sentences are generated that contain it, and the
 checker must take one of them at least. (Not all: a random number may be out of range, two rows may be the
-same.) What names need to be defined stands in a preamble. Then every word that the grammar spells out is
+same.) Of every sentence the properties of properties.h must hold. What names need to be defined stands in a preamble. Then every word that the grammar spells out is
 misspelt, once at each place where it stands, and the checker must refuse every sentence of these.
 
 usage: grammar_test.py ACCEPT MANUAL
@@ -399,14 +399,18 @@ def main():
         for case, met in sentences(grammar, target, False, TRIES):
             cases.append(case)
             owners.append((target, met))
-    shown, used, refused = set(), set(), {}
+    shown, used, refused, broken = set(), set(), {}, []
     for case, (target, met), answer in zip(cases, owners, judge(sys.argv[1], cases)):
         if answer == "ok":
             shown.add(target)
             used |= met
         else:
             refused.setdefault(target, (case, answer))
-    faults = 0
+        if answer.startswith("BROKEN"):
+            broken.append((case, answer))
+    faults = len(broken)
+    for case, answer in broken[:20]:
+        print(f"FAIL {answer}\n{case}")
     for target in targets(grammar):
         if target in shown:
             continue
