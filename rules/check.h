@@ -23,12 +23,17 @@ struct check;
 
 /* ---- words of one statement (check_words.c) ---- */
 
+#define WORDS_TRIED_MAX 8
+
 struct words {
 	struct check *c;
 	const struct statement *st;
 	const struct word *at;     /* the next one, NULL at the end */
 	const struct word *before; /* the one before it; the statement's own word at first */
 	const char *example;       /* of the whole statement, for messages */
+	const char *tried[WORDS_TRIED_MAX]; /* keywords that might stand here: what words_take()
+					       asked for in vain */
+	size_t n_tried;
 	bool bad; /* an error was told: nothing more is said about this statement */
 };
 
@@ -43,6 +48,8 @@ bool words_take(struct words *w, const char *keyword);
 /* The same, and an error if it is not. */
 bool words_need(struct words *w, const char *keyword);
 bool words_comma(struct words *w);
+/* "FILE:LINE" */
+const char *at_text(struct check *c, const struct rules_at *at);
 /* Nothing may be left: an error if there is. Return: no error in the whole statement. */
 bool words_end(struct words *w);
 /* Text in quotes, not empty, printable ASCII. NULL: told. */
@@ -105,6 +112,12 @@ struct block_seen {
  * for. */
 void block_read(struct check *c, const struct statement *list, const struct statement *place,
 	const struct block_row *rows, size_t n, void *object, struct block_seen *seen);
+
+/* The name in front of a block; what is wrong with it was told when it was declared. False: say
+ * nothing more. */
+bool block_name(struct words *w);
+/* The same for a block that has a name and nothing else there. */
+void block_head(struct words *w);
 
 size_t statements_count(const struct statement *list);
 

@@ -33,14 +33,9 @@ static void tell_unknown(
 static void tell_repeated(
 	struct check *c, const struct statement *st, const struct statement *first)
 {
-	uint8_t block[32];
-	struct out line;
-
-	out_init(&line, block, sizeof(block));
-	out_u64(&line, first->first->at.line);
 	CHECK_TELL(c, st, NULL, SPAN("\""), st->first->text,
-		SPAN("\" may stand only once; it stands in line "), out_span(&line),
-		SPAN(" already"));
+		SPAN("\" may stand only once; it stands in "),
+		span_str(at_text(c, &first->first->at)), SPAN(" already"));
 }
 
 /* Return: no error in the statement itself. */
@@ -95,7 +90,22 @@ void block_read(struct check *c, const struct statement *list, const struct stat
 		if (st->faulty || !read_row(c, st, &rows[i], object))
 			seen->faulty |= 1u << i;
 	}
-	for (size_t i = 0; place != NULL && !seen->unknown && i < n; i++)
+	for (size_t i = 0; place != NULL && place->has_block && !seen->unknown && i < n; i++)
 		if ((rows[i].flags & ROW_NEEDED) && seen->first[i] == NULL)
 			tell_missing(c, place, &rows[i]);
+}
+
+bool block_name(struct words *w)
+{
+	if (w->st->faulty || w->at == NULL || w->at->kind == WORD_COMMA)
+		w->bad = true;
+	else
+		words_next(w, "");
+	return !w->bad;
+}
+
+void block_head(struct words *w)
+{
+	block_name(w);
+	words_end(w);
 }

@@ -9,6 +9,7 @@ struct table_reading {
 	struct command_table *table;
 	const struct statement *verb_st[SMTP_VERB_NAMED];  /* the row of this table that names it */
 	const struct statement *hidden_st[SMTP_EXT_COUNT]; /* `extension E hide` in this table */
+	const struct statement *shown_st[SMTP_EXT_COUNT];  /* `extension E allow` */
 	uint32_t extensions_seen;
 	unsigned data_seen;
 };
@@ -239,8 +240,7 @@ static void show_extension(
 
 	t->table->extensions = allow ? t->table->extensions | bit : t->table->extensions & ~bit;
 	t->table->extension_at[ext] = st->first->at;
-	if (!allow)
-		t->hidden_st[ext] = st;
+	*(allow ? &t->shown_st[ext] : &t->hidden_st[ext]) = st;
 }
 
 static void read_extension(struct words *w, void *object)
@@ -264,24 +264,40 @@ static void read_extension(struct words *w, void *object)
 	}
 }
 
-/* A hidden keyword takes its verb along. */
-static void hide_verbs(struct check *c, struct table_reading *t)
+static void hide_verb(
+	struct check *c, struct table_reading *t, enum smtp_extension ext, enum smtp_verb verb)
+{
+	const struct statement *st = t->hidden_st[ext];
+	struct verb_row *row = &t->table->verbs[verb];
+
+	if (t->verb_st[verb] == NULL)
+		*row = (struct verb_row){ .action = VERB_HIDE,
+			.given = true,
+			.max = verb_max_usual(verb),
+			.at = st->first->at };
+	else if (!is_refused(row->action))
+		CHECK_TELL(c, st, NULL, SPAN("extension "), span_str(smtp_ext_name(ext)),
+			SPAN(" is hidden, which refuses "), span_str(smtp_verb_name(verb)),
+			SPAN(", but this table allows that verb"));
+}
+
+/* A hidden keyword takes its verb along; a shown one needs its verb. */
+static void match_verbs(struct check *c, struct table_reading *t)
 {
 	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++) {
-		enum smtp_verb verb = extension_verb((enum smtp_extension)i);
-		struct verb_row *row;
+		enum smtp_extension ext = (enum smtp_extension)i;
+		enum smtp_verb verb = extension_verb(ext);
 
-		if (t->hidden_st[i] == NULL || verb == SMTP_VERB_OTHER)
+		if (verb == SMTP_VERB_OTHER)
 			continue;
-		row = &t->table->verbs[verb];
-		if (t->verb_st[verb] == NULL)
-			*row = (struct verb_row){ VERB_HIDE, true, verb_max_usual(verb), 0, { 0 },
-				t->hidden_st[i]->first->at };
-		else if (!is_refused(row->action))
-			CHECK_TELL(c, t->hidden_st[i], NULL, SPAN("extension "),
-				span_str(smtp_ext_name((enum smtp_extension)i)),
-				SPAN(" is hidden, which refuses "), span_str(smtp_verb_name(verb)),
-				SPAN(", but this table allows that verb"));
+		if (t->hidden_st[i] != NULL)
+			hide_verb(c, t, ext, verb);
+		else if (t->shown_st[i] != NULL && is_refused(t->table->verbs[verb].action))
+			DIAG(c->diags, DIAG_WARNING, t->shown_st[i]->first->at,
+				t->shown_st[i]->first->width, NULL, SPAN("extension "),
+				span_str(smtp_ext_name(ext)),
+				SPAN(" stays hidden, since its verb is refused: add \"verb "),
+				span_str(smtp_verb_name(verb)), SPAN("\""));
 	}
 }
 
@@ -422,12 +438,10 @@ void table_read(struct check *c, struct named *named)
 		return;
 	named->state = LIKE_OPEN;
 	table_preset(t.table);
-	words_next(&w, "a name");
-	if (!named->st->faulty && words_take(&w, "like"))
+	if (block_name(&w) && words_take(&w, "like"))
 		copy_like(&w, t.table);
-	if (!named->st->faulty)
-		words_end(&w);
+	words_end(&w);
 	block_read(c, named->st->block, NULL, rows, sizeof(rows) / sizeof(rows[0]), &t, &seen);
-	hide_verbs(c, &t);
+	match_verbs(c, &t);
 	named->state = LIKE_DONE;
 }

@@ -155,7 +155,8 @@ static void check_login(struct check *c, const struct named *named)
 	const struct relay *r = named->object;
 	const struct verb_row *row = &r->commands->verbs[SMTP_VERB_AUTH];
 
-	if (r->auth_required && row->action != VERB_ALLOW && row->action != VERB_AFTER_TLS)
+	if (r->auth_required && r->auth != NULL && row->action != VERB_ALLOW &&
+		row->action != VERB_AFTER_TLS)
 		CHECK_TELL(c, named->seen->first[RELAY_AUTH],
 			"write \"inspect commands submission\"",
 			SPAN("login is required, but command table \""),

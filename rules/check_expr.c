@@ -145,6 +145,8 @@ static void tell_endpoint(struct words *w, const struct word *word, bool any, bo
 			SPAN("\": the port is missing, as in \""),
 			span_str(ip.family == IP_V6 ? "[" : ""), word->text,
 			span_str(ip.family == IP_V6 ? "]:25\"" : ":25\""));
+	else if (any && span_eq(word->text, SPAN("any")))
+		WORDS_TELL(w, word, NULL, SPAN("\"any\": the port is missing, as in \"any:25\""));
 	else if (has_letters_like_a_host(word->text) && !span_istarts(word->text, SPAN("any:")))
 		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
 			SPAN("\" is a name; write the address itself, as in \""),

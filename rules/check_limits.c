@@ -221,8 +221,12 @@ void log_read(struct words *w, unsigned *logp)
 		"none" };
 
 	*logp = 0;
-	if (words_take(w, "none"))
+	if (words_take(w, "none")) {
+		if (w->at != NULL && w->at->kind == WORD_COMMA)
+			WORDS_TELL(w, w->before, NULL,
+				SPAN("\"none\" stands alone, as in \"log none\""));
 		return;
+	}
 	do {
 		const struct word *word = w->at;
 		size_t i = words_choice(w, names, ROWS(names));

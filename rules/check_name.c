@@ -74,8 +74,6 @@ struct named *name_find(struct check *c, enum named_kind kind, struct span name)
 static void judge(struct words *w, enum named_kind kind, const struct word *word)
 {
 	const struct named *first = name_find(w->c, kind, word->text);
-	uint8_t block[32];
-	struct out line;
 
 	if (word->kind != WORD_BARE || !is_name(word->text)) {
 		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
@@ -94,13 +92,10 @@ static void judge(struct words *w, enum named_kind kind, const struct word *word
 			word->text, SPAN("\""));
 		return;
 	}
-	if (first == NULL)
-		return;
-	out_init(&line, block, sizeof(block));
-	out_u64(&line, first->st->first->at.line);
-	WORDS_TELL(w, word, NULL, span_str(kinds[kind].plain), SPAN(" \""), word->text,
-		SPAN("\" stands in line "), out_span(&line),
-		SPAN(" already; names of one kind differ"));
+	if (first != NULL)
+		WORDS_TELL(w, word, NULL, span_str(kinds[kind].plain), SPAN(" \""), word->text,
+			SPAN("\" stands in "), span_str(at_text(w->c, &first->st->first->at)),
+			SPAN(" already; names of one kind differ"));
 }
 
 static void declare(struct check *c, const struct statement *st, enum named_kind kind)
@@ -190,7 +185,12 @@ struct named *name_use(struct words *w, enum named_kind kind)
 	if (word == NULL)
 		return NULL;
 	named = word->kind == WORD_BARE ? name_find(w->c, kind, word->text) : NULL;
-	if (named == NULL)
+	if (named == NULL &&
+		is_one_of(word->text, reserved, sizeof(reserved) / sizeof(reserved[0])))
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
+			SPAN("\" does not belong here; the statement is \""), span_str(w->example),
+			SPAN("\""));
+	else if (named == NULL)
 		tell_undefined(w, kind, word);
 	return named;
 }

@@ -254,9 +254,7 @@ void publish_read(struct check *c, struct named *named)
 	limits_preset(&p->limits);
 	timeouts_preset(&p->timeouts);
 	p->log = RULE_LOG_DEFAULT;
-	words_next(&w, "a name");
-	if (!named->st->faulty)
-		words_end(&w);
+	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, PUBLISH_ROWS, &r, seen);
 	fill_ports(p);
 	if (p->pass)

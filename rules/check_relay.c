@@ -159,9 +159,7 @@ void relay_read(struct check *c, struct named *named)
 	limits_preset(&r->limits);
 	timeouts_preset(&r->timeouts);
 	r->log = RULE_LOG_DEFAULT;
-	words_next(&w, "a name");
-	if (!named->st->faulty)
-		words_end(&w);
+	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, RELAY_ROWS, &reading, named->seen);
 	if (r->commands == NULL)
 		r->commands = command_table_builtin(

@@ -27,9 +27,7 @@ static void read_plain(struct check *c, struct named *named, const struct block_
 	struct block_seen seen;
 
 	w.example = "NAME { ... }";
-	words_next(&w, "a name");
-	if (!named->st->faulty)
-		words_end(&w);
+	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, n, named->object, &seen);
 }
 

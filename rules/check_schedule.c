@@ -241,8 +241,6 @@ void schedule_read(struct check *c, struct named *named)
 	if (r.spans == NULL)
 		return;
 	r.schedule->spans = r.spans;
-	words_next(&w, "a name");
-	if (!named->st->faulty)
-		words_end(&w);
+	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, sizeof(rows) / sizeof(rows[0]), &r, &seen);
 }

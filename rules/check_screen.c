@@ -169,15 +169,13 @@ void screen_read(struct check *c, struct named *named)
 	if (r.rows == NULL)
 		return;
 	r.screen->rows = r.rows;
-	words_next(&w, "a name");
-	if (!named->st->faulty && words_take(&w, "like")) {
+	if (block_name(&w) && words_take(&w, "like")) {
 		const struct word *word = w.at;
 		struct named *like = name_use(&w, NAMED_SCREEN);
 		if (like != NULL && like_follow(&w, word, like, screen_read))
 			r.screen->like = like->object;
 	}
-	if (!named->st->faulty)
-		words_end(&w);
+	words_end(&w);
 	block_read(c, named->st->block, NULL, rows, ROWS(rows), &r, &seen);
 	named->state = LIKE_DONE;
 }

@@ -43,7 +43,8 @@ static void read_file(struct words *w, void *object)
 	struct set_reading *r = object;
 	const struct word *word = w->at;
 	const char *path = words_path(w, "the name of a set file");
-	bool optional = words_take(w, "optional");
+	/* Where something else stands there, that is told; not that the file is missing, too. */
+	bool optional = words_take(w, "optional") || w->at != NULL;
 
 	if (path == NULL)
 		return;
@@ -79,6 +80,7 @@ void set_read(struct check *c, struct named *named)
 {
 	struct set_reading r = { .set = named->object };
 	struct set_counts n = count(named->st->block);
+	struct words w = words_of(c, named->st, "set NAME { ... }");
 	struct block_seen seen;
 
 	r.files = ARENA_ARRAY(c->arena, const char *, n.files);
@@ -89,6 +91,7 @@ void set_read(struct check *c, struct named *named)
 	c->sets[r.set->number].file_words = r.words;
 	r.set->files = r.files;
 	r.set->files_optional = r.optional;
+	block_head(&w);
 	block_read(c, named->st->block, NULL, rows, sizeof(rows) / sizeof(rows[0]), &r, &seen);
 }
 
@@ -114,8 +117,6 @@ static void note_use(struct set_work *work, enum set_kind kind, const struct wor
 void set_use(struct words *w, const struct word *word, struct rule_set *set, enum set_kind kind)
 {
 	struct set_work *first = &w->c->sets[set->number];
-	uint8_t block[32];
-	struct out line;
 
 	if (set->kind == SET_UNUSED || set->kind == kind) {
 		if (set->kind == SET_UNUSED)
@@ -131,11 +132,10 @@ void set_use(struct words *w, const struct word *word, struct rule_set *set, enu
 		set->kind = SET_DOMAINS;
 		return;
 	}
-	out_init(&line, block, sizeof(block));
-	out_u64(&line, first->use->at.line);
 	WORDS_TELL(w, word, NULL, SPAN("set \""), word->text, SPAN("\" holds "),
-		span_str(kind_text(first->kind)), SPAN(", as it is used in line "), out_span(&line),
-		SPAN("; "), span_str(kind_text(kind)), SPAN(" belong here: make two sets of it"));
+		span_str(kind_text(first->kind)), SPAN(", as it is used in "),
+		span_str(at_text(w->c, &first->use->at)), SPAN("; "), span_str(kind_text(kind)),
+		SPAN(" belong here: make two sets of it"));
 }
 
 /* ---- members, now that the kind is known ---- */

@@ -27,6 +27,68 @@ static void step(struct words *w)
 {
 	w->before = w->at;
 	w->at = w->at->next;
+	w->n_tried = 0;
+}
+
+const char *at_text(struct check *c, const struct rules_at *at)
+{
+	size_t size = strlen(at->file) + 12;
+	char *text = arena_alloc(c->arena, size, 1);
+	struct out o;
+
+	if (text == NULL)
+		return "";
+	out_init(&o, text, size);
+	out_str(&o, at->file);
+	out_octet(&o, ':');
+	out_u64(&o, at->line);
+	return out_cstr(&o);
+}
+
+/* `"a", "b" or "c"` */
+static void print_list(struct out *o, const char *const *list, size_t n, const char *end)
+{
+	for (size_t i = 0; i < n; i++) {
+		out_str(o, i == 0 ? "\"" : i + 1 < n || end[0] != '\0' ? ", \"" : " or \"");
+		out_str(o, list[i]);
+		out_octet(o, '"');
+	}
+	out_str(o, end);
+}
+
+/* @word is none of @list. @end: what else would do. */
+static void tell_unknown(struct words *w, const struct word *word, const char *const *list,
+	size_t n, const char *end)
+{
+	const char *hint = word->kind == WORD_BARE ? diag_suggest(word->text, list, n) : NULL;
+	uint8_t block[LIST_TEXT_MAX];
+	struct out o;
+
+	out_init(&o, block, sizeof(block));
+	print_list(&o, list, n, end);
+	if (hint != NULL)
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text, SPAN("\": did you mean \""),
+			span_str(hint), SPAN("\"? Expected "), out_span(&o));
+	else
+		WORDS_TELL(
+			w, word, NULL, SPAN("\""), word->text, SPAN("\": expected "), out_span(&o));
+}
+
+void words_unknown(struct words *w, const struct word *word, const char *const *list, size_t n)
+{
+	tell_unknown(w, word, list, n, "");
+}
+
+/* Nothing stands where a word of @list should. */
+static void tell_missing(struct words *w, const char *const *list, size_t n)
+{
+	uint8_t block[LIST_TEXT_MAX];
+	struct out o;
+
+	out_init(&o, block, sizeof(block));
+	print_list(&o, list, n, "");
+	WORDS_TELL(w, w->at, NULL, SPAN("expected "), out_span(&o), SPAN(" here, as in \""),
+		span_str(w->example), SPAN("\""));
 }
 
 const struct word *words_next(struct words *w, const char *what)
@@ -46,10 +108,15 @@ const struct word *words_next(struct words *w, const char *what)
 
 bool words_take(struct words *w, const char *keyword)
 {
-	if (w->bad || w->at == NULL || !word_is(w->at, keyword))
+	if (w->bad)
 		return false;
-	step(w);
-	return true;
+	if (w->at != NULL && word_is(w->at, keyword)) {
+		step(w);
+		return true;
+	}
+	if (w->n_tried < WORDS_TRIED_MAX)
+		w->tried[w->n_tried++] = keyword;
+	return false;
 }
 
 bool words_comma(struct words *w)
@@ -62,20 +129,14 @@ bool words_comma(struct words *w)
 
 bool words_need(struct words *w, const char *keyword)
 {
-	const char *hint;
-
-	if (w->bad || words_take(w, keyword))
-		return !w->bad;
-	if (w->at == NULL) {
-		WORDS_TELL(w, NULL, NULL, SPAN("\""), span_str(keyword),
-			SPAN("\" is missing, as in \""), span_str(w->example), SPAN("\""));
+	if (words_take(w, keyword))
+		return true;
+	if (w->bad)
 		return false;
-	}
-	hint = diag_suggest(w->at->text, &keyword, 1);
-	WORDS_TELL(w, w->at, NULL, SPAN("\""), w->at->text, SPAN("\": "),
-		span_str(hint != NULL ? "did you mean \"" : "expected \""), span_str(keyword),
-		span_str(hint != NULL ? "\"? As in \"" : "\", as in \""), span_str(w->example),
-		SPAN("\""));
+	if (w->at == NULL || w->at->kind == WORD_COMMA)
+		tell_missing(w, w->tried, w->n_tried);
+	else
+		tell_unknown(w, w->at, w->tried, w->n_tried, "");
 	return false;
 }
 
@@ -85,51 +146,23 @@ bool words_end(struct words *w)
 		return false;
 	if (w->at == NULL)
 		return true;
-	WORDS_TELL(w, w->at, NULL, SPAN("\""), w->at->text,
-		SPAN("\": nothing more belongs here; the statement is \""), span_str(w->example),
-		SPAN("\""));
-	return false;
-}
-
-/* `"a", "b" or "c"` */
-static void print_list(struct out *o, const char *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		out_str(o, i == 0 ? "\"" : i + 1 < n ? ", \"" : " or \"");
-		out_str(o, list[i]);
-		out_octet(o, '"');
-	}
-}
-
-void words_unknown(struct words *w, const struct word *word, const char *const *list, size_t n)
-{
-	const char *hint = word->kind == WORD_BARE ? diag_suggest(word->text, list, n) : NULL;
-	uint8_t block[LIST_TEXT_MAX];
-	struct out o;
-
-	out_init(&o, block, sizeof(block));
-	print_list(&o, list, n);
-	if (hint != NULL)
-		WORDS_TELL(w, word, NULL, SPAN("\""), word->text, SPAN("\": did you mean \""),
-			span_str(hint), SPAN("\"? Expected "), out_span(&o));
+	if (w->n_tried > 0)
+		tell_unknown(w, w->at, w->tried, w->n_tried, ", or nothing more");
 	else
-		WORDS_TELL(
-			w, word, NULL, SPAN("\""), word->text, SPAN("\": expected "), out_span(&o));
+		WORDS_TELL(w, w->at, NULL, SPAN("\""), w->at->text,
+			SPAN("\": nothing more belongs here; the statement is \""),
+			span_str(w->example), SPAN("\""));
+	return false;
 }
 
 size_t words_choice(struct words *w, const char *const *list, size_t n)
 {
 	const struct word *word = w->at;
-	uint8_t block[LIST_TEXT_MAX];
-	struct out o;
 
 	if (w->bad)
 		return n;
 	if (word == NULL || word->kind == WORD_COMMA) {
-		out_init(&o, block, sizeof(block));
-		print_list(&o, list, n);
-		WORDS_TELL(w, word, NULL, SPAN("expected "), out_span(&o), SPAN(" here, as in \""),
-			span_str(w->example), SPAN("\""));
+		tell_missing(w, list, n);
 		return n;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -42,29 +42,33 @@ void value_print(struct out *o, enum value_unit unit, uint64_t v)
 		out_str(o, units[n - 1].text);
 }
 
+/* The number of octets, milliseconds or seconds in a unit; 0: there is no such unit. */
+static uint64_t factor_of(struct span text, enum value_unit unit)
+{
+	size_t n;
+	const struct unit *units = units_of(unit, &n);
+
+	if (unit == UNIT_COUNT)
+		return text.n == 0;
+	for (size_t i = 0; i < n; i++)
+		if (span_eq(text, span_str(units[i].text)))
+			return units[i].factor;
+	return 0;
+}
+
 bool value_parse(struct span text, enum value_unit unit, uint64_t *vp, bool *unit_knownp)
 {
-	size_t n, digits = 0;
-	const struct unit *units = units_of(unit, &n);
-	struct span tail;
+	size_t digits = 0;
+	uint64_t factor, v;
 
 	while (digits < text.n && ascii_digit(text.p[digits]))
 		digits++;
-	tail = span_from(text, digits);
-	*unit_knownp = unit == UNIT_COUNT;
-	if (digits == 0 || !span_u64(span_sub(text, 0, digits), UINT64_MAX, vp))
+	factor = factor_of(span_from(text, digits), unit);
+	*unit_knownp = unit == UNIT_COUNT || (factor != 0 && digits > 0);
+	if (factor == 0 || !span_u64(span_sub(text, 0, digits), UINT64_MAX / factor, &v))
 		return false;
-	if (unit == UNIT_COUNT)
-		return tail.n == 0;
-	for (size_t i = 0; i < n; i++)
-		if (span_eq(tail, span_str(units[i].text))) {
-			*unit_knownp = true;
-			if (*vp > UINT64_MAX / units[i].factor)
-				return false;
-			*vp *= units[i].factor;
-			return true;
-		}
-	return false;
+	*vp = v * factor;
+	return true;
 }
 
 void value_put(const struct value_schema *schema, void *object, uint64_t v)
