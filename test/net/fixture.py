@@ -85,8 +85,9 @@ class Guard:
             -*) left=$(printf '%s\\n' $left | grep -vxF -e "${what#-}") ;;
             esac
         done
+        exec 2>/dev/null
         for group in $left; do case $group in /*) ;; *) kill -KILL "-$group" ;; esac; done
-        for folder in $left; do case $folder in /*) rm -rf "$folder" ;; esac; done 2>/dev/null
+        for folder in $left; do case $folder in /*) rm -rf "$folder" ;; esac; done
     """
 
     def __init__(self):

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: ISC
 """Postern itself: a folder with rules, the posternd that serves it, its log, and the administrator's tool."""
+import datetime
 import json
 import os
 import pathlib
 import subprocess
 import threading
 
-from fixture import BUILD, NOBODY, PATIENCE_S, Fixture, Scratch, as_nobody, end_process, spawn, wait_for
+from fixture import BUILD, NOBODY, PATIENCE_S, Fixture, Scratch, as_nobody, end_process, guard, spawn, wait_for
+
+DELIVERED = "PN2001"  # the code of a message that the server accepted
 
 
 class Postern(Fixture):
@@ -32,7 +35,7 @@ class Postern(Fixture):
             for path in [self.dir, *self.dir.iterdir()]:
                 os.chown(path, NOBODY, NOBODY)
         self.process = None
-        self.log_mark = 0
+        self.since = ""
 
     def __getattr__(self, name):
         try:
@@ -72,6 +75,14 @@ class Postern(Fixture):
         self.reader.start()
         if not ready.wait(PATIENCE_S) or not any(s.startswith("posternd: ready") for s in self.said):
             raise AssertionError("posternd is not ready; it said:\n" + self.stderr())
+
+    def abandon(self):
+        """It has ended already, and not as stop_daemon() wants it."""
+        self.process.wait()
+        self.reader.join(5)
+        self.process.stderr.close()
+        guard.tell(f"-{self.process.pid}")
+        self.process = None
 
     def processes(self):
         """(process id, program) of posternd and its roles."""
@@ -134,6 +145,7 @@ class Postern(Fixture):
                 pass
         end_process(process)
         self.reader.join(5)
+        process.stderr.close()
         said = self.stderr()
         if status != 0:
             raise AssertionError(f"posternd ended with {status} on SIGTERM; it said:\n{said}")
@@ -153,12 +165,17 @@ class Postern(Fixture):
         return [json.loads(line) for line in lines[:-1]]  # the last one may still be in writing
 
     def forget(self):
-        self.log_mark = len(self.all_records())
+        """Draws a line under the sessions so far; their last records may still come."""
+        self.since = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def records(self, **fields):
-        """The records since forget() whose fields have these values."""
-        return [r for r in self.all_records()[self.log_mark:]
-                if all(r.get(k) == v for k, v in fields.items())]
+        """The records of sessions opened since forget(), and of none, whose fields have these values."""
+        found, began = [], {}
+        for r in self.all_records():
+            session = r.get("session")
+            if began.setdefault(session, r["time"]) >= self.since or session is None and r["time"] >= self.since:
+                found.append(r)
+        return [r for r in found if all(r.get(k) == v for k, v in fields.items())]
 
     def wait_records(self, count=1, **fields):
         wait_for(lambda: f"{count} log records with {fields}; there are:\n" + self.show_log(),
@@ -171,7 +188,7 @@ class Postern(Fixture):
                  <= {r["session"] for r in self.records(event="session-close")})
 
     def show_log(self):
-        return "\n".join(json.dumps(r) for r in self.all_records()[self.log_mark:])
+        return "\n".join(json.dumps(r) for r in self.records())
 
     # -- the administrator's tool
 

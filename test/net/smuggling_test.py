@@ -11,7 +11,7 @@ import unittest
 
 from client import RawClient, incident
 from fixture import free_port, main
-from gateway import PASS, PUBLISH, Postern
+from gateway import DELIVERED, PASS, PUBLISH, Postern
 from servers import OpenSMTPD, Postfix, best_server, second_server
 
 first = second = None  # the servers
@@ -108,7 +108,7 @@ class Rows:
     def assert_all_accounted(self, dialogue):
         """What Postfix stored is what the log calls delivered."""
         self.gate.wait_sessions_closed()
-        delivered = self.gate.records(event="message", verdict="delivered")
+        delivered = self.gate.records(code=DELIVERED)
         self.assertEqual(sum(len(r["recipients"]) for r in delivered), len(self.server.messages()),
                          dialogue + "\n" + self.gate.show_log())
 
