@@ -77,8 +77,7 @@ struct run {
 	struct record in[2]; /* unread octets, from the start that @at gives */
 	size_t at[2];
 	struct record to_client, to_server, notes;
-	uint32_t incidents;
-	bool binary;
+	uint32_t incidents, dials;
 };
 
 static void on_note(void *context, const struct inspect_note *note)
@@ -137,6 +136,7 @@ static void fulfil(struct run *run)
 	if (run->inspect.want & INSPECT_DIAL && !(run->inspect.want & INSPECT_END)) {
 		record(&run->to_server, "\xfe[dial]", 7);
 		run->at[SMTP_S2C] = run->in[SMTP_S2C].n;
+		run->dials++;
 		inspect_dialled(&run->inspect);
 	}
 }
@@ -169,9 +169,12 @@ static void pump(struct run *run)
 		;
 }
 
+/* What a server had sent when its connection was replaced is lost with that. */
 static void deliver(struct run *run, enum smtp_dir dir, const uint8_t *p, size_t n, bool singly)
 {
-	for (size_t i = 0; singly && i < n; i++) {
+	const uint32_t dials = run->dials;
+
+	for (size_t i = 0; singly && i < n && (dir == SMTP_C2S || run->dials == dials); i++) {
 		record(&run->in[dir], p + i, 1);
 		pump(run);
 	}
