@@ -126,7 +126,6 @@ static void answer_with_reserve(struct proxy *p, const struct listener *l)
 	socklen_t n = sizeof(from);
 	int client;
 
-	log_host(&p->log, clock_wall_ns(), CODE_LIMIT_DESCRIPTORS, errno);
 	sockets_close(p->reserve);
 	client = accept4(l->io.fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client >= 0) {

@@ -58,6 +58,15 @@ static void print_diags(const struct load *l)
 	fwrite(text, 1, o.n, stderr);
 }
 
+/* A file that may not be read is a matter of rights, not of what it says. */
+static int exit_of_errors(const struct load *l)
+{
+	for (size_t i = 0; i < l->n_sources; i++)
+		if (l->sources[i].error == EACCES || l->sources[i].error == EPERM)
+			return EXIT_PERMISSION;
+	return EXIT_CONFIG;
+}
+
 /* Return: 0 or the exit code. */
 static int load_rules(struct load *l, const char *dir)
 {
@@ -74,7 +83,7 @@ static int load_rules(struct load *l, const char *dir)
 	if (!l->ruleset) {
 		fprintf(stderr, "posternd: %s: %u errors, %u warnings; nothing was started\n", dir,
 			l->diags.errors, l->diags.warnings);
-		return EXIT_CONFIG;
+		return exit_of_errors(l);
 	}
 	out_init(&o, text, sizeof(text));
 	n = unbuilt_print(&o, l->ruleset);
