@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+#include "test/unit/check_cases.h"
+
+static void publishing_rules_are_checked(void **state)
+{
+	static const struct check_case cases[] = {
+		{ "publish p { }\n", "2:1: \"external\" is missing in this block, as in \"external "
+				     "198.51.100.2:25\"\n"
+				     "2:1: \"internal\" is missing in this block, as in \"internal "
+				     "10.0.0.21:25\"" },
+		{ "publish p { extrnal 198.51.100.2:25 }\n",
+			"2:13: \"extrnal\": did you mean \"external\"? Expected \"external\", "
+			"\"internal\", \"from\", \"when\", \"inspect\", \"pass\", \"gate\", "
+			"\"recipients\", \"client-address\", \"limit\", \"timeout\", \"banner\" or "
+			"\"log\"" },
+		{ "publish p { external 198.51.100.2; internal 10.0.0.1 }\n",
+			"2:22: \"198.51.100.2\": the port is missing, as in \"198.51.100.2:25\"" },
+		{ "publish p { external 2001:db8::1; internal 10.0.0.1 }\n",
+			"2:22: \"2001:db8::1\": the port is missing, as in \"[2001:db8::1]:25\"" },
+		{ "publish p { external mail.example.org:25; internal 10.0.0.1 }\n",
+			"2:22: \"mail.example.org:25\" is a name; write the address itself, as in "
+			"\"external 198.51.100.2:25\"" },
+		{ "publish p { external 198.51.100.2:0; internal 10.0.0.1 }\n",
+			"2:22: \"198.51.100.2:0\": expected ADDRESS:PORT (IPv6 as "
+			"[2001:db8::1]:25; any:25 for every address), as in \"external "
+			"198.51.100.2:25\"" },
+		{ "publish p { external any; internal 10.0.0.1 }\n",
+			"2:22: \"any\": the port is missing, as in \"any:25\"" },
+		{ "publish p { external 198.51.100.2:25; internal any:25 }\n",
+			"2:48: \"any:25\": expected ADDRESS or ADDRESS:PORT (IPv6 as "
+			"[2001:db8::1]:25), as in \"internal 10.0.0.21:25\"" },
+		{ "publish p { external 198.51.100.2:25; internal 10.0.0.1 balance rond-robin }\n",
+			"2:65: \"rond-robin\": did you mean \"round-robin\"? Expected \"first\" or "
+			"\"round-robin\"" },
+		{ "publish p { external 198.51.100.2:25; internal 10.0.0.300 }\n",
+			"2:48: \"10.0.0.300\": expected ADDRESS or ADDRESS:PORT (IPv6 as "
+			"[2001:db8::1]:25), as in \"internal 10.0.0.21:25\"" },
+		{ "publish p { external 198.51.100.2:25; internal 198.51.100.2 }\n",
+			"2:39: the internal server is the published address itself: a connection "
+			"would come back for ever" },
+		{ "publish p { external 198.51.100.2:25; external 198.51.100.3:25; internal "
+		  "10.0.0.1 }\n",
+			"2:39: \"external\" may stand only once; it stands in rules.conf:2 "
+			"already" },
+		{ "publish p { external; internal 10.0.0.1 }\n",
+			"2:21: an address is missing, as in \"external 198.51.100.2:25\"" },
+		{ PUBLISH("from 300.1.1.1"), "2:66: \"300.1.1.1\" is no address or prefix (as in "
+					     "192.0.2.1, 192.0.2.0/24 or 2001:db8::/32)" },
+		{ PUBLISH("from partners"),
+			"2:66: undefined set \"partners\": define it by \"set partners { ... }\"" },
+		{ "set partners { members 192.0.2.1 }\n" PUBLISH("from partner"),
+			"3:66: undefined set \"partner\"; did you mean \"partners\"?" },
+		{ PUBLISH("from 192.0.2.1/24"),
+			"2:66: \"192.0.2.1/24\" has bits set behind its prefix length (as "
+			"192.0.2.1/24 has; write 192.0.2.0/24)" },
+		{ PUBLISH("from in 192.0.2.1"), "2:66: \"in\" does not belong here; the statement "
+						"is \"from any except blocked-clients\"" },
+		{ PUBLISH("from example.org"), "2:66: \"example.org\" is no address or prefix (as "
+					       "in 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32)" },
+		{ PUBLISH("recipients example.org"),
+			"2:72: \"example.org\": expected \"any\" or \"in\"" },
+		{ PUBLISH("recipients in"),
+			"2:74: a name is missing, as in \"recipients in hosted-domains\"" },
+		{ PUBLISH("recipients in *.*.example"),
+			"2:75: \"*.*.example\" has a \"*\" that does not stand in front (as in "
+			"*.example.org)" },
+		{ PUBLISH("recipients in joe@@example.org"),
+			"2:75: \"joe@@example.org\" is no mail address or domain (as in "
+			"someone@example.org, example.org or *.example.org)" },
+		{ PUBLISH("recipients in [192.0.2.1]"),
+			"2:75: \"[192.0.2.1]\" is an address literal; a domain name belongs here" },
+		{ PUBLISH("recipients in joe@[192.0.2.1]"),
+			"2:75: \"joe@[192.0.2.1]\" is an address literal; a domain name belongs "
+			"here" },
+		{ PUBLISH("when office"), "2:66: undefined schedule \"office\": define it by "
+					  "\"schedule office { ... }\"" },
+		{ PUBLISH("when"), "2:65: a name is missing, as in \"when office-hours\"" },
+		{ PUBLISH("inspect comands x"),
+			"2:69: \"comands\": did you mean \"commands\"? Expected \"commands\", "
+			"\"screen\", or nothing more" },
+		{ PUBLISH("inspect commands intrenet"),
+			"2:78: undefined command table \"intrenet\"; did you mean \"internet\"?" },
+		{ PUBLISH("inspect screen x"),
+			"2:76: undefined screen \"x\": define it by \"screen x { ... }\"" },
+		{ PUBLISH("client-address gatway"),
+			"2:76: \"gatway\": did you mean \"gateway\"? Expected \"keep\", "
+			"\"gateway\", \"xclient\" or \"proxy-v2\"" },
+		{ PUBLISH("banner x"), "2:68: \"x\": a greeting stands in quotes, as in \"banner "
+				       "\"mail.example.org ESMTP\"\"" },
+		{ PUBLISH("banner"), "2:67: a greeting is missing, as in \"banner "
+				     "\"mail.example.org ESMTP\"\"" },
+		{ "set a { members 192.0.2.1 }\n" PUBLISH("from a; recipients in a"),
+			"3:83: set \"a\" holds addresses, as it is used in rules.conf:3; mail "
+			"addresses and domains belong here: make two sets of it" },
+		{ "set a { members 192.0.2.1, example.org }\n" PUBLISH("from a"),
+			"2:28: \"example.org\" is no address or prefix (as in 192.0.2.1, "
+			"192.0.2.0/24 or 2001:db8::/32)" },
+		{ PUBLISH("pass; inspect"),
+			"2:67: \"inspect\" stands beside \"pass\", but a passed session is not "
+			"looked at; take \"pass\" out, or this statement" },
+		{ PUBLISH("pass; recipients any"),
+			"2:67: \"recipients\" stands beside \"pass\", but a passed session is not "
+			"looked at; take \"pass\" out, or this statement" },
+		{ PUBLISH("pass; limit message 1MiB; limit errors 3"),
+			"2:67: \"limit message\" stands beside \"pass\", but a passed session is "
+			"not looked at; take \"pass\" out, or this statement\n"
+			"2:87: \"limit errors\" stands beside \"pass\", but a passed session is "
+			"not looked at; take \"pass\" out, or this statement" },
+		{ PUBLISH("pass; banner \"x\""),
+			"2:67: \"banner\" stands beside \"pass\", but a passed session is not "
+			"looked at; take \"pass\" out, or this statement" },
+		{ PUBLISH("pass; client-address xclient"),
+			"2:67: \"client-address xclient\" stands beside \"pass\": XCLIENT is an "
+			"SMTP command, and a passed session is not spoken to; \"client-address "
+			"proxy-v2\" works beside \"pass\"" },
+		{ PUBLISH("pass; inspect commands strict"),
+			"2:67: \"inspect\" stands beside \"pass\", but a passed session is not "
+			"looked at; take \"pass\" out, or this statement\n"
+			"2:84: undefined command table \"strict\": define it by \"commands strict "
+			"{ ... }\"" },
+		{ PUBLISH("gate fail-open"),
+			"2:61: \"gate fail-open\" may stand only beside \"pass\": what is "
+			"inspected must not go by uninspected" },
+		{ PUBLISH("gate open; pass"), "2:66: \"open\": expected \"fail-open\"" },
+		{ PUBLISH("pass through"),
+			"2:66: \"through\": nothing more belongs here; the statement is \"pass\"" },
+		{ PUBLISH("client-address gateway"),
+			"2:61: \"client-address gateway\" without \"recipients\": a server usually "
+			"trusts the gateway's address and would relay for anyone; add \"recipients "
+			"in SET\"" },
+		{ PUBLISH("client-address gateway; recipients any"),
+			"warning 2:85: \"recipients any\" with \"client-address gateway\": if the "
+			"server trusts the gateway's address, this is an open relay" },
+		{ "commands t like internet { extension STARTTLS allow }\n" PUBLISH(
+			  "inspect commands t"),
+			"3:61: command table \"t\" offers STARTTLS, which ends inspection: that is "
+			"for relays only; a rule with \"pass\" lets STARTTLS through, "
+			"uninspected" },
+	};
+
+	(void)state;
+	expect_told(cases, COUNT_OF(cases), false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(publishing_rules_are_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

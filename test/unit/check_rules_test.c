@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+#include "test/unit/check_cases.h"
+
+static void what_stands_outside_of_blocks_is_checked(void **state)
+{
+	static const struct check_case cases[] = {
+		{ "publsh p { external 198.51.100.2:25; internal 10.0.0.1:25 }\n",
+			"2:1: \"publsh\": did you mean \"publish\"? Expected \"version\", "
+			"\"default\", \"set\", \"schedule\", \"commands\", \"screen\", "
+			"\"certificate\", \"auth\", \"route\", \"publish\" or \"relay\"" },
+		{ "version 1\n",
+			"2:1: \"version\" may stand only once; it stands in rules.conf:1 already" },
+		{ "default refuse; default drop\n", "2:17: \"default\" may stand only once; it "
+						    "stands in rules.conf:2 already" },
+		{ "default refuze\n", "2:9: \"refuze\": did you mean \"refuse\"? Expected "
+				      "\"refuse\", \"reset\" or \"drop\"" },
+		{ "default\n", "2:8: expected \"refuse\", \"reset\" or \"drop\" here, as in "
+			       "\"default refuse \"554 5.7.1 Not published\"\"" },
+		{ "default refuse \"no\"\n",
+			"2:16: reply \"no\": give a code from 400 to 599, a blank and up to 400 "
+			"letters of text; an enhanced code is of the same class, as in \"550 5.7.1 "
+			"Not here\"" },
+		{ "default refuse \"250 2.0.0 Fine\"\n",
+			"2:16: reply \"250 2.0.0 Fine\": give a code from 400 to 599, a blank and "
+			"up to 400 letters of text; an enhanced code is of the same class, as in "
+			"\"550 5.7.1 Not here\"" },
+		{ "default refuse \"550 4.7.1 Not here\"\n",
+			"2:16: reply \"550 4.7.1 Not here\": give a code from 400 to 599, a blank "
+			"and up to 400 letters of text; an enhanced code is of the same class, as "
+			"in \"550 5.7.1 Not here\"" },
+		{ "default refuse \"550 5.7.1 Nö\"\n",
+			"2:16: a reply holds more than printable ASCII" },
+		{ "default refuse 550\n", "2:16: \"550\": a reply stands in quotes, as in "
+					  "\"default refuse \"554 5.7.1 Not published\"\"" },
+		{ "default refuse \"\"\n", "2:16: a reply is empty" },
+		{ "default reset now\n", "2:15: \"now\": nothing more belongs here; the statement "
+					 "is \"default refuse \"554 5.7.1 Not published\"\"" },
+		{ "default reset { }\n", "2:1: \"default\" takes no block; the statement is "
+					 "\"default refuse \"554 5.7.1 Not published\"\"" },
+		{ "publish p\n", "2:1: \"publish\" needs a block, as in \"publish NAME { external "
+				 "198.51.100.2:25; internal 10.0.0.21:25 }\"" },
+		{ "publish { }\n", "2:1: \"external\" is missing in this block, as in \"external "
+				   "198.51.100.2:25\"\n"
+				   "2:1: \"internal\" is missing in this block, as in \"internal "
+				   "10.0.0.21:25\"\n"
+				   "2:8: a name is missing, as in \"publish NAME { ... }\"" },
+		{ "publish 1p { external 198.51.100.2:25; internal 10.0.0.1:25 }\n",
+			"2:9: \"1p\" is no name: a letter, then letters, digits, \"-\" and \"_\", "
+			"64 at most" },
+		{ "set any { }\n", "2:5: \"any\" is a word of the language and no name" },
+		{ "set a { }\nset a { }\n",
+			"3:5: set \"a\" stands in rules.conf:2 already; names of one kind differ" },
+		{ "commands internet { }\n",
+			"2:10: command table \"internet\" is built in; take another name, as in "
+			"\"commands strict like internet\"" },
+		{ "set a b { }\n", "2:7: \"b\": nothing more belongs here; the statement is \"set "
+				   "NAME { ... }\"" },
+		{ "schedule s t { timezone \"UTC\" }\n",
+			"2:12: \"t\": nothing more belongs here; the statement is \"schedule NAME "
+			"{ ... }\"" },
+	};
+
+	(void)state;
+	expect_told(cases, COUNT_OF(cases), false);
+}
+
+static void values_have_units_and_ranges(void **state)
+{
+	static const struct check_case cases[] = {
+		{ PUBLISH("limit message 0"),
+			"2:75: limit message 0: give 1KiB to 2GiB, as in \"limit message 35MiB\"" },
+		{ PUBLISH("limit message 35"),
+			"2:75: limit message 35: the unit is missing (B, KiB, MiB or GiB); give "
+			"1KiB to 2GiB, as in \"limit message 35MiB\"" },
+		{ PUBLISH("limit message 35MB"),
+			"2:75: limit message 35MB: this is no number with a unit (B, KiB, MiB or "
+			"GiB); give 1KiB to 2GiB, as in \"limit message 35MiB\"" },
+		{ PUBLISH("limit message 3GiB"), "2:75: limit message 3GiB: give 1KiB to 2GiB, as "
+						 "in \"limit message 35MiB\"" },
+		{ PUBLISH("limit message \"1MiB\""),
+			"2:75: limit message 1MiB: this is no number with a unit (B, KiB, MiB or "
+			"GiB); give 1KiB to 2GiB, as in \"limit message 35MiB\"" },
+		{ PUBLISH("limit message"),
+			"2:74: a value is missing, as in \"limit message 35MiB\"" },
+		{ PUBLISH("limit message 99999999999999999999GiB"),
+			"2:75: limit message 99999999999999999999GiB: give 1KiB to 2GiB, as in "
+			"\"limit message 35MiB\"" },
+		{ PUBLISH("limit message x"),
+			"2:75: limit message x: this is no number with a unit (B, KiB, MiB or "
+			"GiB); give 1KiB to 2GiB, as in \"limit message 35MiB\"" },
+		{ PUBLISH("limit errors 0"),
+			"2:74: limit errors 0: give 1 to 10000, as in \"limit errors 10\"" },
+		{ PUBLISH("limit errors 5s"),
+			"2:74: limit errors 5s: give 1 to 10000, as in \"limit errors 10\"" },
+		{ PUBLISH("limit recipients 100"),
+			"2:81: expected \"per\" here, as in \"limit recipients 100 per message\"" },
+		{ PUBLISH("limit recipients 100 per mesage"),
+			"2:86: \"mesage\": did you mean \"message\"? Expected \"message\"" },
+		{ PUBLISH("limit connections 20"),
+			"2:81: expected \"total\" or \"per\" here, as in \"limit connections 20 "
+			"per client, 400 total\"" },
+		{ PUBLISH("limit connections 20 per client, 30 per client"),
+			"2:94: limit connections: this limit was given already" },
+		{ PUBLISH("limit connections 20 per client total"),
+			"2:93: \"total\": nothing more belongs here; the statement is \"limit "
+			"connections 20 per client, 400 total\"" },
+		{ PUBLISH("limit rate 60 per 1m"),
+			"2:81: expected \"per\" here, as in \"limit rate 60 per 1m per client then "
+			"tempfail for 10m\"" },
+		{ PUBLISH("limit rate 60 per 1 per client"),
+			"2:79: limit rate 1: the unit is missing (ms, s, m, h or d); give 1s to "
+			"1d, as in \"limit rate 60 per 1m per client\"" },
+		{ PUBLISH("limit rate 60 per 1m per client then"),
+			"2:97: expected \"refuse\" or \"tempfail\" here, as in \"limit rate 60 per "
+			"1m per client then tempfail for 10m\"" },
+		{ PUBLISH("limit rate 60 per 1m per client then tempfial for 1m"),
+			"2:98: \"tempfial\": did you mean \"tempfail\"? Expected \"refuse\" or "
+			"\"tempfail\"" },
+		{ PUBLISH("limit rate 60 per 1m per client then refuse"),
+			"2:104: expected \"for\" here, as in \"limit rate 60 per 1m per client "
+			"then tempfail for 10m\"" },
+		{ PUBLISH("limit slow 500B"),
+			"2:76: expected \"per\" here, as in \"limit slow 500B per 1s\"" },
+		{ PUBLISH("limit slow 500 per 1s"),
+			"2:72: limit slow 500: the unit is missing (B, KiB, MiB or GiB); give 1B "
+			"to 1GiB, as in \"limit slow 500B per 1s\"" },
+		{ PUBLISH("limit mesage 1MiB"),
+			"2:67: \"mesage\": did you mean \"message\"? Expected \"connections\", "
+			"\"rate\", \"errors\", \"recipients\", \"message\" or \"slow\"" },
+		{ PUBLISH("limit"), "2:66: expected \"connections\", \"rate\", \"errors\", "
+				    "\"recipients\", \"message\" or \"slow\" here, as in \"limit "
+				    "connections 20 per client, 400 total\"" },
+		{ PUBLISH("limit errors 5; limit errors 6"),
+			"2:83: \"limit errors\" may stand only once in a rule" },
+		{ PUBLISH("timeout comand 5m"),
+			"2:69: \"comand\": did you mean \"command\"? Expected \"connect\", "
+			"\"greeting\", \"command\", \"data-block\", \"data-done\", \"idle\", "
+			"\"total\" or \"greet-delay\"" },
+		{ PUBLISH("timeout command 5"),
+			"2:77: timeout command 5: the unit is missing (ms, s, m, h or d); give "
+			"100ms to 1h, as in \"timeout command 5m\"" },
+		{ PUBLISH("timeout command 5m, command 6m"),
+			"2:81: \"timeout command\" may stand only once in a rule" },
+		{ PUBLISH("timeout command 2h"), "2:77: timeout command 2h: give 100ms to 1h, as "
+						 "in \"timeout command 5m\"" },
+		{ PUBLISH("timeout greet-delay 5m"), "2:81: timeout greet-delay 5m: give 0s to 1m, "
+						     "as in \"timeout greet-delay 2s\"" },
+		{ PUBLISH("timeout"),
+			"2:68: expected \"connect\", \"greeting\", \"command\", \"data-block\", "
+			"\"data-done\", \"idle\", \"total\" or \"greet-delay\" here, as in "
+			"\"timeout command 5m, data-block 3m\"" },
+		{ PUBLISH("timeout command 5m; timeout command 5m"),
+			"2:89: \"timeout command\" may stand only once in a rule" },
+		{ PUBLISH("log sesions"),
+			"2:65: \"sesions\": did you mean \"sessions\"? Expected \"sessions\", "
+			"\"denials\", \"commands\", \"messages\" or \"none\"" },
+		{ PUBLISH("log sessions, none"),
+			"2:75: \"none\" stands alone, as in \"log none\"" },
+		{ PUBLISH("log none, sessions"),
+			"2:65: \"none\" stands alone, as in \"log none\"" },
+		{ PUBLISH("log sessions, sessions"), "2:75: \"sessions\" stands twice" },
+		{ PUBLISH("log"),
+			"2:64: expected \"sessions\", \"denials\", \"commands\", \"messages\" or "
+			"\"none\" here, as in \"log sessions, denials\"" },
+	};
+
+	(void)state;
+	expect_told(cases, COUNT_OF(cases), false);
+}
+
+static void sets_are_checked_by_their_use(void **state)
+{
+	static const struct check_case cases[] = {
+		{ "set a { member 192.0.2.1 }\n", "2:9: \"member\": did you mean \"members\"? "
+						  "Expected \"members\", \"file\" or \"dynamic\"" },
+		{ "set a { members }\n",
+			"2:16: a member is missing, as in \"members 192.0.2.1, 198.51.100.0/24\"" },
+		{ "set a { file blocked.txt }\n",
+			"2:14: \"blocked.txt\": the name of a set file stands in quotes, as in "
+			"\"file \"blocked.txt\" optional\"" },
+		{ "set a { file \"blocked.txt\" }\n",
+			"2:14: set file \"blocked.txt\": there is no such file; create it, or "
+			"write \"optional\" behind its name" },
+		{ "set a { file \"blocked.txt\" option }\n",
+			"2:28: \"option\": did you mean \"optional\"? Expected \"optional\", or "
+			"nothing more" },
+		{ "set a { file \"unreadable.txt\" optional }\n",
+			"2:14: set file \"unreadable.txt\": no permission to read it" },
+		{ "set a { dynamic timout 4h }\n",
+			"2:17: \"timout\": did you mean \"timeout\"? Expected \"timeout\"" },
+		{ "set a { dynamic timeout 4 }\n",
+			"2:25: dynamic timeout 4: the unit is missing (s, m, h or d); give 1s to "
+			"365d, as in \"dynamic timeout 4h\"" },
+		{ "set a { dynamic; dynamic }\n", "2:18: \"dynamic\" may stand only once; it "
+						  "stands in rules.conf:2 already" },
+		{ "set a { members x y }\n",
+			"2:19: \"y\": nothing more belongs here; the statement is \"members "
+			"192.0.2.1, 198.51.100.0/24\"" },
+		{ "set a { members ..x }\n", "2:17: \"..x\" is no domain (as in example.org, or "
+					     "*.example.org for everything below)" },
+		{ "set a { file \"wrong.txt\" }\n" PUBLISH("from a"),
+			"wrong.txt:2:1: \"example.org\" is no address or prefix (as in 192.0.2.1, "
+			"192.0.2.0/24 or 2001:db8::/32)" },
+		{ "set a { file \"\" }\n", "2:14: the name of a set file is empty" },
+	};
+
+	(void)state;
+	expect_told(cases, COUNT_OF(cases), false);
+}
+
+static void schedules_are_checked(void **state)
+{
+	static const struct check_case cases[] = {
+		{ "schedule s { allow mon }\n", "2:1: \"timezone\" is missing in this block, as in "
+						"\"timezone \"Europe/London\"\"" },
+		{ "schedule s { timezone \"Europe/Lundon\" }\n",
+			"2:23: timezone \"Europe/Lundon\": there is no such zone; names stand in "
+			"/usr/share/zoneinfo, as in \"Europe/London\"" },
+		{ "schedule s { timezone Europe/London }\n",
+			"2:23: \"Europe/London\": a time zone stands in quotes, as in \"timezone "
+			"\"Europe/London\"\"" },
+		{ "schedule s { timezone \"../etc/passwd\" }\n",
+			"2:23: timezone \"../etc/passwd\" is no name of a zone, as in "
+			"\"Europe/London\" or \"UTC\"" },
+		{ "schedule s { timezone \"Broken/Zone\" }\n",
+			"2:23: timezone \"Broken/Zone\": is time zone data that ends too early" },
+		{ "schedule s { timezone \"UTC\"; allow mun-fri }\n",
+			"2:36: \"mun-fri\" is no day: give mon-fri, sat, 2026-12-25 or "
+			"2026-12-24..2027-01-01" },
+		{ "schedule s { timezone \"UTC\"; allow }\n",
+			"2:35: a day is missing, as in \"allow mon-fri 07:00-19:00\"" },
+		{ "schedule s { timezone \"UTC\"; allow mon 7:00-19:00 }\n",
+			"2:40: \"7:00-19:00\" is no range of time: give two different times from "
+			"00:00 to 24:00, as in 07:00-19:00" },
+		{ "schedule s { timezone \"UTC\"; allow mon 07:00-07:00 }\n",
+			"2:40: \"07:00-07:00\" is no range of time: give two different times from "
+			"00:00 to 24:00, as in 07:00-19:00" },
+		{ "schedule s { timezone \"UTC\"; allow mon 07:00-24:01 }\n",
+			"2:40: \"07:00-24:01\" is no range of time: give two different times from "
+			"00:00 to 24:00, as in 07:00-19:00" },
+		{ "schedule s { timezone \"UTC\"; deny 2026-02-29 }\n",
+			"2:35: \"2026-02-29\" is no day: give mon-fri, sat, 2026-12-25 or "
+			"2026-12-24..2027-01-01" },
+		{ "schedule s { timezone \"UTC\"; deny 2026-12-25..2026-12-24 }\n",
+			"2:35: \"2026-12-25..2026-12-24\" is no day: give mon-fri, sat, 2026-12-25 "
+			"or 2026-12-24..2027-01-01" },
+		{ "schedule s { timezone \"UTC\"; allow mon 07:00-08:00 tue }\n",
+			"2:52: \"tue\": nothing more belongs here; the statement is \"allow "
+			"mon-fri 07:00-19:00\"" },
+		{ "schedule s { timezone \"UTC\"; allow 07:00-08:00, mon }\n",
+			"2:49: \"mon\" is no range of time: give two different times from 00:00 to "
+			"24:00, as in 07:00-19:00" },
+		{ "schedule s { timezone \"UTC\"; alow mon }\n",
+			"2:30: \"alow\": did you mean \"allow\"? Expected \"timezone\", \"allow\" "
+			"or \"deny\"" },
+	};
+
+	(void)state;
+	expect_told(cases, COUNT_OF(cases), false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_stands_outside_of_blocks_is_checked),
+		cmocka_unit_test(values_have_units_and_ranges),
+		cmocka_unit_test(sets_are_checked_by_their_use),
+		cmocka_unit_test(schedules_are_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
