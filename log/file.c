@@ -125,32 +125,57 @@ static bool notice(struct log_file *f, enum code code, const char *severity, con
 	return written;
 }
 
-static bool has_room(struct log_file *f, size_t n)
+/* Octets of the lines that fit, with room for two notices behind them. */
+static size_t fitting(struct log_file *f, struct span lines)
 {
-	if (f->size + n + 2 * NOTICE_MAX > f->max)
+	uint64_t room;
+	const uint8_t *end;
+
+	if (f->size + lines.n + 2 * NOTICE_MAX > f->max)
 		look_at_size(f);
-	return f->size + n + 2 * NOTICE_MAX <= f->max;
+	room = f->max > f->size + 2 * NOTICE_MAX ? f->max - f->size - 2 * NOTICE_MAX : 0;
+	if (lines.n <= room)
+		return lines.n;
+	end = memrchr(lines.p, '\n', (size_t)room);
+	return end != NULL ? (size_t)(end + 1 - lines.p) : 0;
+}
+
+/* Once full it stays so until much was taken away: else each line that fits would bring a notice
+ * with it. */
+static bool still_full(struct log_file *f)
+{
+	if (f->full) {
+		look_at_size(f);
+		f->full = f->size > f->max / 2;
+	}
+	return f->full;
+}
+
+static bool tell_lost(struct log_file *f, int64_t wall_ns)
+{
+	if (f->lost > 0 && !notice(f, CODE_LOG_DROPPED, "warning", "log-dropped", wall_ns))
+		return false;
+	f->lost = 0;
+	return true;
 }
 
 void log_file_write(struct log_file *f, struct span lines, int64_t wall_ns)
 {
+	size_t n;
+
 	if (lines.n == 0)
 		return;
-	if (!has_room(f, f->full ? f->max / 2 : lines.n)) {
+	if (still_full(f) || !tell_lost(f, wall_ns)) {
 		f->lost += log_batch_lines(lines);
-		if (!f->full)
-			f->full = notice(f, CODE_LOG_FULL, "error", "log-full", wall_ns);
 		return;
 	}
-	f->full = false;
-	if (f->lost > 0) {
-		if (!notice(f, CODE_LOG_DROPPED, "warning", "log-dropped", wall_ns)) {
-			f->lost += log_batch_lines(lines);
-			return;
-		}
-		f->lost = 0;
+	n = fitting(f, lines);
+	if (n > 0)
+		write_all(f, span_sub(lines, 0, n));
+	if (n < lines.n) {
+		f->lost += log_batch_lines(span_from(lines, n));
+		f->full = notice(f, CODE_LOG_FULL, "error", "log-full", wall_ns);
 	}
-	write_all(f, lines);
 }
 
 void log_file_lost(struct log_file *f, uint64_t records)

@@ -21,25 +21,33 @@ static struct span address(const struct smtp_path *path, uint8_t block[LOG_MAIL_
 	return span_sub(out_span(&o), 1, o.n - 2);
 }
 
+static void append(struct log_mail *m, const void *p, size_t n)
+{
+	if (n > 0)
+		memcpy(m->buffer + m->n, p, n);
+	m->n += n;
+}
+
 bool log_mail_add(struct log_mail *m, const struct inspect_note *note)
 {
 	uint8_t block[LOG_MAIL_PATH_MAX + 2];
+	const bool here = note->reply != 0;
 	struct span path = note->path != NULL ? address(note->path, block) : SPAN("");
+	struct span text = span_sub(note->text, 0, here ? LOG_MAIL_TEXT_MAX : 0);
 	struct log_mail_entry entry = {
 		.path_n = (uint16_t)path.n,
+		.text_n = (uint16_t)text.n,
 		.reply = note->reply,
 		.transaction = note->transaction,
 		.sender = note->type == INSPECT_NOTE_MAIL,
-		.here = note->reply != 0,
+		.here = here,
 	};
 
-	if (sizeof entry + path.n > sizeof m->buffer - m->n)
+	if (sizeof entry + path.n + text.n > sizeof m->buffer - m->n)
 		return false;
-	memcpy(m->buffer + m->n, &entry, sizeof entry);
-	m->n += sizeof entry;
-	if (path.n > 0)
-		memcpy(m->buffer + m->n, path.p, path.n);
-	m->n += path.n;
+	append(m, &entry, sizeof entry);
+	append(m, path.p, path.n);
+	append(m, text.p, text.n);
 	return true;
 }
 

@@ -70,25 +70,32 @@ static void reopen(struct log_file *f, int signals)
 	}
 }
 
-/* Takes the batches that wait and writes them. False: @hung_up, and nothing waits any more. */
-static bool take_batches(struct log_file *f, int fd, bool hung_up)
+/* The next packet; 0: nothing waits that is worth taking. An empty packet, which no sender of ours
+ * makes, is like an end. */
+static size_t take_packet(int fd, uint8_t *p)
 {
-	size_t n = 0;
-	ssize_t r = 0;
+	ssize_t r;
 
-	while (sizeof gathered - n > LOG_BATCH_MAX) {
-		r = recv(fd, gathered + n, LOG_BATCH_MAX, MSG_DONTWAIT | MSG_TRUNC);
-		if (r < 0 || (r == 0 && hung_up))
-			break;
-		/* an empty packet, one too large or with anything but records: somebody is not a
-		 * sender of ours */
-		if (r == 0 || r > LOG_BATCH_MAX || !log_batch_ok(span_of(gathered + n, (size_t)r)))
-			log_file_lost(f, 1);
+	do
+		r = recv(fd, p, LOG_BATCH_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	while (r < 0 && (errno == EINTR ||
+				errno == ECONNRESET)); /* told once, before what was sent earlier */
+	return r > 0 ? (size_t)r : 0;
+}
+
+/* Takes the batches that wait and writes them. False: none wait. */
+static bool take_batches(struct log_file *f, int fd)
+{
+	size_t n = 0, size = 0;
+
+	while (sizeof gathered - n > LOG_BATCH_MAX && (size = take_packet(fd, gathered + n)) > 0) {
+		if (size > LOG_BATCH_MAX || !log_batch_ok(span_of(gathered + n, size)))
+			log_file_lost(f, 1); /* somebody is not a sender of ours */
 		else
-			n += (size_t)r;
+			n += size;
 	}
 	log_file_write(f, span_of(gathered, n), wall_ns());
-	return !hung_up || r > 0;
+	return size > 0;
 }
 
 static int serve(struct log_file *f, int fd, int signals)
@@ -100,7 +107,9 @@ static int serve(struct log_file *f, int fd, int signals)
 			return EX_OSERR;
 		if (p[1].revents != 0)
 			reopen(f, signals);
-		if (p[0].revents != 0 && !take_batches(f, fd, (p[0].revents & POLLHUP) != 0))
+		/* what was sent before the end is still there: the end is told by poll() before it
+		 * is read */
+		if (p[0].revents != 0 && !take_batches(f, fd) && (p[0].revents & POLLHUP) != 0)
 			return EX_OK;
 	}
 }
@@ -122,7 +131,9 @@ int main(int argc, char **argv)
 	r = log_file_open(&f, argv[2], max);
 	if (r != 0)
 		return complain(argv[2], r);
-	if (send((int)fd, LOG_READY, sizeof LOG_READY - 1, MSG_NOSIGNAL) < 0) {
+	/* senders that are gone already may have left records */
+	if (send((int)fd, LOG_READY, sizeof LOG_READY - 1, MSG_NOSIGNAL) < 0 &&
+		(errno == EBADF || errno == ENOTSOCK)) {
 		perror("postern-log: descriptor of the senders");
 		return EX_USAGE;
 	}

@@ -27,19 +27,20 @@ static void write_command(struct log_sender *s, int64_t wall_ns, const struct lo
 
 	if (r == NULL)
 		return;
-	if (note->type == INSPECT_NOTE_AUTH) {
-		record_str(r, "verb", "AUTH");
-		put_text(r, "mechanism", note->text);
-	} else if (note->type == INSPECT_NOTE_OFFER) {
+	if (note->type == INSPECT_NOTE_OFFER) {
 		record_u64(r, "hidden", note->hidden);
 		record_bool(r, "starttls_hidden", note->starttls);
 	} else {
-		record_str(r, "verb", smtp_verb_name(note->verb));
-		put_text(r, "line", note->text);
-		if (note->path != NULL)
-			put_text(r, "domain", note->path->domain);
+		const bool auth =
+			note->type == INSPECT_NOTE_AUTH; /* its verb may be that of a response */
+
+		record_str(r, "verb", auth ? "AUTH" : smtp_verb_name(note->verb));
+		if (!auth)
+			put_text(r, "line", note->text);
 	}
 	put_decision(r, note);
+	if (note->type == INSPECT_NOTE_AUTH)
+		put_text(r, "reply_text", note->text);
 	log_sender_end(s);
 }
 
@@ -172,8 +173,8 @@ void log_note(struct log_sender *s, int64_t wall_ns, const struct log_session *s
 	struct log_mail *mail, const struct inspect_note *note)
 {
 	switch (note->type) {
+	case INSPECT_NOTE_HELLO: /* its command was noted before */ break;
 	case INSPECT_NOTE_COMMAND:
-	case INSPECT_NOTE_HELLO:
 	case INSPECT_NOTE_AUTH:
 	case INSPECT_NOTE_OFFER:
 		if (log_wanted(session, CODE_COMMAND_PASSED, RULE_LOG_COMMANDS))

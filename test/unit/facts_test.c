@@ -157,8 +157,11 @@ static void a_message_is_one_record_with_each_recipient(void **state)
 	note((struct inspect_note){ .type = INSPECT_NOTE_MAIL, .transaction = 1, .path = &from });
 	note((struct inspect_note){ .type = INSPECT_NOTE_RCPT, .transaction = 1, .path = &b });
 	note((struct inspect_note){ .type = INSPECT_NOTE_RCPT, .transaction = 1, .path = &c });
-	note((struct inspect_note){
-		.type = INSPECT_NOTE_RCPT, .transaction = 1, .path = &d, .reply = 550 });
+	note((struct inspect_note){ .type = INSPECT_NOTE_RCPT,
+		.transaction = 1,
+		.path = &d,
+		.reply = 550,
+		.text = SPAN("5.7.1 Not here") });
 	note((struct inspect_note){ .type = INSPECT_NOTE_RCPT_REPLY,
 		.transaction = 1,
 		.reply = 250,
@@ -177,12 +180,13 @@ static void a_message_is_one_record_with_each_recipient(void **state)
 	expect(HEAD
 		"\"code\":\"PN2001\",\"severity\":\"info\",\"event\":\"message-delivered\"," WHO
 			RULE ",\"internal\":\"10.0.0.21\",\"internal_port\":25,\"hello\":\"c.out."
-			     "test\",\"transaction\":1,"
+		"test\",\"transaction\":1,"
 		"\"octets\":4096,\"reply\":250,\"reply_text\":\"2.0.0 Ok: queued as ABC\","
 		"\"from\":\"a@out.test\",\"recipients\":[{\"to\":\"b@in.test\",\"reply\":250,"
 		"\"by\":\"server\"},"
 		"{\"to\":\"c@in.test\",\"reply\":550,\"by\":\"server\",\"text\":\"5.1.1 who?\"},"
-		"{\"to\":\"d@else.test\",\"reply\":550,\"by\":\"postern\"}]}\n",
+		"{\"to\":\"d@else.test\",\"reply\":550,\"by\":\"postern\",\"text\":\"5.7.1 Not "
+		"here\"}]}\n",
 		"message");
 	assert_true(log_mail_empty(&mail));
 }
@@ -311,9 +315,9 @@ static void a_rule_chooses_what_is_logged_but_warnings_are_always(void **state)
 		{ RULE_LOG_MESSAGES,
 			{ .type = INSPECT_NOTE_MESSAGE, .code = CODE_MESSAGE_DELIVERED } },
 		{ RULE_LOG_COMMANDS, { .type = INSPECT_NOTE_COMMAND, .verb = SMTP_VERB_NOOP } },
-		{ RULE_LOG_COMMANDS, { .type = INSPECT_NOTE_HELLO, .verb = SMTP_VERB_EHLO } },
-		{ RULE_LOG_COMMANDS,
-			{ .type = INSPECT_NOTE_AUTH, .text = SPAN("PLAIN"), .reply = 235 } },
+		{ RULE_LOG_COMMANDS, { .type = INSPECT_NOTE_AUTH,
+					     .text = SPAN("2.7.0 Welcome"),
+					     .reply = 235 } },
 		{ RULE_LOG_COMMANDS,
 			{ .type = INSPECT_NOTE_OFFER, .hidden = 2, .starttls = true } },
 	};
@@ -345,26 +349,27 @@ static void a_rule_chooses_what_is_logged_but_warnings_are_always(void **state)
 
 static void commands_show_no_secret_and_what_was_hidden(void **state)
 {
-	struct smtp_path hello = { .domain = SPAN("c.out.test") };
-
 	(void)state;
 	note((struct inspect_note){
-		.type = INSPECT_NOTE_AUTH, .text = SPAN("PLAIN"), .reply = 235 });
+		.type = INSPECT_NOTE_AUTH, .text = SPAN("2.7.0 Welcome"), .reply = 235 });
 	expect(HEAD
 		"\"code\":\"PN1005\",\"severity\":\"debug\",\"event\":\"command-passed\"," WHO RULE
-		",\"verb\":\"AUTH\",\"mechanism\":\"PLAIN\",\"reply\":235}\n",
+		",\"verb\":\"AUTH\",\"reply\":235,\"reply_text\":\"2.7.0 Welcome\"}\n",
 		"AUTH");
 	note((struct inspect_note){ .type = INSPECT_NOTE_OFFER, .hidden = 2, .starttls = true });
 	expect(HEAD
 		"\"code\":\"PN1005\",\"severity\":\"debug\",\"event\":\"command-passed\"," WHO RULE
 		",\"hidden\":2,\"starttls_hidden\":true}\n",
 		"offer");
+	note((struct inspect_note){ .type = INSPECT_NOTE_COMMAND,
+		.verb = SMTP_VERB_EHLO,
+		.text = SPAN("EHLO c.out.test") });
 	note((struct inspect_note){
-		.type = INSPECT_NOTE_HELLO, .verb = SMTP_VERB_EHLO, .path = &hello });
+		.type = INSPECT_NOTE_HELLO, .verb = SMTP_VERB_EHLO, .text = SPAN("c.out.test") });
 	expect(HEAD
 		"\"code\":\"PN1005\",\"severity\":\"debug\",\"event\":\"command-passed\"," WHO RULE
-		",\"verb\":\"EHLO\",\"domain\":\"c.out.test\"}\n",
-		"EHLO");
+		",\"verb\":\"EHLO\",\"line\":\"EHLO c.out.test\"}\n",
+		"EHLO, once");
 }
 
 static void what_belongs_to_no_session_is_told(void **state)

@@ -123,6 +123,19 @@ static void a_full_log_says_so_once_and_counts(void **state)
 	assert_int_equal(count(s, LINE) + file.lost, 300);
 }
 
+static void of_a_batch_that_does_not_fit_the_first_lines_are_written(void **state)
+{
+	struct span s;
+
+	(void)state;
+	assert_int_equal(log_file_open(&file, path, LOG_FILE_MIN), LOG_FILE_OK);
+	write_lines(200);
+	s = read_file(path);
+	assert_true(s.n <= LOG_FILE_MIN && s.n > LOG_FILE_MIN - 1100);
+	assert_int_equal(count(s, "PN8002"), 1);
+	assert_int_equal(count(s, LINE) + file.lost, 200);
+}
+
 static void after_rotation_the_count_is_told(void **state)
 {
 	char want[64];
@@ -257,6 +270,7 @@ int main(void)
 		TEST(lines_are_appended_to_a_private_file),
 		TEST(links_and_devices_are_refused),
 		TEST(a_full_log_says_so_once_and_counts),
+		TEST(of_a_batch_that_does_not_fit_the_first_lines_are_written),
 		TEST(after_rotation_the_count_is_told),
 		TEST(an_emptied_log_is_written_again),
 		TEST(a_reopen_that_fails_keeps_the_old_file),
