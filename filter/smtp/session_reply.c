@@ -23,6 +23,15 @@ static bool early_text(const struct smtp_session *s, enum smtp_verb verb, unsign
 	return verb == SMTP_VERB_DATA && code != 354 && s->early;
 }
 
+/*
+ * RFC 5321 4.1.1.5 leaves RSET no refusal, and here the transaction ended when it was sent: a server that keeps it would
+ * add the next recipients to the old envelope.
+ */
+static bool disobeyed(enum smtp_verb verb, unsigned code)
+{
+	return verb == SMTP_VERB_RSET && code != 250;
+}
+
 static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
 {
 	const enum smtp_fault fault = due(s);
@@ -31,7 +40,7 @@ static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, 
 		return SMTP_FAULT_NONE;
 	if (fault != SMTP_FAULT_NONE)
 		return fault;
-	if (!reply_fits(verb, code))
+	if (!reply_fits(verb, code) || disobeyed(verb, code))
 		return SMTP_FAULT_S_REPLY_CLASS;
 	return early_text(s, verb, code) ? SMTP_FAULT_C_EARLY_TEXT : SMTP_FAULT_NONE;
 }

@@ -2,12 +2,13 @@
 /*
  * A whole inspected session: both peers hostile, cut in two ways
  *
- * Input: one octet that chooses a rule, then octets of the client and the server. 0xFE is followed by a letter:
- * C or S (whose octets follow), c (the client closes), s (the server closes), i (time is up), or
- * 0xFE itself. Octets of one side without a letter between them come together.
+ * Input: one octet that chooses a rule, then octets of the client and the server. 0xFE is followed
+ * by a letter: C or S (whose octets follow), c (the client closes), s (the server closes), i (time
+ * is up), or 0xFE itself. Octets of one side without a letter between them come together.
  *
- * What must hold: the same octets come out and the same notes are made when everything arrives octet by octet; every
- * line printed inward reads back as itself; what is refused in mid-message leaves no end of data behind.
+ * What must hold: the same octets come out and the same notes are made when everything arrives
+ * octet by octet; every line printed inward reads back as itself; what is refused in mid-message
+ * leaves no end of data behind.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -18,17 +19,21 @@
 #include "rules/rules.h"
 
 #define RULES_TEXT(table, more)                                                                    \
-	"version 1\nset home { members in.test }\ncommands t like " table "\n"                       \
+	"version 1\nset home { members in.test }\ncommands t like " table "\n"                     \
 	"publish p { external 198.51.100.2:25; internal 10.0.0.21:25; inspect commands t; "        \
 	"recipients in home; " more " }\n"
 
 static const char *const texts[] = {
 	RULES_TEXT("internet { verb RCPT limit 50 per message }", "client-address gateway"),
-	RULES_TEXT("internet { data bare-newline normalise; data max-line 80; data max-header 4KiB }",
-		"client-address gateway; limit message 2KiB; limit errors 3; limit recipients 2 per message; banner \"hello\""),
-	RULES_TEXT("submission { data binary allow; local-part tolerant; verb VRFY, EXPN, ETRN; extension ETRN allow }",
+	RULES_TEXT(
+		"internet { data bare-newline normalise; data max-line 80; data max-header 4KiB }",
+		"client-address gateway; limit message 2KiB; limit errors 3; limit recipients 2 "
+		"per message; banner \"hello\""),
+	RULES_TEXT("submission { data binary allow; local-part tolerant; verb VRFY, EXPN, ETRN; "
+		   "extension ETRN allow }",
 		"client-address xclient"),
-	RULES_TEXT("internet { extension CHUNKING hide; extension PIPELINING hide }", "client-address gateway"),
+	RULES_TEXT("internet { extension CHUNKING hide; extension PIPELINING hide }",
+		"client-address gateway"),
 };
 #define N_TEXTS (sizeof texts / sizeof *texts)
 
@@ -37,7 +42,9 @@ static struct publish rules[N_TEXTS];
 static void build(size_t i)
 {
 	static uint8_t blocks[N_TEXTS][1 << 20];
-	const struct source source = { .kind = SOURCE_RULES, .name = "fuzz.conf", .text = span_str(texts[i]) };
+	const struct source source = {
+		.kind = SOURCE_RULES, .name = "fuzz.conf", .text = span_str(texts[i])
+	};
 	const struct ruleset *rs = NULL;
 	struct arena arena;
 	struct diags diags;
@@ -83,8 +90,8 @@ struct run {
 static void on_note(void *context, const struct inspect_note *note)
 {
 	struct run *run = context;
-	const uint32_t facts[] = { (uint32_t)note->type, (uint32_t)note->code, note->incident, note->transaction, note->reply,
-		(uint32_t)note->octets, (uint32_t)note->offset };
+	const uint32_t facts[] = { (uint32_t)note->type, (uint32_t)note->code, note->incident,
+		note->transaction, note->reply, (uint32_t)note->octets, (uint32_t)note->offset };
 
 	record(&run->notes, facts, sizeof facts);
 	record(&run->notes, note->text.p, note->text.n);
@@ -97,7 +104,8 @@ static uint32_t on_incident(void *context)
 
 static const struct inspect_ops ops = { .note = on_note, .incident = on_incident };
 
-/* Each line printed inward is a command that reads back as itself; XCLIENT and a response to AUTH are not re-read. */
+/* Each line printed inward is a command that reads back as itself; XCLIENT and a response to AUTH
+ * are not re-read. */
 static void check_printed(const struct run *run, struct span printed)
 {
 	const struct smtp_conf *conf = run->inspect.smtp.conf;
@@ -121,7 +129,8 @@ static void check_printed(const struct run *run, struct span printed)
 			command_print(&again, &cmd);
 			assert(span_eq(out_span(&again), span_sub(printed, 0, end + 1)));
 		} else {
-			assert(span_istarts(line, SPAN("XCLIENT ")) || conf->extensions & SMTP_EXT_BIT(AUTH));
+			assert(span_istarts(line, SPAN("XCLIENT ")) ||
+				conf->extensions & SMTP_EXT_BIT(AUTH));
 		}
 		printed = span_from(printed, end + 1);
 	}
@@ -151,8 +160,8 @@ static bool step(struct run *run, enum smtp_dir dir)
 
 	out_init(&to_client, client, sizeof client);
 	out_init(&to_server, server, sizeof server);
-	more = inspect_step(&run->inspect, dir, n > 0 ? run->in[dir].p + run->at[dir] : NULL, n, &to_client, &to_server,
-		&taken);
+	more = inspect_step(&run->inspect, dir, n > 0 ? run->in[dir].p + run->at[dir] : NULL, n,
+		&to_client, &to_server, &taken);
 	assert(taken.size <= n && !to_client.full && !to_server.full);
 	check_printed(run, out_span(&to_server));
 	record(&run->to_client, to_client.p, to_client.n);
@@ -200,9 +209,11 @@ static void control(struct run *run, uint8_t letter)
 	pump(run);
 }
 
-static void play(struct run *run, const struct publish *rule, const uint8_t *p, size_t n, bool singly)
+static void play(
+	struct run *run, const struct publish *rule, const uint8_t *p, size_t n, bool singly)
 {
-	const struct ip_port client = { .ip = { .family = IP_V4, .octets = { 203, 0, 113, 9 } }, .port = 40000 };
+	const struct ip_port client = { .ip = { .family = IP_V4, .octets = { 203, 0, 113, 9 } },
+		.port = 40000 };
 	enum smtp_dir dir = SMTP_S2C;
 
 	memset(run, 0, sizeof *run);
