@@ -167,7 +167,6 @@ void names_declare(struct check *c, const struct statement *list);
 /* The next word as the name of a @kind. NULL: told, unless the block it means is itself faulty. */
 struct named *name_use(struct words *w, enum named_kind kind);
 struct named *name_find(struct check *c, enum named_kind kind, struct span name);
-const char *named_kind_word(enum named_kind kind);
 /* Behind `like @word`: reads @named first, unless that leads in a circle (told, false). */
 bool like_follow(struct words *w, const struct word *word, struct named *named,
 	void (*read)(struct check *c, struct named *named));

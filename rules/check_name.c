@@ -29,11 +29,6 @@ static const char *const reserved[] = { "any", "except", "in", "like", "original
 static const char *const built_in[] = { "internet", "submission", "isa2000" };
 #define BUILT_IN_N (sizeof(built_in) / sizeof(built_in[0]))
 
-const char *named_kind_word(enum named_kind kind)
-{
-	return kinds[kind].word;
-}
-
 static enum named_kind kind_of(const struct statement *st)
 {
 	for (unsigned k = 0; k < NAMED_COUNT; k++)

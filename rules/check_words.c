@@ -221,10 +221,6 @@ const char *words_path(struct words *w, const char *what)
 
 	if (word == NULL)
 		return NULL;
-	if (memchr(word->text.p, '\0', word->text.n) != NULL) {
-		WORDS_TELL(w, word, NULL, span_str(what), SPAN(" holds a NUL"));
-		return NULL;
-	}
 	path = arena_str(w->c->arena, word->text);
 	return path != NULL ? source_path(w->c->arena, word->at.file, path) : NULL;
 }

@@ -24,6 +24,8 @@ static void what_stands_outside_of_blocks_is_checked(void **state)
 			"2:16: reply \"250 2.0.0 Fine\": give a code from 400 to 599, a blank and "
 			"up to 400 letters of text; an enhanced code is of the same class, as in "
 			"\"550 5.7.1 Not here\"" },
+		{ "default refuse \"550 No enhanced code\"\n", NULL },
+		{ "default refuse \"550 5.7.1\"\n", NULL },
 		{ "default refuse \"550 4.7.1 Not here\"\n",
 			"2:16: reply \"550 4.7.1 Not here\": give a code from 400 to 599, a blank "
 			"and up to 400 letters of text; an enhanced code is of the same class, as "
@@ -47,6 +49,12 @@ static void what_stands_outside_of_blocks_is_checked(void **state)
 		{ "publish 1p { external 198.51.100.2:25; internal 10.0.0.1:25 }\n",
 			"2:9: \"1p\" is no name: a letter, then letters, digits, \"-\" and \"_\", "
 			"64 at most" },
+		/* A block whose name came from a macro that is not there is told by the macro
+		   alone. */
+		{ "commands $x { verb RCPT }\n" PUBLISH("inspect commands t"),
+			"2:10: undefined macro \"$x\"; define it above: define NAME = VALUE\n"
+			"3:78: undefined command table \"t\": define it by \"commands t { ... "
+			"}\"" },
 		{ "set any { }\n", "2:5: \"any\" is a word of the language and no name" },
 		{ "set a { }\nset a { }\n",
 			"3:5: set \"a\" stands in rules.conf:2 already; names of one kind differ" },
@@ -67,6 +75,15 @@ static void what_stands_outside_of_blocks_is_checked(void **state)
 static void values_have_units_and_ranges(void **state)
 {
 	static const struct check_case cases[] = {
+		{ PUBLISH("limit recipients 99 per message"),
+			"warning 2:78: limit recipients 99: RFC 5321 4.5.3.1.8 obliges to take "
+			"100; a sender with "
+			"more recipients has to send the message several times" },
+		{ PUBLISH("limit message 2KiB"), "warning 2:75: limit message 2KiB: RFC 5321 "
+						 "4.5.3.1.7 obliges to take 64KiB" },
+		{ PUBLISH("limit recipients 100 per message; limit message 64KiB; timeout "
+			  "greet-delay 0s"),
+			NULL },
 		{ PUBLISH("limit message 0"),
 			"2:75: limit message 0: give 1KiB to 2GiB, as in \"limit message 35MiB\"" },
 		{ PUBLISH("limit message 35"),

@@ -98,10 +98,37 @@ static void command_tables_are_checked(void **state)
 	expect_told(cases, COUNT_OF(cases), false);
 }
 
+static void a_long_chain_of_likes_is_refused(void **state)
+{
+	char text[1024];
+	struct out o;
+
+	(void)state;
+	for (unsigned n = 17; n <= 18; n++) {
+		struct check_case c = { .text = text,
+			.want = n == 18 ? "18:19: \"like t17\": more than 16 blocks in a row"
+					: NULL };
+
+		out_init(&o, text, sizeof(text));
+		for (unsigned i = 0; i < n; i++) {
+			out_str(&o, i == 0 ? "" : " { }\n");
+			out_str(&o, "commands t");
+			out_u64(&o, i);
+			out_str(&o, i + 1 < n ? " like t" : "");
+			if (i + 1 < n)
+				out_u64(&o, i + 1);
+		}
+		out_str(&o, " { }\n");
+		out_cstr(&o);
+		expect_told(&c, 1, false);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command_tables_are_checked),
+		cmocka_unit_test(a_long_chain_of_likes_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
