@@ -232,10 +232,10 @@ static bool end_without_client(struct inspect *i)
 static bool step_client(struct inspect *i, const uint8_t *win, size_t n, struct acts_out out,
 	struct inspect_step *step)
 {
-	struct smtp_event ev = { .type = SMTP_EV_NONE };
+	struct smtp_event ev;
 
-	if (!i->relinking)
-		smtp_next(&i->smtp, SMTP_C2S, win, n, &ev);
+	/* while a new connection comes into step, the client's next command waits for it */
+	smtp_next(&i->smtp, SMTP_C2S, win, i->relinking ? 0 : n, &ev);
 	step->size = ev.size;
 	switch (ev.type) {
 	case SMTP_EV_NONE: return i->client_gone && end_without_client(i);
