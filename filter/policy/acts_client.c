@@ -46,13 +46,21 @@ static void count_error(struct inspect *i, struct acts_out out)
 
 /* ---- refusing ---- */
 
-/* What a log may hold of a line: nothing of an authentication, however malformed. */
-static struct span loggable(const struct smtp_event *ev)
+/*
+ * What a log may hold of a line: nothing of an authentication, however malformed. Behind an AUTH
+ * that was refused, some clients send user name and password all the same, as lines that are no
+ * commands.
+ */
+static struct span loggable(struct inspect *i, const struct smtp_event *ev)
 {
 	if (ev->verb == SMTP_VERB_SASL)
 		return span_of(NULL, 0);
-	if (ev->verb == SMTP_VERB_AUTH || span_istarts(ev->text, SPAN("AUTH")))
+	if (ev->verb == SMTP_VERB_AUTH || span_istarts(ev->text, SPAN("AUTH"))) {
+		i->auth_seen = true;
 		return SPAN("AUTH");
+	}
+	if (i->auth_seen && ev->verb == SMTP_VERB_OTHER)
+		return SPAN("(not shown behind AUTH)");
 	return ev->text;
 }
 
@@ -66,7 +74,7 @@ static void note_denial(struct inspect *i, const struct smtp_event *ev, const st
 			     .verb = ev->verb,
 			     .transaction = ev->transaction,
 			     .reply = local->code,
-			     .text = loggable(ev),
+			     .text = loggable(i, ev),
 			     .octets = ev->text.n,
 			     .offset = ev->offset,
 			     .at = v->at,
@@ -133,7 +141,7 @@ static void note_pass(struct inspect *i, const struct smtp_event *ev)
 		.code = CODE_COMMAND_PASSED,
 		.verb = ev->verb,
 		.transaction = ev->transaction,
-		.text = loggable(ev),
+		.text = loggable(i, ev),
 		.path = &ev->command.path,
 		.octets = ev->text.n,
 	};

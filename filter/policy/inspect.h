@@ -98,6 +98,7 @@ struct inspect {
 	bool greeting;  /* ... its greeting is ours, not the session's */
 	bool relinking; /* a new connection is on its way or not in step yet */
 	bool client_gone;
+	bool auth_seen;                /* an AUTH was tried: what looks like no command may be a secret */
 	bool end_after_drop; /* the server was lost in mid-message: farewell at the message's end */
 	bool in_message;               /* before this step the server was in mid-message */
 	bool message_open;   /* octets of a message went by, its outcome is not noted yet */

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC */
+#include "filter/policy/inspect.h"
+
+#include <string.h>
+
+#include "rules/rules.h"
+#include "test/unit/support.h"
+
+/* What the scenarios do not show: notes, phases, wishes. */
+
+static const char text[] =
+	"version 1\n"
+	"set home { members in.test }\n"
+	"publish p {\n"
+	"    external 198.51.100.2:25; internal 10.0.0.21:25; client-address gateway\n"
+	"    inspect commands submission\n"
+	"    recipients in home\n"
+	"}\n";
+
+struct talk {
+	struct inspect i;
+	struct seen *seen;
+	uint8_t in[2][2048];
+	size_t n[2];
+	uint32_t incidents;
+	unsigned resets;
+};
+
+static void on_note(void *context, const struct inspect_note *note)
+{
+	static const char *const names[] = { "command", "denial", "mail", "rcpt", "rcpt-reply",
+		"message", "forget", "fault", "server", "hello", "auth", "offer" };
+	struct talk *t = context;
+
+	seen_fact(t->seen, "%s", names[note->type]);
+	if (note->type == INSPECT_NOTE_DENIAL || note->type == INSPECT_NOTE_FAULT ||
+		note->type == INSPECT_NOTE_SERVER || note->type == INSPECT_NOTE_MESSAGE)
+		seen_fact(t->seen, "%s", code_info(note->code)->name);
+	if (note->type == INSPECT_NOTE_MESSAGE)
+		seen_fact(t->seen, "%llu octets", (unsigned long long)note->octets);
+	if (note->reply != 0)
+		seen_fact(t->seen, "%u", note->reply);
+	if (note->type == INSPECT_NOTE_MAIL || note->type == INSPECT_NOTE_RCPT)
+		seen_text(t->seen, note->path->local);
+	else
+		seen_text(t->seen, note->text);
+}
+
+static uint32_t on_incident(void *context)
+{
+	return ++((struct talk *)context)->incidents;
+}
+
+static const struct publish *rule(void)
+{
+	static uint8_t block[1 << 20];
+	static const struct ruleset *rs;
+	const struct source source = {
+		.kind = SOURCE_RULES, .name = "rules.conf", .text = SPAN(text)
+	};
+	struct arena arena;
+	struct diags diags;
+
+	if (rs != NULL)
+		return rs->rules[0].publish;
+	arena_init(&arena, block, sizeof block);
+	diags_init(&diags, &arena);
+	if (rules_build(&arena, &source, 1, &diags, &rs) != RULES_OK)
+		fail_msg("%u: %s", diags.first->at.line, diags.first->text);
+	return rs->rules[0].publish;
+}
+
+static void begin(struct talk *t, struct seen *seen)
+{
+	static const struct inspect_ops ops = { .note = on_note, .incident = on_incident };
+	const struct ip_port client = { .ip = { .family = IP_V4, .octets = { 203, 0, 113, 9 } },
+		.port = 40000 };
+
+	memset(t, 0, sizeof *t);
+	seen_init(seen);
+	t->seen = seen;
+	inspect_init(&t->i, rule(), &ops, t, &client);
+}
+
+static bool step(struct talk *t, enum smtp_dir dir)
+{
+	static uint8_t blocks[2][SMTP_OUT_MAX];
+	struct inspect_step taken;
+	struct out client, server;
+	bool more;
+
+	out_init(&client, blocks[0], sizeof blocks[0]);
+	out_init(&server, blocks[1], sizeof blocks[1]);
+	more = inspect_step(&t->i, dir, t->in[dir], t->n[dir], &client, &server, &taken);
+	t->n[dir] -= taken.size;
+	memmove(t->in[dir], t->in[dir] + taken.size, t->n[dir]);
+	if (t->i.want & INSPECT_RESET_SERVER) {
+		t->resets++;
+		inspect_reset_done(&t->i);
+	}
+	if (t->i.want & INSPECT_DIAL)
+		inspect_dialled(&t->i);
+	return more;
+}
+
+/* "C:..." or "S:...". */
+static void say(struct talk *t, const char *what)
+{
+	const enum smtp_dir dir = what[0] == 'C' ? SMTP_C2S : SMTP_S2C;
+	const size_t n = strlen(what + 2);
+
+	if (t->i.want & INSPECT_DIAL)
+		inspect_dialled(&t->i);
+	memcpy(t->in[dir] + t->n[dir], what + 2, n);
+	t->n[dir] += n;
+	while (step(t, SMTP_C2S) || step(t, SMTP_S2C))
+		;
+}
+
+#define GREETED                                                                                    \
+	"S:220 x\r\n", "C:EHLO c.test\r\n", "S:250-x\r\n250-PIPELINING\r\n250 AUTH PLAIN LOGIN\r\n"
+#define SENT                                                                                       \
+	"C:MAIL FROM:<a@out.test>\r\nRCPT TO:<b@in.test>\r\nDATA\r\n",                             \
+		"S:250 a\r\n250 b\r\n354 c\r\n"
+
+static void say_all(struct talk *t, const char *const *parts)
+{
+	for (; *parts != NULL; parts++)
+		say(t, *parts);
+}
+
+/* The transcript behind the first EHLO's notes. */
+static const char *notes(const struct talk *t)
+{
+	const char *all = seen_str(t->seen), *from = strstr(all, "offer ");
+
+	return from != NULL ? from + 6 : all;
+}
+
+static void a_delivered_message_is_told_with_its_recipients_and_octets(void **state)
+{
+	static const char *const parts[] = { GREETED, SENT, "C:x\r\n.\r\n", "S:250 stored\r\n",
+		NULL };
+	static struct talk t;
+	static struct seen seen;
+
+	(void)state;
+	begin(&t, &seen);
+	say_all(&t, parts);
+	expect_str(notes(&t),
+		"command 'MAIL FROM:<a@out.test>' mail 'a' command 'RCPT TO:<b@in.test>' rcpt 'b' "
+		"command 'DATA' "
+		"rcpt-reply 250 'b' message MESSAGE_DELIVERED 3 octets 250 'stored'",
+		"delivered", "");
+}
+
+static void a_refused_text_is_told_at_once_and_at_its_end(void **state)
+{
+	static const char *const parts[] = { GREETED, SENT, "C:x\ny", "C:\r\n.\r\n", NULL };
+	static struct talk t;
+	static struct seen seen;
+
+	(void)state;
+	begin(&t, &seen);
+	say_all(&t, parts);
+	assert_non_null(
+		strstr(notes(&t), "denial TEXT_BARE_LF 554 message MESSAGE_REFUSED 1 octets 554"));
+}
+
+static void no_secret_is_ever_noted(void **state)
+{
+	static const char *const parts[] = { GREETED, "C:AUTH PLAIN c2VjcmV0\r\n", "S:535 no\r\n",
+		"C:AUTH LOGIN\r\n", "S:334 VXNlcm5hbWU6\r\n", "C:c2VjcmV0\r\n", "S:535 no\r\n",
+		"C:c2VjcmV0\r\n", "C:AUTH PLAIN c2VjcmV0 x\r\n", "C:auth c2VjcmV0\t\r\n",
+		"C:AUTH LOGIN\r\n", "S:334 VXNlcm5hbWU6\r\n", "C:c2VjcmV0 \n\r\n", "S:501 no\r\n",
+		"C:AUTH\tPLAIN c2VjcmV0\r\n", NULL };
+	static struct talk t;
+	static struct seen seen;
+
+	(void)state;
+	begin(&t, &seen);
+	say_all(&t, parts);
+	if (strstr(seen_str(&seen), "c2VjcmV0") != NULL)
+		fail_msg("%s", seen_str(&seen));
+	assert_non_null(strstr(notes(&t), "denial VERB_UNKNOWN 500 '(not shown behind AUTH)'"));
+}
+
+static void phases_follow_what_is_awaited(void **state)
+{
+	static const struct {
+		const char *say;
+		enum inspect_phase phase;
+	} steps[] = {
+		{ "S:22", INSPECT_PHASE_DIAL },
+		{ "S:0 x\r\n", INSPECT_PHASE_COMMAND },
+		{ "C:EHLO c.test\r\n", INSPECT_PHASE_REPLY },
+		{ "S:250 PIPELINING\r\n", INSPECT_PHASE_COMMAND },
+		{ "C:MAIL FROM:<a@out.test>\r\n", INSPECT_PHASE_REPLY },
+		{ "S:250 ok\r\n", INSPECT_PHASE_COMMAND },
+		{ "C:RCPT TO:<b@in.test>\r\n", INSPECT_PHASE_REPLY },
+		{ "S:250 ok\r\n", INSPECT_PHASE_COMMAND },
+		{ "C:DATA\r\n", INSPECT_PHASE_REPLY },
+		{ "S:354 go\r\n", INSPECT_PHASE_TEXT },
+		{ "C:x\r\n", INSPECT_PHASE_TEXT },
+		{ "C:.\r\n", INSPECT_PHASE_DONE },
+		{ "S:250 ok\r\n", INSPECT_PHASE_COMMAND },
+		{ "C:QUIT\r\n", INSPECT_PHASE_REPLY },
+		{ "S:221 bye\r\n", INSPECT_PHASE_END },
+	};
+	static struct talk t;
+	static struct seen seen;
+
+	(void)state;
+	begin(&t, &seen);
+	assert_int_equal(inspect_phase(&t.i), INSPECT_PHASE_DIAL);
+	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+		say(&t, steps[i].say);
+		if (inspect_phase(&t.i) != steps[i].phase)
+			fail_msg("after %s: phase %d", steps[i].say, inspect_phase(&t.i));
+	}
+	assert_true(t.i.want & INSPECT_END);
+}
+
+static void a_client_that_leaves_in_mid_message_has_the_server_reset(void **state)
+{
+	static const char *const parts[] = { GREETED, SENT, "C:x\r\n", NULL };
+	static struct talk t;
+	static struct seen seen;
+
+	(void)state;
+	begin(&t, &seen);
+	say_all(&t, parts);
+	inspect_client_lost(&t.i);
+	say(&t, "C:");
+	assert_true(t.i.want & INSPECT_END);
+	assert_int_equal(t.resets, 1);
+	assert_non_null(strstr(notes(&t), "message MESSAGE_ABORTED 3 octets"));
+}
+
+static void a_client_that_leaves_behind_its_message_lets_it_end(void **state)
+{
+	static const char *const parts[] = { GREETED, SENT, "C:x\r\n.\r\n", NULL };
+	static struct talk t;
+	static struct seen seen;
+
+	(void)state;
+	begin(&t, &seen);
+	say_all(&t, parts);
+	inspect_client_lost(&t.i);
+	say(&t, "C:");
+	assert_false(t.i.want & INSPECT_END);
+	say(&t, "S:250 stored\r\n");
+	assert_true(t.i.want & INSPECT_END);
+	assert_non_null(strstr(notes(&t), "message MESSAGE_DELIVERED"));
+}
+
+static void a_server_lost_behind_the_end_of_data_leaves_the_outcome_unknown(void **state)
+{
+	static const char *const parts[] = { GREETED, SENT, "C:x\r\n.\r\n", NULL };
+	static uint8_t block[SMTP_OUT_MAX];
+	static struct talk t;
+	static struct seen seen;
+	struct out client;
+
+	(void)state;
+	begin(&t, &seen);
+	say_all(&t, parts);
+	out_init(&client, block, sizeof block);
+	inspect_server_lost(&t.i, CODE_SERVER_LOST, &client);
+	expect_octets(
+		out_span(&client), SPAN("451 4.4.2 Outcome unknown [000001]\r\n"), "RFC 1047", "");
+	assert_non_null(strstr(notes(&t), "message MESSAGE_UNKNOWN"));
+}
+
+static void one_session_stays_within_its_memory(void **state)
+{
+	(void)state;
+	assert_true(sizeof(struct inspect) <= 1024);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_delivered_message_is_told_with_its_recipients_and_octets),
+		cmocka_unit_test(a_refused_text_is_told_at_once_and_at_its_end),
+		cmocka_unit_test(no_secret_is_ever_noted),
+		cmocka_unit_test(phases_follow_what_is_awaited),
+		cmocka_unit_test(a_client_that_leaves_in_mid_message_has_the_server_reset),
+		cmocka_unit_test(a_client_that_leaves_behind_its_message_lets_it_end),
+		cmocka_unit_test(a_server_lost_behind_the_end_of_data_leaves_the_outcome_unknown),
+		cmocka_unit_test(one_session_stays_within_its_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
