@@ -164,7 +164,7 @@ postern_start() {
 	    internal $SERVER
 	    $1
 	    limit connections 7000 per client, 8000 total
-	    limit rate 10000000 per 1m per client
+	    limit rate 1000000 per 1s per client
 	    timeout command 10m, idle 10m, total 1h
 	}
 	E
@@ -173,7 +173,7 @@ postern_start() {
 postern_stop() {
 	stop_pids "${BOX_PIDS[@]}"
 	BOX_PIDS=()
-	rm -rf "$PN"
+	[ -z "${PN:-}" ] || rm -rf "$PN"
 }
 
 tproxy_rules() { # local port
@@ -344,6 +344,8 @@ make -s -C "$BENCH" || exit 1
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 NOFILE=$(ulimit -n)
 [ "$NOFILE" -ge 16000 ] || echo "run.sh: only $NOFILE descriptors per process: W5 will show errors" >&2
+exec 9>/run/lock/postern-bench
+flock -n 9 || { echo "run.sh: another run is going on; its namespaces have the same names" >&2; exit 1; }
 mkdir -p "$out"
 raw="$out/raw-$(date +%Y%m%d-%H%M%S).tsv"
 names=() files=() targets=()

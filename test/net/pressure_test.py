@@ -36,7 +36,7 @@ def limited(*limits):
 class Deaf:
     """A server that greets, answers up to DATA, and then reads nothing any more."""
 
-    REPLIES = (b"250-deaf.in.test\r\n250-PIPELINING\r\n250 SIZE 20000000\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n")
+    REPLIES = {b"EHLO": b"250-deaf.in.test\r\n250-PIPELINING\r\n250 SIZE 20000000\r\n", b"DATA": b"354 go on\r\n"}
 
     def __enter__(self):
         self.listener = socket.create_server((LOOPBACK, 0), backlog=1000)
@@ -63,10 +63,11 @@ class Deaf:
     def serve(self, sock):
         try:
             sock.sendall(b"220 deaf.in.test\r\n")
-            for reply in self.REPLIES:
-                while not sock.recv(1000).endswith(b"\r\n"):
-                    pass
-                sock.sendall(reply)
+            with sock.makefile("rb", buffering=0) as octets:
+                verb = b""
+                while verb != b"DATA" and (line := octets.readline()):
+                    verb = line[:4]
+                    sock.sendall(self.REPLIES.get(verb, b"250 ok\r\n"))
         except OSError:
             pass
 

@@ -57,7 +57,15 @@ publish passed {
 
 # not through an inspected rule
 LEFT_OUT = {
+    "DebuggingServerTests.testEXPNNotImplemented":
+        "EXPN without an argument is answered by the filter (501), not by the server (502)",
+    "DebuggingServerTests.testSendMessageWithMultipleFrom":
+        "wants a domain's capitals kept; the filter prints domains in lower case",
     "SMTPSimTests.testEHLO": "wants STARTTLS in the EHLO reply, which an inspected rule hides",
+    "SMTPSimTests.test__rest_from_mail_cmd":
+        "wants a connection that ends without a word when the server does; the filter says 421 first",
+    "SMTPAUTHInitialResponseSimTests.testAUTH_PLAIN_initial_response_auth":
+        "sends AUTH without EHLO, before any mechanism was offered: 503 (RFC 4954 3)",
 }
 
 

@@ -160,8 +160,8 @@ class Rows:
                 self.assertEqual(replies[0][0], 250, dialogue)
                 stored = self.server.wait_messages(1)
                 self.assertEqual(len(stored), 1, dialogue)
-                unstuffed = text[:-len(b".\r\n")].replace(b"\r\n.", b"\r\n").replace(b"\r\n", b"\n")
-                self.assertEqual(stored[0].text, unstuffed)
+                body = text[text.index(b"\r\nbody"):-len(b".\r\n")].replace(b"\r\n.", b"\r\n").replace(b"\r\n", b"\n")
+                self.assertEqual(stored[0].raw[-len(body):], body)
                 self.assert_all_accounted(dialogue)
 
     def test_eod_21_head_of_bare_line_feeds(self):
