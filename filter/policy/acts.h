@@ -3,11 +3,12 @@
 /*
  * What an inspected session does at each element, seen by its own files only
  *
- *   inspect.c       beginnings, steps, ends
+ *   inspect.c       the public functions: beginnings, steps, losses
+ *   acts.c          notes and ends, which all share
  *   acts_client.c   commands, defects and message text
  *   acts_server.c   replies
  *
- * Callers: those three.
+ * Callers: those four.
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "filter/policy/inspect.h"
@@ -30,8 +31,16 @@ void acts_message(
 void acts_end(struct inspect *i, enum inspect_note_type type, const struct verdict *v,
 	struct out *to_client);
 
-/* Is message text on its way inward, so that the server must be reset, not closed? */
+/* Are the client's next octets message text that goes inward? */
 bool acts_in_text(const struct inspect *i);
+
+/* Is the server in mid-message, so that it must be reset, not closed? Between two chunks it is,
+ * too. */
+bool acts_in_message(const struct inspect *i);
+
+/* What becomes of a message when its session ends now: nobody knows what a server does with one it
+ * was given whole. */
+enum code acts_fate(const struct inspect *i);
 
 /* END is wanted; @in_text: the server is to be reset. */
 void acts_finish(struct inspect *i, bool in_text);

@@ -45,83 +45,6 @@ void inspect_reset_done(struct inspect *i)
 	i->want &= (uint8_t)~INSPECT_RESET_SERVER;
 }
 
-/* ---- notes and ends ---- */
-
-bool acts_in_text(const struct inspect *i)
-{
-	return i->smtp.state == SMTP_ST_TEXT || i->smtp.state == SMTP_ST_CHUNK;
-}
-
-/* Between two chunks the server is in mid-message, too; a fault has ended the engine already. */
-static bool in_message(const struct inspect *i)
-{
-	if (i->smtp.state == SMTP_ST_END)
-		return i->in_message;
-	return acts_in_text(i) || i->smtp.chunked;
-}
-
-struct smtp_local acts_local(struct inspect *i, const struct verdict *v)
-{
-	return (struct smtp_local){
-		.text = v->text, .incident = i->ops->incident(i->context), .code = v->reply
-	};
-}
-
-void acts_note(struct inspect *i, const struct inspect_note *note)
-{
-	i->ops->note(i->context, note);
-}
-
-void acts_message(
-	struct inspect *i, enum code code, uint16_t reply, struct span text, uint32_t incident)
-{
-	const struct inspect_note note = {
-		.type = INSPECT_NOTE_MESSAGE,
-		.code = code,
-		.incident = incident,
-		.transaction = i->message_transaction,
-		.reply = reply,
-		.text = text,
-		.octets = in_message(i) ? i->smtp.body.octets : i->message_octets,
-	};
-
-	if (i->message_open)
-		acts_note(i, &note);
-	i->message_open = false;
-}
-
-void acts_finish(struct inspect *i, bool in_text)
-{
-	i->want = (uint8_t)(INSPECT_END | (in_text && i->dialled ? INSPECT_RESET_SERVER : 0));
-}
-
-/* What becomes of a message when its session ends now: nobody knows what a server does with one it
- * was given whole. */
-static enum code fate(const struct inspect *i)
-{
-	return smtp_owed(&i->smtp) == SMTP_VERB_DOT && !in_message(i) ? CODE_MESSAGE_UNKNOWN
-									: CODE_MESSAGE_REFUSED;
-}
-
-void acts_end(struct inspect *i, enum inspect_note_type type, const struct verdict *v,
-	struct out *to_client)
-{
-	const bool in_text = in_message(i);
-	const struct smtp_local local = acts_local(i, v);
-
-	acts_note(i, &(struct inspect_note){
-			     .type = type,
-			     .code = v->code,
-			     .incident = local.incident,
-			     .reply = local.code,
-			     .transaction = i->smtp.transaction,
-			     .at = v->at,
-		     });
-	acts_message(i, fate(i), local.code, span_str(local.text), local.incident);
-	smtp_end(&i->smtp, local, to_client);
-	acts_finish(i, in_text);
-}
-
 /* ---- a new server connection, on its way into step ---- */
 
 static struct greet_words words_of(const struct inspect *i)
@@ -219,7 +142,7 @@ static bool nothing_to_await(const struct inspect *i)
 
 static bool end_without_client(struct inspect *i)
 {
-	const bool in_text = in_message(i);
+	const bool in_text = acts_in_message(i);
 
 	if (!nothing_to_await(i))
 		return false;
@@ -261,7 +184,7 @@ bool inspect_step(struct inspect *i, enum smtp_dir dir, const uint8_t *win, size
 	*step = (struct inspect_step){ 0 };
 	if (i->want & INSPECT_END)
 		return false;
-	i->in_message = in_message(i);
+	i->in_message = acts_in_message(i);
 	return dir == SMTP_S2C ? step_server(i, win, n, out, step)
 			       : step_client(i, win, n, out, step);
 }
@@ -296,8 +219,8 @@ void inspect_server_lost(struct inspect *i, enum code code, struct out *to_clien
 		lost_in_text(i, &v, to_client);
 		return;
 	}
-	if (fate(i) == CODE_MESSAGE_UNKNOWN) { /* RFC 1047: sending again is right, whatever the
-						  server did */
+	if (acts_fate(i) == CODE_MESSAGE_UNKNOWN) { /* RFC 1047: sending again is right, whatever
+						  the server did */
 		const struct verdict unknown = policy_code(CODE_MESSAGE_UNKNOWN);
 		v.reply = unknown.reply;
 		v.text = unknown.text;

@@ -3,12 +3,13 @@
 /*
  * The session's rooms, seen by each other only
  *
- *   session.c           states, the door between them, the public functions
+ *   session.c           the public functions: which room an element belongs to
+ *   machine.c           states, and the door between them
  *   session_command.c   command lines and authentication responses of the client
  *   session_text.c      message text: after DATA, and in chunks
  *   session_reply.c     replies of the server, and what they move
  *
- * Callers: those four.
+ * Callers: those five.
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "filter/smtp/queue.h"

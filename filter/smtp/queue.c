@@ -3,6 +3,21 @@
 
 #include <assert.h>
 
+#include "base/incident.h"
+
+void smtp_local_print(struct out *o, const struct smtp_local *local)
+{
+	out_u64w(o, local->code, 3);
+	out_octet(o, ' ');
+	out_str(o, local->text);
+	if (local->incident != 0) {
+		out_str(o, " [");
+		incident_print(o, local->incident);
+		out_octet(o, ']');
+	}
+	out_str(o, "\r\n");
+}
+
 static struct smtp_entry *push(struct smtp_queue *q)
 {
 	assert(!queue_full(q));

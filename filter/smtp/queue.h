@@ -7,11 +7,40 @@
  * reply of our own wait until those before it were given.
  *
  * Owns:    nothing outside itself.
- * Callers: filter/smtp/session*.c
+ * Callers: filter/smtp/session*.c; smtp_local_print() also the adapters
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "base/out.h"
-#include "filter/smtp/session.h"
+#include "filter/smtp/verb.h"
+
+#define SMTP_LOCAL_REPLY_MAX 512 /* RFC 5321 4.5.3.1.5 */
+#define SMTP_QUEUE_MAX       24
+
+/* A reply of our own: "CODE TEXT [INCIDENT]". */
+struct smtp_local {
+	const char *text;  /* enhanced code and words, printable ASCII; outlives the session */
+	uint32_t incident; /* 0: none shown */
+	uint16_t code;
+};
+
+/* A reply due to the client: the server's (local code 0) or our own, which waits its turn. */
+struct smtp_entry {
+	const char *text;
+	uint32_t incident;
+	uint16_t code;
+	uint8_t verb; /* enum smtp_verb; DOT for the end of a message, by DATA or BDAT LAST */
+	uint8_t transaction; /* number of the transaction it belongs to */
+};
+
+struct smtp_queue {
+	uint8_t at, n; /* the first entry is always the server's: own replies before it are given at
+			  once */
+	uint8_t remote_n; /* entries that await the server */
+	struct smtp_entry entry[SMTP_QUEUE_MAX];
+};
+
+/* "CODE TEXT [INCIDENT]" CRLF; at most SMTP_LOCAL_REPLY_MAX octets. */
+void smtp_local_print(struct out *o, const struct smtp_local *local);
 
 static inline bool queue_full(const struct smtp_queue *q)
 {

@@ -27,13 +27,12 @@
 #include "filter/smtp/defect.h"
 #include "filter/smtp/ehlo.h"
 #include "filter/smtp/line.h"
+#include "filter/smtp/queue.h"
 #include "filter/smtp/reply.h"
 
 /* Room that smtp_accept() and smtp_refuse() may need in either out block for one event. */
-#define SMTP_OUT_MAX         (SMTP_REPLY_MAX + SMTP_QUEUE_MAX * SMTP_LOCAL_REPLY_MAX)
-#define SMTP_LOCAL_REPLY_MAX 512 /* RFC 5321 4.5.3.1.5 */
-#define SMTP_QUEUE_MAX       24
-#define SMTP_LINE_DROP       65536 /* octets of one command line after which it is endless: a fault */
+#define SMTP_OUT_MAX   (SMTP_REPLY_MAX + SMTP_QUEUE_MAX * SMTP_LOCAL_REPLY_MAX)
+#define SMTP_LINE_DROP 65536 /* octets of one command line after which it is endless: a fault */
 
 enum smtp_dir { SMTP_C2S, SMTP_S2C };
 
@@ -58,29 +57,6 @@ enum smtp_mail {
 	SMTP_MAIL_SENT, /* MAIL went inward, its reply did not come yet */
 	SMTP_MAIL_OPEN, /* MAIL was accepted */
 	SMTP_MAIL_DEAD, /* a chunk failed: only RSET, HELO, EHLO, QUIT lead out (RFC 3030 2) */
-};
-
-/* A reply of our own: "CODE TEXT [INCIDENT]". */
-struct smtp_local {
-	const char *text;  /* enhanced code and words, printable ASCII; outlives the session */
-	uint32_t incident; /* 0: none shown */
-	uint16_t code;
-};
-
-/* A reply due to the client: the server's (local code 0) or our own, which waits its turn. */
-struct smtp_entry {
-	const char *text;
-	uint32_t incident;
-	uint16_t code;
-	uint8_t verb; /* enum smtp_verb; DOT for the end of a message, by DATA or BDAT LAST */
-	uint8_t transaction; /* number of the transaction it belongs to */
-};
-
-struct smtp_queue {
-	uint8_t at, n; /* the first entry is always the server's: own replies before it are given at
-			  once */
-	uint8_t remote_n; /* entries that await the server */
-	struct smtp_entry entry[SMTP_QUEUE_MAX];
 };
 
 enum smtp_event_type {
@@ -198,6 +174,3 @@ bool smtp_ready(const struct smtp_session *s, enum smtp_dir dir);
 enum smtp_verb smtp_owed(const struct smtp_session *s);
 
 const char *smtp_state_name(enum smtp_state state);
-
-/* "CODE TEXT [INCIDENT]" CRLF */
-void smtp_local_print(struct out *o, const struct smtp_local *local);
