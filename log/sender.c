@@ -9,9 +9,15 @@
 #include "log/batch.h"
 
 #define NOTICE_ROOM 512 /* octets of a PN8001 */
+#define SOCKET_ROOM                                                                                \
+	(1 << 20) /* octets under way, as far as net.core.wmem_max allows: a burst while the log   \
+		     role sleeps */
 
 void log_sender_init(struct log_sender *s, int fd)
 {
+	const int socket_room = SOCKET_ROOM;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &socket_room, sizeof socket_room); /* less will do */
 	s->fd = fd;
 	s->dropped = 0;
 	s->n = 0;

@@ -15,23 +15,24 @@
  */
 #include "base/record.h"
 
-#define LOG_BATCH_MAX 65536 /* octets of one packet */
+#define LOG_BATCH_MAX   65536               /* octets of one packet */
+#define LOG_SENDER_SIZE (8 * LOG_BATCH_MAX) /* room for a slow log; untouched pages cost nothing */
 
 struct log_sender {
 	int fd;           /* -1: postern-log is gone */
 	uint64_t dropped; /* records, not yet told by a PN8001 */
 	size_t n;         /* octets of whole records waiting */
 	struct record record;
-	uint8_t buffer[2 * LOG_BATCH_MAX];
+	uint8_t buffer[LOG_SENDER_SIZE];
 };
 
-/* @fd: sending end of the pair; -1 drops and counts everything. */
+/* @fd: sending end of the pair, whose room in the kernel is enlarged; -1 drops and counts everything. */
 void log_sender_init(struct log_sender *s, int fd);
 
 /**
  * log_sender_begin() - begin a record
  *
- * Sends a waiting batch first when the buffer is half full.
+ * Sends first when a whole batch waits.
  *
  * Return: the record, to be filled in and given to log_sender_end(); NULL: no room, it is counted as dropped.
  */

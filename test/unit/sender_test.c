@@ -73,7 +73,7 @@ static void records_travel_as_one_packet(void **state)
 	assert_int_equal(take(&lines).n, 0);
 }
 
-static void a_half_full_buffer_is_sent_at_once(void **state)
+static void a_whole_batch_is_sent_at_once(void **state)
 {
 	uint64_t lines = 0;
 
@@ -151,13 +151,13 @@ static void closing_waits_for_a_slow_log_with_an_end(void **state)
 		log_sender_flush(&sender, WALL_NS);
 	lost = log_sender_close(&sender, WALL_NS, 1);
 	assert_true(lost > 1);
-	while (take(&lines).n > 0)
-		;
-	assert_int_equal(log_sender_close(&sender, WALL_NS, 10000), 0);
-	lost = lines;
-	while (take(&lines).n > 0)
-		;
-	assert_true(lines > lost);
+	do {
+		lines = 0;
+		while (take(&lines).n > 0)
+			;
+		lost = log_sender_close(&sender, WALL_NS, 1);
+	} while (lost > 0 && lines > 0);
+	assert_int_equal(lost, 0);
 }
 
 int main(void)
@@ -165,7 +165,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_sender, close_sender)
 	const struct CMUnitTest tests[] = {
 		TEST(records_travel_as_one_packet),
-		TEST(a_half_full_buffer_is_sent_at_once),
+		TEST(a_whole_batch_is_sent_at_once),
 		TEST(large_records_are_parted_at_line_ends),
 		TEST(a_slow_log_costs_counted_records),
 		TEST(without_a_log_all_is_dropped),
