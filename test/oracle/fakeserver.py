@@ -32,6 +32,7 @@ class Connection:
         self.chunks = []
         self.parser = oracle.Personality()
         self.open = True
+        self.ended = False
 
     def send(self, octets):
         self.chunks.append(("s", octets))
@@ -49,6 +50,9 @@ class Connection:
             pass
         finally:
             self.sock.close()
+            with self.server.changed:
+                self.ended = True
+                self.server.changed.notify_all()
 
     def answer(self):
         """Replies in order for all that was parsed; a reply may let the parser go on."""
@@ -142,8 +146,16 @@ class FakeServer:
                 raise AssertionError("%d of %d messages came" % (len(self.messages), n))
             return list(self.messages)
 
+    def wait_closed(self, seconds=10):
+        with self.changed:
+            if not self.changed.wait_for(lambda: all(c.ended for c in self.connections), seconds):
+                raise AssertionError("a connection is still open")
+
     def check(self):
-        for i, c in enumerate(self.connections):
+        self.judge(self.connections)
+
+    def judge(self, connections):
+        for i, c in enumerate(connections):
             ok, why = oracle.agree(list(c.chunks))
             if not ok:
                 raise AssertionError("connection %d: %s" % (i + 1, why))

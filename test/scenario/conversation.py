@@ -379,8 +379,8 @@ def play(scenario, daemon):
     conversation = Conversation(scenario, daemon)
     try:
         conversation.play()
-        if daemon.ended():
-            raise Failed("posternd ended: %s" % daemon.ended())
+        if daemon.ended() or daemon.complaints():
+            raise Failed("posternd ended or complained")
         return None
     except (Failed, DaemonFault, OSError) as e:
         died = "\n    posternd ended: %s" % daemon.ended() if daemon.ended() else ""

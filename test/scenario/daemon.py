@@ -60,10 +60,13 @@ class InsideServer:
 
 
 class Daemon:
-    """posternd -c DIR -f with @rules; starts in the constructor, ready when it returns."""
+    """posternd -c DIR -f with @rules; starts in the constructor, ready when it returns.
 
-    def __init__(self, build, rules, extra=""):
-        self.inside = InsideServer()
+    @inside: a server of the caller's (port, close()); otherwise a port without anybody behind it.
+    """
+
+    def __init__(self, build, rules, extra="", inside=None):
+        self.inside = inside or InsideServer()
         self.folder = tempfile.mkdtemp(prefix="postern-scenario-")
         self.log = os.path.join(self.folder, "state", "log.json")
         self.process, self.said = None, []
@@ -123,6 +126,10 @@ class Daemon:
 
     def stderr(self):
         return "\n".join("    " + line for line in self.said[-40:])
+
+    def complaints(self):
+        """What a sanitizer said of it, or nothing."""
+        return [line for line in self.said if re.search("runtime error:|Sanitizer", line)]
 
     def ended(self):
         """How it ended, or None while it runs."""
