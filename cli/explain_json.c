@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/civil.h"
+#include "cli/explain.h"
+#include "cli/json.h"
+#include "cli/name.h"
+#include "rules/view.h"
+
+struct writer {
+	struct json j;
+	bool open; /* a rule of the list, and its parts */
+};
+
+static void end_rule(struct writer *w)
+{
+	if (!w->open)
+		return;
+	json_close(&w->j, ']');
+	json_close(&w->j, '}');
+	w->open = false;
+}
+
+static void on_rule(void *context, const struct rule *rule, bool matched)
+{
+	const struct rule_view v = rule_view(rule);
+	struct writer *w = context;
+
+	end_rule(w);
+	json_open(&w->j, NULL, '{');
+	json_u64(&w->j, "number", v.number);
+	json_str(&w->j, "name", v.name);
+	json_str(&w->j, "file", v.at.file);
+	json_u64(&w->j, "line", v.at.line);
+	json_bool(&w->j, "matched", matched);
+	json_open(&w->j, "parts", '[');
+	w->open = true;
+}
+
+static void on_part(void *context, enum match_part part, bool holds, struct span why)
+{
+	static const char *const names[] = {
+		[MATCH_TO] = "to", [MATCH_FROM] = "from", [MATCH_WHEN] = "when"
+	};
+	struct writer *w = context;
+
+	json_open(&w->j, NULL, '{');
+	json_str(&w->j, "part", names[part]);
+	json_bool(&w->j, "holds", holds);
+	json_span(&w->j, "why", why);
+	json_close(&w->j, '}');
+}
+
+static void put_asked(struct json *j, const struct explain *e)
+{
+	uint8_t text[64];
+	struct out o;
+
+	out_init(&o, text, sizeof(text));
+	ip_print(&o, &e->facts.client);
+	json_span(j, "client", out_span(&o));
+	o.n = 0;
+	ip_port_print(&o, &e->facts.to);
+	json_span(j, "to", out_span(&o));
+	o.n = 0;
+	civil_print_utc(&o, e->facts.now_s * 1000000000);
+	json_span(j, "at", out_span(&o));
+}
+
+static void put_publish(struct json *j, const struct publish *p)
+{
+	json_str(j, "action", p->pass ? "pass" : "inspect");
+	json_str(j, "client_address", name_client_address(p->client_address));
+	json_str(j, "balance", p->balance == BALANCE_FIRST ? "first" : "round-robin");
+	json_open(j, "internal", '[');
+	for (size_t i = 0; i < p->n_internal; i++) {
+		uint8_t text[64];
+		struct out o;
+
+		out_init(&o, text, sizeof(text));
+		ip_port_print(&o, &p->internal[i].addr);
+		json_span(j, NULL, out_span(&o));
+	}
+	json_close(j, ']');
+	if (!p->pass)
+		json_str(j, "commands", p->commands->name);
+}
+
+static void put_decision(struct json *j, const struct explain *e)
+{
+	json_open(j, "decision", '{');
+	json_str(j, "rule", e->rule != NULL ? rule_view(e->rule).name : NULL);
+	if (e->rule == NULL)
+		json_str(j, "action", name_default(e->load.ruleset->default_action));
+	else if (e->rule->publish != NULL)
+		put_publish(j, e->rule->publish);
+	else
+		json_str(j, "action", "relay");
+	json_close(j, '}');
+}
+
+static void put_line(struct json *j, const struct explain *e)
+{
+	const struct explain_line *l = &e->line;
+	char code[7];
+
+	json_open(j, "line", '{');
+	json_str(j, "text", e->line_text);
+	json_str(j, "verb", l->label);
+	json_bool(j, "pass", l->verdict.pass);
+	if (!l->verdict.pass) {
+		json_str(j, "code", code_text(l->verdict.code, code));
+		json_u64(j, "reply", l->verdict.reply);
+		json_str(j, "reply_text", l->verdict.text);
+		json_bool(j, "session_ends", l->verdict.cut);
+		json_str(j, "defect", l->defect);
+	}
+	if (l->verdict.at.line > 0) {
+		json_str(j, "file", l->verdict.at.file);
+		json_u64(j, "line", l->verdict.at.line);
+	}
+	json_close(j, '}');
+}
+
+void explain_json(struct out *o, void *context)
+{
+	const struct explain *e = context;
+	const struct publish *p = e->rule != NULL ? e->rule->publish : NULL;
+	struct writer w = { .j.o = o };
+	const struct match_trace trace = { on_rule, on_part, &w };
+
+	json_open(&w.j, NULL, '{');
+	put_asked(&w.j, e);
+	json_open(&w.j, "rules", '[');
+	ruleset_match(e->load.ruleset, &e->facts, &trace);
+	end_rule(&w);
+	json_close(&w.j, ']');
+	put_decision(&w.j, e);
+	if (e->line.given && p != NULL && !p->pass)
+		put_line(&w.j, e);
+	json_close(&w.j, '}');
+	out_octet(o, '\n');
+}
