@@ -242,7 +242,7 @@ static ssize_t read_behind(struct inspected *s, int fd, const struct held *h, si
 
 	if (max > POOL_LARGE - h->n)
 		max = POOL_LARGE - h->n;
-	return read(fd, scratch + h->n, max);
+	return recv(fd, scratch + h->n, max, 0);
 }
 
 static enum pump_read read_failed(ssize_t n)
