@@ -82,6 +82,13 @@ static bool piece(char kind[static 16], struct span *textp)
 	return true;
 }
 
+/* A source whose text piece() brought takes the place of another one. */
+static void replace(struct source *old, struct source by)
+{
+	free((void *)(uintptr_t)old->text.p);
+	*old = by;
+}
+
 int main(void)
 {
 	struct source rules = { 0 }, host = { 0 }, include = { 0 };
@@ -97,17 +104,20 @@ int main(void)
 			if (rules.name != NULL)
 				judge(&rules, &host, &include);
 			host.name = include.name = NULL;
-			rules = (struct source){ .name = "rules.conf", .text = text };
+			replace(&rules, (struct source){ .name = "rules.conf", .text = text });
 		} else if (strcmp(kind, "host") == 0) {
-			host = (struct source){
-				.kind = SOURCE_HOST, .name = "postern.conf", .text = text
-			};
+			replace(&host, (struct source){ .kind = SOURCE_HOST,
+					       .name = "postern.conf",
+					       .text = text });
 		} else {
-			include = (struct source){ .name = "include.conf", .text = text };
+			replace(&include, (struct source){ .name = "include.conf", .text = text });
 		}
 	}
 	if (rules.name != NULL)
 		judge(&rules, &host, &include);
+	replace(&rules, (struct source){ 0 });
+	replace(&host, (struct source){ 0 });
+	replace(&include, (struct source){ 0 });
 	properties_deinit(&properties);
 	return 0;
 }
