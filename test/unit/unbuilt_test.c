@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/* proxy/unbuilt: what this version does not carry out is told by its line, and nothing else is. */
+#include "test/unit/support.h"
+
+#include "proxy/unbuilt.h"
+#include "rules/load/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A folder with both files; the lines that unbuilt_print() writes about it. */
+static void expect_lines(const char *name, const char *rules, const char *host, const char *want)
+{
+	char dir[] = "/tmp/postern-unbuilt-XXXXXX", path[64], text[4096];
+	struct load l;
+	struct out o;
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, i ? "postern.conf" : "rules.conf");
+		f = fopen(path, "w");
+		assert_non_null(f);
+		fprintf(f, "version 1\n%s", i ? host : rules);
+		assert_int_equal(fclose(f), 0);
+	}
+	assert_int_equal(load_dir(&l, dir), 0);
+	if (!l.ruleset)
+		fail_msg("%s: %s", name, l.diags.first->text);
+	out_init(&o, text, sizeof(text));
+	unbuilt_print(&o, l.ruleset);
+	expect_str(out_cstr(&o), want, name, "unbuilt");
+	load_free(&l);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, i ? "postern.conf" : "rules.conf");
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+#define RULE(more)                                                                                 \
+	"publish p {\n external 192.0.2.1:25\n internal 10.0.0.1:25\n recipients in "              \
+	"example.org\n" more "}\n"
+#define GOOD RULE(" client-address gateway\n")
+
+static void what_is_built_is_not_told(void **state)
+{
+	(void)state;
+	expect_lines("nothing said", GOOD, "", "");
+	expect_lines("all of it",
+		GOOD "publish q {\n external 192.0.2.1:993\n internal 10.0.0.1\n pass\n "
+		     "client-address proxy-v2\n}\n"
+		     "set s { dynamic timeout 1h }\ndefault reset\n",
+		"mode direct\nworkers 1\nhostname gw.example.org\nrequire-sandbox no\n"
+		"log json \"/var/log/postern.json\" max 10MiB\n",
+		"");
+}
+
+static void rules_are_told_by_their_line(void **state)
+{
+	(void)state;
+	expect_lines("keep, the default", RULE(""), "",
+		"rules.conf:2: error: publish p: \"client-address keep\" (the default) is not "
+		"built yet: add "
+		"the line \"client-address gateway\", \"client-address xclient\" or "
+		"\"client-address "
+		"proxy-v2\"\n");
+	expect_lines("keep on pass",
+		"publish p {\n external 192.0.2.1:25\n internal 10.0.0.1\n pass\n client-address "
+		"keep\n}\n",
+		"",
+		"rules.conf:6: error: publish p: \"client-address keep\" (the default) is not "
+		"built yet: add "
+		"the line \"client-address gateway\" or \"client-address proxy-v2\"\n");
+	expect_lines("drop", GOOD "default drop\n", "",
+		"rules.conf:8: error: \"default drop\" needs the gate: a listening proxy has "
+		"answered already; "
+		"say \"default reset\" or \"default refuse\"\n");
+	expect_lines("any",
+		"publish p {\n external any:25\n internal original\n recipients in example.org\n "
+		"client-address gateway\n}\n",
+		"",
+		"rules.conf:3: error: publish p: \"external any\" needs redirected traffic, which "
+		"this version "
+		"does not take: name the addresses, as in \"external 198.51.100.2:25\"\n"
+		"rules.conf:2: error: publish p: \"internal original\" needs redirected traffic, "
+		"which this "
+		"version does not take: name the server, as in \"internal 10.0.0.21:25\"\n");
+}
+
+static void statements_of_the_host_are_told_by_their_line(void **state)
+{
+	(void)state;
+	expect_lines("mode", GOOD, "mode managed\n",
+		"postern.conf:2: error: \"mode managed\" is not built yet: say \"mode direct\"\n");
+	expect_lines("tproxy", GOOD, "mode direct\nintercept tproxy\n",
+		"postern.conf:3: error: \"intercept tproxy\" is not built yet: take it out\n");
+	expect_lines("workers", GOOD, "workers 2\n",
+		"postern.conf: error: one worker is what this version runs: say \"workers 1\", or "
+		"nothing\n");
+	expect_lines("sandbox", GOOD, "require-sandbox yes\n",
+		"postern.conf:2: error: the sandbox is not built yet: say \"require-sandbox no\" "
+		"to run "
+		"without it\n");
+	expect_lines("logs", GOOD, "log syslog\nlog json \"/a\" required\n",
+		"postern.conf:2: error: of the log formats only json is built yet: say \"log "
+		"json\"\n"
+		"postern.conf:3: error: \"required\" is not built yet: mail goes on when the log "
+		"is full; "
+		"take the word out\n");
+	expect_lines("metrics and shared", GOOD,
+		"metrics textfile \"/a\"\nshared redis \"redis://b\"\n",
+		"postern.conf:2: error: metrics are not built yet: take the statement out\n"
+		"postern.conf:3: error: \"shared redis\" is not built yet: take the statement "
+		"out\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_built_is_not_told),
+		cmocka_unit_test(rules_are_told_by_their_line),
+		cmocka_unit_test(statements_of_the_host_are_told_by_their_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
