@@ -86,6 +86,13 @@ static enum smtp_verb cut_short(const struct verb_list *list, uint64_t max)
 	return SMTP_VERB_OTHER;
 }
 
+static const char *obliging_clause(enum smtp_verb verb)
+{
+	if (verb == SMTP_VERB_AUTH)
+		return "RFC 4954 4";
+	return verb == SMTP_VERB_BDAT ? "RFC 3030 2" : "RFC 5321 4.5.3.1.4";
+}
+
 static void warn_max(
 	struct words *w, const struct word *word, const struct verb_list *list, uint64_t max)
 {
@@ -99,8 +106,8 @@ static void warn_max(
 	out_u64(&o, verb_max_usual(verb));
 	WORDS_WARN(w, word, NULL, SPAN("max "), word->text, SPAN(": "),
 		span_str(smtp_verb_name(verb)), SPAN(" may be longer: "),
-		span_str(verb == SMTP_VERB_AUTH ? "RFC 4954 4" : "RFC 5321 4.5.3.1.4"),
-		SPAN(" obliges to take "), out_span(&o), SPAN(" octets"));
+		span_str(obliging_clause(verb)), SPAN(" obliges to take "), out_span(&o),
+		SPAN(" octets"));
 }
 
 static void read_verb_max(struct words *w, const struct verb_list *list, struct verb_row *row)

@@ -114,7 +114,7 @@ static bool parse_port(struct span text, uint16_t *portp)
 
 static bool parse_any(struct span text, struct rule_endpoint *ep)
 {
-	if (!span_istarts(text, SPAN("any:")))
+	if (!span_eq(span_sub(text, 0, 4), SPAN("any:")))
 		return false;
 	ep->any = true;
 	return parse_port(span_from(text, 4), &ep->addr.port);
@@ -128,12 +128,13 @@ static bool parse_bare(struct span text, struct ip *ipp)
 	return ip_parse(text, ipp);
 }
 
-static bool has_letters_like_a_host(struct span text)
+/* "mail.example.org:25" or "mail": names are not looked up, and IPv6 has more than one colon. */
+static bool is_host_name(struct span text)
 {
-	size_t colon = span_chr(text, ':');
+	struct span port = span_from(text, span_chr(text, ':') + 1);
 
-	return text.n > 0 && ascii_alpha(text.p[0]) &&
-	       span_chr(span_from(text, colon + 1), ':') == text.n - colon - (colon < text.n);
+	return text.n > 0 && ascii_alpha(text.p[0]) && span_chr(port, ':') == port.n &&
+	       !span_eq(span_sub(text, 0, 4), SPAN("any:"));
 }
 
 static void tell_endpoint(struct words *w, const struct word *word, bool any, bool port_needed)
@@ -147,7 +148,7 @@ static void tell_endpoint(struct words *w, const struct word *word, bool any, bo
 			span_str(ip.family == IP_V6 ? "]:25\"" : ":25\""));
 	else if (any && span_eq(word->text, SPAN("any")))
 		WORDS_TELL(w, word, NULL, SPAN("\"any\": the port is missing, as in \"any:25\""));
-	else if (has_letters_like_a_host(word->text) && !span_istarts(word->text, SPAN("any:")))
+	else if (is_host_name(word->text))
 		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
 			SPAN("\" is a name; write the address itself, as in \""),
 			span_str(w->example), SPAN("\""));
