@@ -89,18 +89,13 @@ static void replace(struct source *old, struct source by)
 	*old = by;
 }
 
-static void forget(struct source *source)
-{
-	free((void *)(uintptr_t)source->text.p);
-	*source = (struct source){ 0 };
-}
-
 int main(void)
 {
-	static uint8_t block[1 << 20];
 	struct source rules = { 0 }, host = { 0 }, include = { 0 };
 	char kind[16];
 	struct span text;
+
+	static uint8_t block[1 << 20];
 
 	arena_init(&arena, block, sizeof block);
 	properties_init(&properties);
@@ -108,23 +103,21 @@ int main(void)
 		if (strcmp(kind, "rules") == 0) {
 			if (rules.name != NULL)
 				judge(&rules, &host, &include);
-			forget(&rules);
-			forget(&host);
-			forget(&include);
-			rules = (struct source){ .name = "rules.conf", .text = text };
+			host.name = include.name = NULL;
+			replace(&rules, (struct source){ .name = "rules.conf", .text = text });
 		} else if (strcmp(kind, "host") == 0) {
-			host = (struct source){
-				.kind = SOURCE_HOST, .name = "postern.conf", .text = text
-			};
+			replace(&host, (struct source){ .kind = SOURCE_HOST,
+					       .name = "postern.conf",
+					       .text = text });
 		} else {
-			include = (struct source){ .name = "include.conf", .text = text };
+			replace(&include, (struct source){ .name = "include.conf", .text = text });
 		}
 	}
 	if (rules.name != NULL)
 		judge(&rules, &host, &include);
-	forget(&rules);
-	forget(&host);
-	forget(&include);
+	replace(&rules, (struct source){ 0 });
+	replace(&host, (struct source){ 0 });
+	replace(&include, (struct source){ 0 });
 	properties_deinit(&properties);
 	return 0;
 }
