@@ -57,6 +57,8 @@ def load(port, messages, sessions, *more):
 
 class Load(unittest.TestCase):
     def assert_logged(self, gate, expected):
+        wait_for(lambda: "each message in the log",
+                 lambda: len(gate.records(code=DELIVERED)) >= sum(expected.values()))
         gate.wait_sessions_closed()
         logged = collections.Counter()
         for record in gate.records(code=DELIVERED):

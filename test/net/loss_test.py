@@ -152,7 +152,7 @@ class Loss(unittest.TestCase):
             self.assertLessEqual(twice, server.deaths["taken"] + server.deaths["said 250"])
             self.assertNotIn(5, [answer for _, answer in told], "a dead server is no permanent failure")
             self.assertEqual(set(server.deaths), set(STEPS), "the plan left a step out")
-            self.assertEqual(len(gate.records(code=DELIVERED)), sum(accepted.values()))
+            self.assertEqual(len(gate.wait_records(len(sent), code=DELIVERED)), sum(accepted.values()))
 
 
 if __name__ == "__main__":

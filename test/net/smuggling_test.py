@@ -6,6 +6,7 @@ subject SMUGGLED; then waits a moment, then sends CRLF . CRLF. The first class s
 filter, do take the second message: otherwise the rest would prove nothing. The gateway's address is within
 Postfix's mynetworks, which covers EOD-36 too.
 """
+import concurrent.futures
 import time
 import unittest
 
@@ -23,8 +24,9 @@ def setUpModule():
     second = unittest.enterModuleContext(second_server())
 
 
+# every row has names of its own, so that all can be under way at once
 TEXT = b"From: a@out.test\r\nSubject: T\r\n\r\nbody"
-TAIL = (b"MAIL FROM:<boss@in.test>\r\nRCPT TO:<b@in.test>\r\nDATA\r\n"
+TAIL = (b"MAIL FROM:<boss@in.test>\r\nRCPT TO:<%s@in.test>\r\nDATA\r\n"
         b"Subject: SMUGGLED\r\n\r\nx\r\n.\r\n")
 
 # refused at the real end, nothing of it stored
@@ -54,31 +56,53 @@ TAKEN = {Postfix: ("EOD-01", "EOD-02", "EOD-03", "EOD-09"),
 PAUSE_S = 0.2  # part of the case: the octets before it must reach a server alone
 
 
-def attack(port, text, tail=b""):
-    """Plays the row; the replies after the 354 as (code, text), to the end of the connection
+class Row:
+    """One row: its octets, and what became of it."""
 
-    @tail goes out line by line, each after a pause: OpenSMTPD ends a session that pipelines.
-    """
-    with RawClient(port) as c:
-        c.expect(220)
-        c.command("EHLO c.test", 250)
-        c.command("MAIL FROM:<a@out.test>", 250)
-        c.command("RCPT TO:<b@in.test>", 250)
-        c.command("DATA", 354)
-        c.send(text)
-        for line in tail.splitlines(keepends=True):
-            time.sleep(PAUSE_S / 10)
-            c.send(line)
-        time.sleep(PAUSE_S)
-        c.send(b"\r\n.\r\n")
-        c.send(b"NOOP\r\nQUIT\r\n")
-        return c.replies_to_end(), c.show()
+    def __init__(self, number, text, tail=b""):
+        """@text may hold the tail already; a tail given apart goes out line by line, each after a pause:
+        OpenSMTPD ends a session that pipelines."""
+        self.recipient = b"row%d" % number
+        self.text, self.tail = (octets.replace(b"%s", self.recipient) for octets in (text, tail))
+        self.replies, self.dialogue, self.stored = [], "", []
+
+    def play(self, port):
+        with RawClient(port) as c:
+            c.expect(220)
+            c.command("EHLO c.test", 250)
+            c.command("MAIL FROM:<a@out.test>", 250)
+            c.command(f"RCPT TO:<{self.recipient.decode()}@in.test>", 250)
+            c.command("DATA", 354)
+            c.send(self.text)
+            for line in self.tail.splitlines(keepends=True):
+                time.sleep(PAUSE_S / 10)
+                c.send(line)
+            time.sleep(PAUSE_S)
+            c.send(b"\r\n.\r\n")
+            c.send(b"NOOP\r\nQUIT\r\n")
+            self.replies = c.replies_to_end()  # after the 354
+            self.dialogue = c.show()
+
+    @property
+    def codes(self):
+        return [code for code, _ in self.replies]
+
+    @property
+    def smuggled(self):
+        return [m for m in self.stored if m.header("Subject") == "SMUGGLED" or m.sender == "boss@in.test"]
 
 
-def smuggled(server):
-    server.settle(1)
-    return [m for m in server.messages()
-            if m.header("Subject") == "SMUGGLED" or m.sender == "boss@in.test"]
+def attack(server, port, texts, tail=b""):
+    """Plays texts (name -> octets) at once; name -> Row, when the server has come to rest."""
+    server.forget()
+    rows = {name: Row(number, text, tail) for number, (name, text) in enumerate(texts.items())}
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        for done in [threads.submit(row.play, port) for row in rows.values()]:
+            done.result()
+    server.settle(len(rows))
+    for row in rows.values():
+        row.stored = [m for m in server.messages() if m.recipient == row.recipient.decode() + "@in.test"]
+    return rows
 
 
 class WithoutFilter(unittest.TestCase):
@@ -86,11 +110,10 @@ class WithoutFilter(unittest.TestCase):
 
     def test_the_servers_take_the_second_message(self):
         for server in (first, second):
-            for case in TAKEN.get(type(server), ()):
+            texts = {case: TEXT + REFUSED[case] for case in TAKEN.get(type(server), ())}
+            for case, row in attack(server, server.port, texts, TAIL).items():
                 with self.subTest(case, server=type(server).__name__):
-                    server.forget()
-                    _, dialogue = attack(server.port, TEXT + REFUSED[case], TAIL)
-                    self.assertEqual(len(smuggled(server)), 1, dialogue)
+                    self.assertEqual(len(row.smuggled), 1, row.dialogue)
 
 
 class Rows:
@@ -105,93 +128,85 @@ class Rows:
         self.server.forget()
         self.gate.forget()
 
-    def assert_all_accounted(self, dialogue):
-        """What Postfix stored is what the log calls delivered."""
-        self.gate.wait_sessions_closed()
+    def attack(self, texts):
+        """(name, row) of each, every one as a sub-test; what the server stored is what the log calls delivered."""
+        self.gate.forget()
+        for name, row in attack(self.server, self.gate.external, texts).items():
+            with self.subTest(name):
+                yield row
+        self.assert_all_accounted(len(texts))
+
+    def assert_all_accounted(self, sessions):
+        self.gate.wait_sessions_closed(sessions)
         delivered = self.gate.records(code=DELIVERED)
         self.assertEqual(sum(len(r["recipients"]) for r in delivered), len(self.server.messages()),
-                         dialogue + "\n" + self.gate.show_log())
+                         self.gate.show_log())
 
-    def assert_refused_once(self, replies, dialogue):
-        """One 5xx with an incident at the real end; the junk behind it refused; the session in step."""
-        self.assertEqual(replies[0][0] // 100, 5, dialogue)
-        self.assertTrue(incident(replies[0][1]), dialogue)
+    def assert_refused(self, row):
+        """One 5xx with an incident at the real end; nothing stored; the session in step."""
+        self.assertEqual(row.stored, [], row.dialogue)
+        self.assertEqual(row.codes[0] // 100, 5, row.dialogue)
+        self.assertTrue(incident(row.replies[0][1]), row.dialogue)
         # then an empty line and a dot, which are no commands, NOOP and QUIT
-        self.assertEqual([code // 100 for code, _ in replies], [5, 5, 5, 2, 2], dialogue)
-        self.gate.wait_sessions_closed()
-        self.assertTrue(self.gate.records(incident=incident(replies[0][1])), self.gate.show_log())
+        self.assertEqual([code // 100 for code in row.codes], [5, 5, 5, 2, 2], row.dialogue)
+        self.gate.wait_records(incident=incident(row.replies[0][1]))
 
     def test_refused_rows(self):
-        for case, octets in REFUSED.items():
-            with self.subTest(case):
-                self.setUp()
-                replies, dialogue = attack(self.gate.external, TEXT + octets + TAIL)
-                self.assertEqual(smuggled(self.server), [], dialogue)
-                self.assertEqual(self.server.messages(), [], dialogue)
-                self.assert_refused_once(replies, dialogue)
-                self.assert_all_accounted(dialogue)
+        for row in self.attack({case: TEXT + octets + TAIL for case, octets in REFUSED.items()}):
+            self.assert_refused(row)
 
     def test_eod_11_two_cr_before_a_real_end(self):
-        replies, dialogue = attack(self.gate.external, TEXT + b"\r\r\n.\r\n" + TAIL)
-        self.assertEqual(replies[0][0] // 100, 5, dialogue)
-        self.server.settle(1)
-        # the text holds a real end, so what follows is a transaction of its own, judged as such;
-        # the first message is refused either way
-        self.assertEqual([m for m in self.server.messages() if m.header("Subject") == "T"], [], dialogue)
-        accepted = [m for m in self.server.messages() if m.sender == "boss@in.test"]
-        self.assertLessEqual(len(accepted), 1, dialogue)
-        self.assert_all_accounted(dialogue)
+        for row in self.attack({"EOD-11": TEXT + b"\r\r\n.\r\n" + TAIL}):
+            self.assertEqual(row.codes[0] // 100, 5, row.dialogue)
+            # the text holds a real end, so what follows is a transaction of its own, judged as such;
+            # the first message is refused either way
+            self.assertEqual([m for m in row.stored if m.header("Subject") == "T"], [], row.dialogue)
+            self.assertLessEqual(len(row.smuggled), 1, row.dialogue)
 
     def test_eod_17_nul_before_the_next_verb(self):
-        replies, dialogue = attack(self.gate.external, TEXT + b"\r\n.\r\n\0" + TAIL)
-        self.assertEqual(smuggled(self.server), [], dialogue)
-        self.assertEqual([m.header("Subject") for m in self.server.messages()], ["T"], dialogue)
-        self.assertEqual(replies[0][0], 250, dialogue)
-        self.assertEqual(replies[1][0] // 100, 5, dialogue)
-        self.assert_all_accounted(dialogue)
+        for row in self.attack({"EOD-17": TEXT + b"\r\n.\r\n\0" + TAIL}):
+            self.assertEqual(row.smuggled, [], row.dialogue)
+            self.assertEqual([m.header("Subject") for m in row.stored], ["T"], row.dialogue)
+            self.assertEqual(row.codes[0], 250, row.dialogue)
+            self.assertEqual(row.codes[1] // 100, 5, row.dialogue)
 
     def test_ordinary_octets_are_delivered_as_they_are(self):
-        for case, octets in ORDINARY.items():
-            with self.subTest(case):
-                self.setUp()
-                text = TEXT + octets + TAIL  # whose own CRLF . CRLF is the real end
-                replies, dialogue = attack(self.gate.external, text)
-                self.assertEqual(smuggled(self.server), [], dialogue)
-                self.assertEqual(replies[0][0], 250, dialogue)
-                stored = self.server.wait_messages(1)
-                self.assertEqual(len(stored), 1, dialogue)
-                body = text[text.index(b"\r\nbody"):-len(b".\r\n")].replace(b"\r\n.", b"\r\n").replace(b"\r\n", b"\n")
-                self.assertEqual(stored[0].raw[-len(body):], body)
-                self.assert_all_accounted(dialogue)
+        # the tail's own CRLF . CRLF is the real end
+        for row in self.attack({case: TEXT + octets + TAIL for case, octets in ORDINARY.items()}):
+            self.assertEqual(row.smuggled, [], row.dialogue)
+            self.assertEqual(row.codes[0], 250, row.dialogue)
+            self.assertEqual(len(row.stored), 1, row.dialogue)
+            body = row.text[row.text.index(b"\r\nbody"):-len(b".\r\n")]
+            body = body.replace(b"\r\n.", b"\r\n").replace(b"\r\n", b"\n")
+            self.assertEqual(row.stored[0].raw[-len(body):], body)
 
     def test_eod_21_head_of_bare_line_feeds(self):
-        replies, dialogue = attack(self.gate.external, b"Subject: T\nFrom: a@out.test\n\nbody\n.\n" + TAIL)
-        self.assertEqual(smuggled(self.server), [], dialogue)
-        self.assertEqual(self.server.messages(), [], dialogue)
-        self.assert_refused_once(replies, dialogue)
-        self.assert_all_accounted(dialogue)
+        for row in self.attack({"EOD-21": b"Subject: T\nFrom: a@out.test\n\nbody\n.\n" + TAIL}):
+            self.assert_refused(row)
+
+    def test_eod_23_dot_first_of_all(self):
+        for row in self.attack({"EOD-23": b".\n" + TAIL}):
+            self.assert_refused(row)
 
     def test_every_line_end_around_the_dot(self):
         """The class of EOD-01: every pair of what some server may take for a line end."""
-        ends = {"CRLF": b"\r\n", "LF": b"\n", "CR": b"\r", "CRCRLF": b"\r\r\n", "LFCR": b"\n\r", "NUL": b"\r\n\0"}
+        ends = {"CRLF": b"\r\n", "LF": b"\n", "CR": b"\r", "CRCRLF": b"\r\r\n", "LFCR": b"\n\r", "CRLFNUL": b"\r\n\0"}
+        texts = {}
         for before, b in ends.items():
             for after, a in ends.items():
-                if (before, after) == ("CRLF", "CRLF") or a == b"\r\n\0":
-                    continue
-                if b.endswith(b"\r\n") and after == "CRLF":
+                if after == "CRLFNUL" or after == "CRLF" and b.endswith(b"\r\n"):
                     continue  # holds a real end: EOD-11
-                with self.subTest(before=before, after=after):
-                    self.setUp()
-                    replies, dialogue = attack(self.gate.external, TEXT + b + b"." + a + TAIL)
-                    self.assertEqual(smuggled(self.server), [], dialogue)
-                    self.assertEqual(self.server.messages(), [], dialogue)
-                    self.assertNotIn(250, [code for code, _ in replies[:1]], dialogue)
+                texts[f"{before} . {after}"] = TEXT + b + b"." + a + TAIL
+        for row in self.attack(texts):
+            self.assertEqual(row.stored, [], row.dialogue)
+            self.assertNotEqual(row.codes[0] // 100, 2, row.dialogue)
 
     def test_the_session_still_serves_a_clean_message(self):
+        bad = TEXT + b"\n.\n" + TAIL[:-len(b".\r\n")].replace(b"%s", b"b")
         with RawClient(self.gate.external) as c:
             c.expect(220)
             c.command("EHLO c.test", 250)
-            for text, code in ((TEXT + b"\n.\n" + TAIL[:-len(b".\r\n")], 5), (TEXT + b"\r\n", 250)):
+            for text, code in ((bad, 5), (TEXT + b"\r\n", 250)):
                 c.command("MAIL FROM:<a@out.test>", 250)
                 c.command("RCPT TO:<b@in.test>", 250)
                 c.command("DATA", 354)
@@ -199,8 +214,9 @@ class Rows:
                 c.expect(code)
             c.command("QUIT", 221)
         self.assertEqual([m.header("Subject") for m in self.server.wait_messages(1)], ["T"])
-        self.assertEqual(smuggled(self.server), [])
-        self.assert_all_accounted("")
+        self.server.settle(1)
+        self.assertEqual(len(self.server.messages()), 1)
+        self.assert_all_accounted(1)
 
 
 class ThroughToFirst(Rows, unittest.TestCase):
@@ -223,15 +239,13 @@ class Normalised(unittest.TestCase):
 
     def test_eod_31(self):
         with Postern(self.RULES, external=free_port(), internal=first.port) as gate:
-            for case in ("EOD-01", "EOD-02", "EOD-03"):
+            texts = {case: TEXT + REFUSED[case] + TAIL for case in ("EOD-01", "EOD-02", "EOD-03")}
+            for case, row in attack(first, gate.external, texts).items():
                 with self.subTest(case):
-                    first.forget()
-                    replies, dialogue = attack(gate.external, TEXT + REFUSED[case] + TAIL)
-                    self.assertEqual(smuggled(first), [], dialogue)
-                    self.assertEqual(replies[0][0], 250, dialogue)
-                    stored = first.wait_messages(1)
-                    self.assertEqual(len(stored), 1, dialogue)
-                    self.assertIn(b"body\n.\nMAIL FROM:<boss@in.test>\n", stored[0].text)
+                    self.assertEqual(row.smuggled, [], row.dialogue)
+                    self.assertEqual(row.codes[0], 250, row.dialogue)
+                    self.assertEqual(len(row.stored), 1, row.dialogue)
+                    self.assertIn(b"body\n.\nMAIL FROM:<boss@in.test>\n", row.stored[0].text)
 
 
 @unittest.skipUnless(Postfix.usable(), "aiosmtpd does not fall for it")
@@ -240,9 +254,8 @@ class Uninspected(unittest.TestCase):
 
     def test_eod_35(self):
         with Postern(PASS, external=free_port(), internal=first.port) as gate:
-            first.forget()
-            _, dialogue = attack(gate.external, TEXT + REFUSED["EOD-01"] + TAIL)
-            self.assertEqual(len(smuggled(first)), 1, dialogue)
+            for row in attack(first, gate.external, {"EOD-35": TEXT + REFUSED["EOD-01"] + TAIL}).values():
+                self.assertEqual(len(row.smuggled), 1, row.dialogue)
 
 
 if __name__ == "__main__":
