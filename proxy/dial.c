@@ -51,6 +51,7 @@ static int dial_any(struct flow *f, int events)
 		fd = connect_to(&f->log.internal);
 		if (fd >= 0) {
 			f->connecting = true;
+			f->since_ms = f->proxy->now_ms; /* each has the whole `timeout connect` */
 			ev_io_set(&f->server, fd, EV_READ);
 			flow_watch(f, &f->server, events);
 			return DIAL_OK;

@@ -39,7 +39,7 @@ static void on_sleep(struct ev_loop *loop, ev_prepare *w, int events)
 	struct proxy *p = w->data;
 
 	(void)events;
-	if (p->wheel.n && !ev_is_active(&p->tick))
+	if ((p->wheel.n || p->stopping) && !ev_is_active(&p->tick))
 		ev_timer_again(loop, &p->tick);
 	if (p->log.n && !ev_is_active(&p->batch))
 		ev_timer_start(loop, &p->batch);
@@ -78,7 +78,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 	wheel_advance(&p->wheel, p->now_ms);
 	if (p->stopping && p->now_ms >= p->stop_ms)
 		stop_flows(p, true);
-	if (!p->wheel.n)
+	if (!p->wheel.n && !p->stopping)
 		ev_timer_stop(loop, t);
 }
 

@@ -3,7 +3,8 @@
 
 struct report {
 	struct out *o;
-	unsigned n;
+	unsigned n;   /* errors */
+	bool warning; /* what follows only tells */
 };
 
 /* @name: of the rule, NULL: none. @text: what is the matter, and what to do. */
@@ -15,7 +16,7 @@ static void report(
 		out_octet(r->o, ':');
 		out_u64(r->o, at.line);
 	}
-	out_str(r->o, ": error: ");
+	out_str(r->o, r->warning ? ": warning: " : ": error: ");
 	if (name) {
 		out_str(r->o, kind);
 		out_octet(r->o, ' ');
@@ -24,7 +25,7 @@ static void report(
 	}
 	out_str(r->o, text);
 	out_octet(r->o, '\n');
-	r->n++;
+	r->n += !r->warning;
 }
 
 static struct rules_at either(struct rules_at at, struct rules_at otherwise)
@@ -154,5 +155,9 @@ unsigned unbuilt_print(struct out *o, const struct ruleset *rs)
 
 	check_rules(&r, rs);
 	check_host(&r, &rs->host);
+	r.warning = true;
+	if (rs->host.control_at.line)
+		report(&r, rs->host.control_at, NULL, NULL,
+			"\"control\" has no effect yet: no control socket is made");
 	return r.n;
 }

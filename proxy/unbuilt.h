@@ -12,5 +12,6 @@
 #include "base/out.h"
 #include "rules/ruleset.h"
 
-/* One line each, "FILE:LINE: ...". Return: how many. */
+/* One line each, "FILE:LINE: error: ...", then warnings of what merely has no effect. Return:
+ * errors. */
 unsigned unbuilt_print(struct out *o, const struct ruleset *rs);

@@ -30,6 +30,25 @@ def reset(test, port):
         pass
 
 
+class Silent:
+    """A port where connections neither stand nor fail: its queue is full."""
+
+    def __enter__(self):
+        self.listener = socket.socket()
+        self.listener.bind((LOOPBACK, 0))
+        self.listener.listen(0)
+        self.port = self.listener.getsockname()[1]
+        self.fillers = [socket.socket() for _ in range(4)]
+        for s in self.fillers:
+            s.setblocking(False)
+            s.connect_ex((LOOPBACK, self.port))
+        return self
+
+    def __exit__(self, *unused):
+        for s in (self.listener, *self.fillers):
+            s.close()
+
+
 class Choice(unittest.TestCase):
     def greeting(self, gate):
         with RawClient(gate.external) as c:
@@ -46,6 +65,17 @@ class Choice(unittest.TestCase):
         with gateway(text) as gate:
             self.assertEqual([self.greeting(gate) for _ in range(3)], ["second"] * 3)
             self.assertEqual(len(gate.wait_records(3, code="PN6001")), 3)
+
+    def test_one_that_does_not_answer_at_all(self):
+        """Each internal has the whole `timeout connect`: the second of two silent ones too."""
+        third = self.names(b"third")
+        silent = [self.enterContext(Silent()).port for _ in range(2)]
+        text = rules("timeout connect 1s", internal="127.0.0.1:%d, 127.0.0.1:%d, 127.0.0.1:%d" % (*silent, third.port))
+        with gateway(text) as gate:
+            began = time.monotonic()
+            self.assertEqual(self.greeting(gate), "third")
+            self.assertGreaterEqual(time.monotonic() - began, 2)
+            self.assertEqual(len(gate.wait_records(2, code="PN6001")), 2)
 
     def test_in_turn(self):
         ports = tuple(self.names(name).port for name in (b"one", b"two", b"three"))
@@ -191,7 +221,9 @@ class Memory(unittest.TestCase):
                 sizes.append(self.resident(gate))
             each = (sizes[1] - sizes[0]) * 1024 / 2000
             print("octets for each idle session: %d" % each)
-            if b"asan" not in open("/proc/%d/maps" % gate.roles("postern-proxy")[0], "rb").read():
+            with open("/proc/%d/maps" % gate.roles("postern-proxy")[0], "rb") as maps:
+                sanitized = b"asan" in maps.read()
+            if not sanitized:
                 self.assertLessEqual(each, SESSION_OCTETS)
             for c in clients:
                 c.close()

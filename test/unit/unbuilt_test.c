@@ -116,12 +116,21 @@ static void statements_of_the_host_are_told_by_their_line(void **state)
 		"out\n");
 }
 
+static void what_has_no_effect_is_a_warning(void **state)
+{
+	(void)state;
+	expect_lines("control", GOOD, "control \"/run/postern/control\"\n",
+		"postern.conf:2: warning: \"control\" has no effect yet: no control socket is "
+		"made\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_built_is_not_told),
 		cmocka_unit_test(rules_are_told_by_their_line),
 		cmocka_unit_test(statements_of_the_host_are_told_by_their_line),
+		cmocka_unit_test(what_has_no_effect_is_a_warning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
