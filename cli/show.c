@@ -82,10 +82,8 @@ static void print_tables(struct out *o, void *context)
 {
 	const struct show_tables *tables = context;
 
-	for (size_t i = 0; i < tables->n; i++) {
-		out_str(o, i > 0 ? "\n" : NULL);
+	for (size_t i = 0; i < tables->n; i++)
 		rules_print_table(o, tables->list[i]);
-	}
 }
 
 static int show_tables(const struct cli *c, struct show_tables *tables, const char *name)

@@ -186,6 +186,23 @@ static int bring_all(struct collection *c)
 	return RULES_OK;
 }
 
+/* "there is no such file in DIR; ..." */
+static bool explain_missing(struct collection *c)
+{
+	const char *const pieces[] = { "there is no such file in ", c->dir,
+		"; -c DIR names another folder" };
+	size_t n = 1;
+	char *text;
+
+	for (size_t i = 0; i < 3; i++)
+		n += strlen(pieces[i]);
+	text = arena_alloc(c->arena, n, 1);
+	c->list[0].problem = text;
+	for (size_t i = 0; text != NULL && i < 3; i++)
+		text = stpcpy(text, pieces[i]);
+	return text != NULL;
+}
+
 int collect(struct arena *arena, const char *dir, const struct source *top,
 	const struct source **sourcesp, size_t *np)
 {
@@ -203,6 +220,8 @@ int collect(struct arena *arena, const char *dir, const struct source *top,
 		return RULES_E_ARENA;
 	if (c.n == 2 && c.list[1].error == ENOENT)
 		c.n--; /* defaults */
+	if (c.list[0].error == ENOENT && !explain_missing(&c))
+		return RULES_E_ARENA;
 	r = bring_all(&c);
 	*sourcesp = c.list;
 	*np = c.n;
