@@ -23,13 +23,12 @@ static void put_decision(struct record *r, const struct inspect_note *note)
 static void write_command(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct inspect_note *note)
 {
-	struct record *r = log_begin(s, wall_ns, CODE_COMMAND_PASSED, session);
+	struct record *r = log_begin(s, wall_ns, note->code, session);
 
 	if (r == NULL)
 		return;
 	if (note->type == INSPECT_NOTE_OFFER) {
 		record_u64(r, "hidden", note->hidden);
-		record_bool(r, "starttls_hidden", note->starttls);
 	} else {
 		const bool auth =
 			note->type == INSPECT_NOTE_AUTH; /* its verb may be that of a response */
@@ -155,6 +154,17 @@ static void write_message(struct log_sender *s, int64_t wall_ns, const struct lo
 		write_further(s, wall_ns, session, mail, note->transaction, at, false);
 }
 
+static bool has_recipients(const struct log_mail *mail, uint8_t transaction)
+{
+	struct log_mail_entry entry;
+	struct span path, text;
+
+	for (size_t at = 0; log_mail_next(mail, &at, &entry, &path, &text);)
+		if (!entry.sender && entry.transaction == transaction)
+			return true;
+	return false;
+}
+
 /* When the room is used up, the recipients that have their answer are written before the message
  * is. */
 static void gather(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
@@ -176,8 +186,12 @@ void log_note(struct log_sender *s, int64_t wall_ns, const struct log_session *s
 	case INSPECT_NOTE_HELLO: /* its command was noted before */ break;
 	case INSPECT_NOTE_COMMAND:
 	case INSPECT_NOTE_AUTH:
+		if (log_wanted(session, note->code, RULE_LOG_COMMANDS))
+			write_command(s, wall_ns, session, note);
+		break;
 	case INSPECT_NOTE_OFFER:
-		if (log_wanted(session, CODE_COMMAND_PASSED, RULE_LOG_COMMANDS))
+		if (log_wanted(session, note->code,
+			    note->starttls ? RULE_LOG_SESSIONS : RULE_LOG_COMMANDS))
 			write_command(s, wall_ns, session, note);
 		break;
 	case INSPECT_NOTE_DENIAL:
@@ -202,8 +216,12 @@ void log_note(struct log_sender *s, int64_t wall_ns, const struct log_session *s
 			log_mail_drop(mail, note->transaction, false);
 		break;
 	case INSPECT_NOTE_FORGET:
-		if (mail != NULL)
-			log_mail_drop(mail, note->transaction, false);
+		if (mail == NULL)
+			break;
+		if (has_recipients(mail, note->transaction) &&
+			log_wanted(session, note->code, RULE_LOG_MESSAGES))
+			write_message(s, wall_ns, session, mail, note);
+		log_mail_drop(mail, note->transaction, false);
 		break;
 	}
 }

@@ -10,7 +10,9 @@
 
 static void count(struct inspected *s, const struct inspect_note *note)
 {
-	if (note->type == INSPECT_NOTE_COMMAND)
+	if (note->type == INSPECT_NOTE_HELLO) /* the engine keeps the name there */
+		s->flow.log.hello = span_of(s->inspect.smtp.hello, note->text.n);
+	else if (note->type == INSPECT_NOTE_COMMAND)
 		s->commands++;
 	else if (note->type == INSPECT_NOTE_DENIAL)
 		s->denials++;

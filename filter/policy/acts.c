@@ -43,8 +43,20 @@ void acts_message(
 	i->message_open = false;
 }
 
+/* Recipients without a message: their replies are all there is to tell of them. */
+static void forget_transaction(struct inspect *i)
+{
+	if (i->smtp.mail != SMTP_MAIL_NONE)
+		acts_note(i, &(struct inspect_note){
+				     .type = INSPECT_NOTE_FORGET,
+				     .code = CODE_MESSAGE_NONE,
+				     .transaction = i->smtp.transaction,
+			     });
+}
+
 void acts_finish(struct inspect *i, bool in_text)
 {
+	forget_transaction(i);
 	i->want = (uint8_t)(INSPECT_END | (in_text && i->dialled ? INSPECT_RESET_SERVER : 0));
 }
 

@@ -46,6 +46,16 @@ static void count_error(struct inspect *i, struct acts_out out)
 
 /* ---- refusing ---- */
 
+/* AUTH as a client may have meant it, with blanks and worse before it. */
+static bool is_auth(const struct smtp_event *ev)
+{
+	struct span line = ev->text;
+
+	while (line.n > 0 && line.p[0] <= ' ')
+		line = span_from(line, 1);
+	return ev->verb == SMTP_VERB_AUTH || span_istarts(line, SPAN("AUTH"));
+}
+
 /*
  * What a log may hold of a line: nothing of an authentication, however malformed. Behind an AUTH
  * that was refused, some clients send user name and password all the same, as lines that are no
@@ -55,7 +65,7 @@ static struct span loggable(struct inspect *i, const struct smtp_event *ev)
 {
 	if (ev->verb == SMTP_VERB_SASL)
 		return span_of(NULL, 0);
-	if (ev->verb == SMTP_VERB_AUTH || span_istarts(ev->text, SPAN("AUTH"))) {
+	if (is_auth(ev)) {
 		i->auth_seen = true;
 		return SPAN("AUTH");
 	}
@@ -155,7 +165,10 @@ static void note_pass(struct inspect *i, const struct smtp_event *ev)
 		break;
 	case SMTP_VERB_MAIL: note.type = INSPECT_NOTE_MAIL; break;
 	case SMTP_VERB_RCPT: note.type = INSPECT_NOTE_RCPT; break;
-	case SMTP_VERB_RSET: note.type = INSPECT_NOTE_FORGET; break;
+	case SMTP_VERB_RSET:
+		note.type = INSPECT_NOTE_FORGET;
+		note.code = CODE_MESSAGE_NONE;
+		break;
 	default: return;
 	}
 	acts_note(i, &note);

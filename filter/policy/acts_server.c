@@ -17,6 +17,8 @@ static void note_reply(struct inspect *i, enum inspect_note_type type, const str
 {
 	acts_note(i, &(struct inspect_note){
 			     .type = type,
+			     .code = type == INSPECT_NOTE_FORGET ? CODE_MESSAGE_NONE
+								 : CODE_COMMAND_PASSED,
 			     .verb = ev->verb,
 			     .transaction = ev->transaction,
 			     .reply = (uint16_t)ev->reply.code,
@@ -35,12 +37,14 @@ static void message_answered(struct inspect *i, const struct smtp_event *ev)
 /* RFC 3207 6 names the risk of taking STARTTLS out of an offer: so it is told. */
 static void note_offer(struct inspect *i)
 {
-	acts_note(i, &(struct inspect_note){
-			     .type = INSPECT_NOTE_OFFER,
-			     .verb = SMTP_VERB_EHLO,
-			     .hidden = i->smtp.offer.hidden,
-			     .starttls = i->smtp.offer.starttls,
-		     });
+	acts_note(i,
+		&(struct inspect_note){
+			.type = INSPECT_NOTE_OFFER,
+			.code = i->smtp.offer.starttls ? CODE_STARTTLS_HIDDEN : CODE_COMMAND_PASSED,
+			.verb = SMTP_VERB_EHLO,
+			.hidden = i->smtp.offer.hidden,
+			.starttls = i->smtp.offer.starttls,
+		});
 }
 
 static void hello_answered(struct inspect *i, const struct smtp_event *ev)

@@ -26,7 +26,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(1003, SESSION_UNPUBLISHED, INFO, 554, "5.7.1 Not published", "no rule matched: default action", \
 		"RFC 5321 3.1", "Run \"postern explain\" with the client and address of the record to see why each rule said no.") \
 	X(1004, SESSION_PASSED, INFO, 0, "", "session passed uninspected", "", "The rule says pass: nothing of this session is looked at.") \
-	X(1005, COMMAND_PASSED, DEBUG, 0, "", "command passed", "", "")
+	X(1005, COMMAND_PASSED, DEBUG, 0, "", "command passed", "", "")                             \
+	X(1006, STARTTLS_HIDDEN, INFO, 0, "", "STARTTLS left out of the server's offer", "RFC 3207 6", \
+		"The rule inspects: mail goes in clear between client and server. Publish by a rule with \"pass\" where TLS is wanted.")
 
 #define CODES_MESSAGE(X)                                                                           \
 	X(2001, MESSAGE_DELIVERED, INFO, 0, "", "message accepted by the internal server", "RFC 5321 4.2.5", "") \
@@ -37,7 +39,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"RFC 1047", "The internal server may have the message; the client sends it again. Duplicates are possible, loss is not.") \
 	X(2005, MESSAGE_ABORTED, INFO, 0, "", "client went away in the middle of a message", "RFC 5321 4.1.1.4", \
 		"No end of data was sent inward; nothing was stored.")                              \
-	X(2006, MESSAGE_RECIPIENTS, INFO, 0, "", "further recipients of a message", "", "")
+	X(2006, MESSAGE_RECIPIENTS, INFO, 0, "", "further recipients of a message", "", "") \
+	X(2007, MESSAGE_NONE, INFO, 0, "", "recipients without a message", "RFC 5321 4.1.4", \
+		"The transaction was given up after its recipients were answered. Many of them from one client are a search for addresses.")
 
 #define CODES_MALFORMED(X)                                                                         \
 	X(3001, LINE_LONG, INFO, 500, "5.5.2 Line too long", "command line is too long", "RFC 5321 4.5.3.1.4", \

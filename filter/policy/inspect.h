@@ -50,7 +50,7 @@ enum inspect_note_type {
 	INSPECT_NOTE_FAULT,   /* final: code, incident */
 	INSPECT_NOTE_SERVER,  /* the server was lost, silent, closing: code, incident */
 	INSPECT_NOTE_HELLO,   /* HELO or EHLO passed: @path.domain holds the name */
-	INSPECT_NOTE_AUTH,    /* AUTH ended: @reply; the mechanism in @text, nothing secret */
+	INSPECT_NOTE_AUTH,     /* AUTH ended: @reply, the server's words in @text; nothing secret */
 	INSPECT_NOTE_OFFER,   /* EHLO's reply was rewritten: @hidden keywords, STARTTLS among them?
 				 @starttls */
 };

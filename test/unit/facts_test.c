@@ -203,7 +203,12 @@ static void pipelined_transactions_keep_apart(void **state)
 	note((struct inspect_note){ .type = INSPECT_NOTE_RCPT, .transaction = 2, .path = &c });
 	note((struct inspect_note){
 		.type = INSPECT_NOTE_RCPT_REPLY, .transaction = 2, .reply = 451 });
-	note((struct inspect_note){ .type = INSPECT_NOTE_FORGET, .transaction = 2 });
+	note((struct inspect_note){
+		.type = INSPECT_NOTE_FORGET, .code = CODE_MESSAGE_NONE, .transaction = 2 });
+	expect(HEAD "\"code\":\"PN2007\",\"severity\":\"info\",\"event\":\"message-none\"," WHO RULE
+		    ",\"transaction\":2,\"octets\":0,\"from\":\"a@out.test\",\"recipients\":[{\"to\":"
+		    "\"c@in.test\",\"reply\":451,\"by\":\"server\"}]}\n",
+		"forgotten");
 	note((struct inspect_note){ .type = INSPECT_NOTE_MESSAGE,
 		.code = CODE_MESSAGE_ABORTED,
 		.transaction = 1,
@@ -319,7 +324,10 @@ static void a_rule_chooses_what_is_logged_but_warnings_are_always(void **state)
 					     .text = SPAN("2.7.0 Welcome"),
 					     .reply = 235 } },
 		{ RULE_LOG_COMMANDS,
-			{ .type = INSPECT_NOTE_OFFER, .hidden = 2, .starttls = true } },
+			{ .type = INSPECT_NOTE_OFFER, .code = CODE_COMMAND_PASSED, .hidden = 2 } },
+		{ RULE_LOG_SESSIONS, { .type = INSPECT_NOTE_OFFER,
+					     .code = CODE_STARTTLS_HIDDEN,
+					     .starttls = true } },
 	};
 
 	(void)state;
@@ -351,17 +359,23 @@ static void commands_show_no_secret_and_what_was_hidden(void **state)
 {
 	(void)state;
 	note((struct inspect_note){
-		.type = INSPECT_NOTE_AUTH, .text = SPAN("2.7.0 Welcome"), .reply = 235 });
+		.type = INSPECT_NOTE_AUTH,
+		.code = CODE_COMMAND_PASSED,
+		.text = SPAN("2.7.0 Welcome"),
+		.reply = 235 });
 	expect(HEAD
 		"\"code\":\"PN1005\",\"severity\":\"debug\",\"event\":\"command-passed\"," WHO RULE
 		",\"verb\":\"AUTH\",\"reply\":235,\"reply_text\":\"2.7.0 Welcome\"}\n",
 		"AUTH");
-	note((struct inspect_note){ .type = INSPECT_NOTE_OFFER, .hidden = 2, .starttls = true });
-	expect(HEAD
-		"\"code\":\"PN1005\",\"severity\":\"debug\",\"event\":\"command-passed\"," WHO RULE
-		",\"hidden\":2,\"starttls_hidden\":true}\n",
+	note((struct inspect_note){ .type = INSPECT_NOTE_OFFER,
+		.code = CODE_STARTTLS_HIDDEN,
+		.hidden = 2,
+		.starttls = true });
+	expect(HEAD "\"code\":\"PN1006\",\"severity\":\"info\",\"event\":\"starttls-hidden\"," WHO RULE
+		    ",\"hidden\":2}\n",
 		"offer");
 	note((struct inspect_note){ .type = INSPECT_NOTE_COMMAND,
+		.code = CODE_COMMAND_PASSED,
 		.verb = SMTP_VERB_EHLO,
 		.text = SPAN("EHLO c.out.test") });
 	note((struct inspect_note){

@@ -173,7 +173,7 @@ static void no_secret_is_ever_noted(void **state)
 		"C:AUTH LOGIN\r\n", "S:334 VXNlcm5hbWU6\r\n", "C:c2VjcmV0\r\n", "S:535 no\r\n",
 		"C:c2VjcmV0\r\n", "C:AUTH PLAIN c2VjcmV0 x\r\n", "C:auth c2VjcmV0\t\r\n",
 		"C:AUTH LOGIN\r\n", "S:334 VXNlcm5hbWU6\r\n", "C:c2VjcmV0 \n\r\n", "S:501 no\r\n",
-		"C:AUTH\tPLAIN c2VjcmV0\r\n", NULL };
+		"C:AUTH\tPLAIN c2VjcmV0\r\n", "C: auth plain c2VjcmV0\r\n", NULL };
 	static struct talk t;
 	static struct seen seen;
 
