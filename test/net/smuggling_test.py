@@ -24,7 +24,7 @@ def setUpModule():
     second = unittest.enterModuleContext(second_server())
 
 
-# every row has names of its own, so that all can be under way at once
+# every row has a recipient of its own (%s), so that several can be under way at once
 TEXT = b"From: a@out.test\r\nSubject: T\r\n\r\nbody"
 TAIL = (b"MAIL FROM:<boss@in.test>\r\nRCPT TO:<%s@in.test>\r\nDATA\r\n"
         b"Subject: SMUGGLED\r\n\r\nx\r\n.\r\n")
@@ -93,10 +93,10 @@ class Row:
 
 
 def attack(server, port, texts, tail=b""):
-    """Plays texts (name -> octets) at once; name -> Row, when the server has come to rest."""
+    """Plays texts (name -> octets), several at once; name -> Row, when the server has come to rest."""
     server.forget()
     rows = {name: Row(number, text, tail) for number, (name, text) in enumerate(texts.items())}
-    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+    with concurrent.futures.ThreadPoolExecutor(server.at_once) as threads:
         for done in [threads.submit(row.play, port) for row in rows.values()]:
             done.result()
     server.settle(len(rows))
