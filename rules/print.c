@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "rules/print.h"
 
-#include "base/civil.h"
 #include "rules/rules.h"
+#include "rules/schedule.h"
 
 /* ---- sets ---- */
 
@@ -52,55 +52,10 @@ static void print_set(struct print *pr, const struct rule_set *set)
 
 /* ---- schedules ---- */
 
-#define EVERY_DAY   0x7f
-#define DAY_MINUTES 1440
-
-static void print_time(struct out *o, unsigned minute)
-{
-	out_u64w(o, minute / 60, 2);
-	out_octet(o, ':');
-	out_u64w(o, minute % 60, 2);
-}
-
-/* A span's weekdays follow each other, if need be over the week's end. */
-static void print_weekdays(struct out *o, unsigned bits)
-{
-	unsigned first = 0, last;
-
-	while (bits != EVERY_DAY && (!(bits >> first & 1) || bits >> (first + 6) % 7 & 1))
-		first++;
-	last = first;
-	while (bits >> (last + 1) % 7 & 1 && (last + 1) % 7 != first)
-		last = (last + 1) % 7;
-	out_str(o, civil_weekday_name(first));
-	if (last != first) {
-		out_octet(o, '-');
-		out_str(o, civil_weekday_name(last));
-	}
-}
-
-static void print_dates(struct out *o, const struct schedule_span *s)
-{
-	civil_print(o, s->first_day);
-	if (s->last_day != s->first_day) {
-		out_str(o, "..");
-		civil_print(o, s->last_day);
-	}
-}
-
 static void print_span(struct print *pr, const struct schedule_span *s)
 {
 	print_row(pr, &s->at, s->deny ? "deny " : "allow ");
-	if (s->dated)
-		print_dates(pr->o, s);
-	else
-		print_weekdays(pr->o, s->weekdays);
-	if (s->from_min != 0 || s->to_min != DAY_MINUTES) {
-		out_octet(pr->o, ' ');
-		print_time(pr->o, s->from_min);
-		out_octet(pr->o, '-');
-		print_time(pr->o, s->to_min);
-	}
+	schedule_span_print(pr->o, s);
 	print_end(pr);
 }
 

@@ -73,7 +73,7 @@ void schedule_span_print(struct out *o, const struct schedule_span *span)
 	if (span->dated) {
 		civil_print(o, span->first_day);
 		if (span->last_day != span->first_day) {
-			out_octet(o, '-');
+			out_str(o, "..");
 			civil_print(o, span->last_day);
 		}
 	} else {

@@ -23,5 +23,5 @@ bool schedule_open(const struct schedule *s, int64_t now_s, struct out *why);
 /* Is there any moment at which it is open? Clock changes are left out of account. */
 bool schedule_ever_open(const struct schedule *s);
 
-/* As written: "mon-fri 07:00-19:00", "sat", "2026-12-24-2026-12-26 00:00-12:00". */
+/* As written: "mon-fri 07:00-19:00", "sat", "2026-12-24..2026-12-26 00:00-12:00". */
 void schedule_span_print(struct out *o, const struct schedule_span *span);

@@ -298,7 +298,7 @@ static void ranges_are_printed_as_they_are_written(void **state)
 		{ { .dated = true, .first_day = day, .last_day = day, .to_min = HM(24, 0) },
 			"2026-12-24" },
 		{ { .dated = true, .first_day = day, .last_day = day + 2, .to_min = HM(12, 0) },
-			"2026-12-24-2026-12-26 00:00-12:00" },
+			"2026-12-24..2026-12-26 00:00-12:00" },
 	};
 
 	(void)state;

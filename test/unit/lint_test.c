@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+#include "test/unit/rules_of.h"
+
+#define GATEWAY "client-address gateway; recipients in inside }\n"
+#define INSIDE  "version 1\nset inside { members example.org }\n"
+
+/* The warnings, joined by " | ", each with its line. */
+static void expect_warnings(const char *text, const char *want)
+{
+	struct seen seen;
+	struct rules_of r;
+
+	rules_of_init(&r, text);
+	seen_init(&seen);
+	for (const struct diag *d = r.diags.first; d != NULL; d = d->next)
+		if (d->level == DIAG_WARNING) {
+			assert_non_null(d->help);
+			seen_fact(&seen, "%u: %s.", d->at.line, d->text);
+		}
+	expect_str(seen_str(&seen), want, text, "warnings");
+	rules_of_deinit(&r);
+}
+
+static void a_rule_that_is_never_reached(void **state)
+{
+	(void)state;
+	expect_warnings(INSIDE
+		"publish a { external 198.51.100.2:25, 198.51.100.3:25; internal 10.0.0.1; " GATEWAY
+		"publish b { external 198.51.100.2:25; internal 10.0.0.2; from "
+		"192.0.2.0/24; " GATEWAY,
+		"4: rule \"b\" is never reached: \"a\" (rules.conf:3) takes everything first.");
+	/* each address by another rule */
+	expect_warnings(INSIDE "publish a { external 198.51.100.2:25; internal 10.0.0.1; " GATEWAY
+			       "publish b { external any:26; internal 10.0.0.1; " GATEWAY
+			       "publish c { external 198.51.100.2:25, 198.51.100.3:26; internal "
+			       "10.0.0.2; " GATEWAY,
+		"5: rule \"c\" is never reached: \"b\" (rules.conf:4) takes everything first.");
+	/* a narrower list, a set with all its members */
+	expect_warnings(INSIDE
+		"set few { members 192.0.2.1, 192.0.2.9 }\n"
+		"publish a { external 198.51.100.2:25; internal 10.0.0.1; from "
+		"192.0.2.0/24; " GATEWAY
+		"publish b { external 198.51.100.2:25; internal 10.0.0.2; from few; " GATEWAY,
+		"5: rule \"b\" is never reached: \"a\" (rules.conf:4) takes everything first.");
+}
+
+static void a_rule_that_something_is_left_to(void **state)
+{
+	(void)state;
+	expect_warnings(INSIDE /* another port, another client, another hour */
+		"schedule day { timezone \"UTC\"; allow mon-fri 08:00-18:00 }\n"
+		"publish a { external 198.51.100.2:25; internal 10.0.0.1; when day; " GATEWAY
+		"publish b { external 198.51.100.2:25; internal 10.0.0.2; from any except "
+		"192.0.2.1; " GATEWAY "publish c { external 198.51.100.2:25; internal 10.0.0.2; "
+		"from 192.0.2.0/24; " GATEWAY
+		"publish d { external 198.51.100.2:25, 198.51.100.2:26; internal "
+		"10.0.0.2; " GATEWAY,
+		"");
+	expect_warnings(INSIDE /* a dynamic set may get other members */
+		"set few { members 192.0.2.1; dynamic }\n"
+		"publish a { external 198.51.100.2:25; internal 10.0.0.1; from "
+		"192.0.2.0/24; " GATEWAY
+		"publish b { external 198.51.100.2:25; internal 10.0.0.2; from few; " GATEWAY,
+		"");
+}
+
+static void sets_that_nothing_uses_or_that_are_empty(void **state)
+{
+	static const char rules[] = INSIDE "set nowhere { members 192.0.2.1 }\n"
+					   "set later { dynamic }\n"
+					   "set empty { file \"empty.txt\" }\n"
+					   "set perhaps { file \"perhaps.txt\" optional }\n"
+					   "publish a { external 198.51.100.2:25; internal "
+					   "10.0.0.1; from any except empty, perhaps; " GATEWAY;
+	const struct source sources[] = {
+		{ .kind = SOURCE_RULES, .name = "rules.conf", .text = SPAN(rules) },
+		{ .kind = SOURCE_SET, .name = "empty.txt", .text = SPAN("# nobody\n") },
+		{ .kind = SOURCE_SET, .name = "perhaps.txt", .error = 2 },
+	};
+	struct rules_of r;
+
+	(void)state;
+	rules_of_sources(&r, sources, COUNT_OF(sources));
+	assert_non_null(r.rs);
+	assert_int_equal(r.diags.warnings, 2);
+	expect_str(r.diags.first->text, "\"nowhere\" is used by no rule", "unused", "text");
+	expect_str(r.diags.first->next->text, "\"empty\" is an empty set", "empty", "text");
+	rules_of_deinit(&r);
+}
+
+static void a_schedule_that_never_matches(void **state)
+{
+	(void)state;
+	expect_warnings(INSIDE
+		"schedule never { timezone \"UTC\"; allow mon 08:00-18:00; deny mon-fri }\n"
+		"publish a { external 198.51.100.2:25; internal 10.0.0.1; when never; " GATEWAY,
+		"3: \"never\" is never open: a rule with this schedule never matches.");
+}
+
+static void passwords_in_clear(void **state)
+{
+	(void)state;
+	expect_warnings(INSIDE "publish a { external 198.51.100.2:587; internal 10.0.0.1; inspect "
+			       "commands submission; " GATEWAY,
+		"3: \"a\" is inspected and allows AUTH: passwords cross the network in clear.");
+}
+
+static void a_login_listener_without_a_queue(void **state)
+{
+	static const char head[] =
+		"version 1\n\n"
+		"certificate mail { chain \"c.pem\"; key \"k.pem\" }\n"
+		"auth staff { via file \"staff.passwd\"; mechanisms PLAIN }\n"
+		"route world { domains any; next-hop mx }\n"
+		"route queue { domains any; next-hop 127.0.0.1:10025 }\n"
+		"relay a { listen 198.51.100.2:465 tls certificate mail; auth required "
+		"staff; recipients any; deliver ";
+	char text[1024];
+	struct out o;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		out_init(&o, text, sizeof(text));
+		out_str(&o, head);
+		out_str(&o, i == 0 ? "world }\n"
+				   : "queue }\nrelay b { listen 10.0.0.1:25; from 10.0.0.0/24; "
+				     "recipients any; deliver world }\n");
+		expect_warnings(out_cstr(&o),
+			i == 0 ? "7: \"a\" takes mail from programs that log in and do not retry, "
+				 "and delivers it by MX without a queue."
+			       : "");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rule_that_is_never_reached),
+		cmocka_unit_test(a_rule_that_something_is_left_to),
+		cmocka_unit_test(sets_that_nothing_uses_or_that_are_empty),
+		cmocka_unit_test(a_schedule_that_never_matches),
+		cmocka_unit_test(passwords_in_clear),
+		cmocka_unit_test(a_login_listener_without_a_queue),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
