@@ -164,6 +164,8 @@ bool bundle_read(struct span bundle, struct source *sources, size_t max_sources,
 	for (size_t i = 0; i < n; i++)
 		if (!read_section(&rest, &sources[i]) || !stands_right(i, &sources[i]))
 			return false;
+	if (rest.n != 0)
+		return false;
 	*np = (size_t)n;
-	return rest.n == 0;
+	return true;
 }
