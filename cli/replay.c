@@ -97,6 +97,17 @@ static void tell_octets(void *context, char side, struct span octets)
 	}
 }
 
+/* A step as it stands in the file, its own escapes untouched; what is no ASCII is shown as one. */
+static void print_source(const char *source)
+{
+	for (const char *c = source; *c != '\0'; c++)
+		if (*c >= ' ' && *c <= '~')
+			putchar(*c);
+		else
+			printf("\\x%02x", (unsigned char)*c);
+	putchar('\n');
+}
+
 static void tell_step(void *context, const struct step *s)
 {
 	struct replay *r = context;
@@ -109,8 +120,7 @@ static void tell_step(void *context, const struct step *s)
 		json_string(span_str(s->source));
 		printf("}\n");
 	} else {
-		print_escaped(span_str(s->source));
-		putchar('\n');
+		print_source(s->source);
 	}
 }
 
