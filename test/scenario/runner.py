@@ -37,9 +37,11 @@ class Results:
             self.count[verdict] += 1
             print("%-4s %s%s" % (verdict, name, ": " + detail if detail else ""), flush=True)
 
-    def finish(self):
-        print("%d passed, %d failed, %d skipped"
-              % (self.count["ok"], self.count["FAIL"], self.count["skip"]))
+    def finish(self, of):
+        lost = of - self.count["ok"] - self.count["FAIL"]
+        if lost > 0:  # a thread of ours died
+            self.tell("FAIL", "runner", "%d scenarios were not run to their end" % lost)
+        print("%d passed, %d failed, 0 skipped" % (self.count["ok"], self.count["FAIL"]))
         return 1 if self.count["FAIL"] else 0
 
 
@@ -53,7 +55,7 @@ def load_all(paths, results, mode):
             results.tell("FAIL", name, str(e))
             continue
         if one.only and one.only != mode:
-            results.tell("skip", name, "only %s: %s" % (one.only, one.reason))
+            print("     %s: only %s: %s" % (name, one.only, one.reason))
         else:
             loaded.append(one)
     return loaded
@@ -147,6 +149,7 @@ def main():
     p.add_argument("paths", nargs="*", metavar="FILE")
     p.add_argument("--replay", action="store_true", help="run `postern replay --every-cut`")
     p.add_argument("--jobs", type=int, default=0, help="side by side; default 6, replay: one a core")
+    p.add_argument("--patience", type=int, metavar="SECONDS", help="deadline of one expectation")
     p.add_argument("--build", default=os.environ.get("POSTERN_BUILD"))
     args = p.parse_args()
     program = os.path.join(args.build or "", *(("cli", "postern") if args.replay
@@ -155,6 +158,7 @@ def main():
         sys.exit("runner: %s is no program; give the build folder in POSTERN_BUILD" % program)
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGHUP, interrupted)
+    conversation.STEP_S = args.patience or conversation.STEP_S
     results, stopping = Results(), threading.Event()
     loaded = load_all(args.paths, results, "replay" if args.replay else "proxy")
     if args.replay:
@@ -163,7 +167,7 @@ def main():
         todo = [lambda b=b: run_batch(args.build, b, results, stopping) for b in batches(loaded)]
     try:
         work(args.jobs or (os.cpu_count() if args.replay else 6), todo, stopping)
-        return results.finish()
+        return results.finish(len(loaded))
     except KeyboardInterrupt as e:
         print("runner: interrupted %s" % e, file=sys.stderr)
         return 130

@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""Both runners see what a scenario got wrong, each kind of expectation; a test that cannot fail shows nothing."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HELLO = "include banner\nC: EHLO c.test\n> EHLO c.test\nS: 250 in.test\n< 250 in.test\n"
+RIGHT = HELLO + "include envelope\ninclude data\nC: text\nC: .\n> text\n> .\nS: 250 stored\n< 250 stored\n= PN2001\ninclude quit\n"
+
+# what is wrong, in RIGHT what, by what
+WRONG = [
+    ("an octet inward", "> text", "> texT"),
+    ("a line inward too many", "> text\n", ""),
+    ("a line inward too few", "> text\n", "> text\n> more\n"),
+    ("a reply", "< 250 stored", "< 250 Stored"),
+    ("a reply too few", "include data\n", "include data\n< 250 ok\n"),
+    ("a record", "= PN2001", "= PN3021"),
+    ("an end of the client", "include quit", "< [closed]"),
+    ("an end of the server", "include quit", "> [closed]"),
+    ("a reset", "include quit", "C: NOOP\n> [reset]"),
+    ("a dial", "include quit", "> [dialled]"),
+]
+
+
+def play(text, *options):
+    with tempfile.TemporaryDirectory() as folder:
+        for shared in ("default.conf", "parts"):
+            os.symlink(os.path.join(HERE, shared), os.path.join(folder, shared))
+        path = os.path.join(folder, "X-01-wrong.smtp")
+        with open(path, "w", encoding="latin-1") as f:
+            f.write("# X-01: wrong on purpose\n" + text)
+        done = subprocess.run([sys.executable, "-B", os.path.join(HERE, "runner.py"), *options, path],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+class Runners(unittest.TestCase):
+    def check(self, *options):
+        code, said = play(RIGHT, *options)
+        self.assertEqual(code, 0, said)
+        for what, right, wrong in WRONG:
+            with self.subTest(what):
+                self.assertIn(right, RIGHT)
+                code, said = play(RIGHT.replace(right, wrong, 1), *options)
+                self.assertEqual(code, 1, said)
+                self.assertIn("0 passed, 1 failed", said)
+
+    def test_through_the_proxy(self):
+        self.check("--patience", "1")
+
+    def test_through_replay(self):
+        self.check("--replay")
+
+
+if __name__ == "__main__":
+    unittest.main()
