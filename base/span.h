@@ -35,11 +35,13 @@ static inline struct span span_str(const char *s)
 /* The part from octet @from on, at most @n octets; both are cut to what is there. */
 static inline struct span span_sub(struct span s, size_t from, size_t n)
 {
+	if (s.p == NULL) /* then it is empty */
+		return (struct span){ NULL, 0 };
 	if (from > s.n)
 		from = s.n;
 	if (n > s.n - from)
 		n = s.n - from;
-	return (struct span){ s.p ? s.p + from : NULL, n };
+	return (struct span){ s.p + from, n };
 }
 
 static inline struct span span_from(struct span s, size_t from)

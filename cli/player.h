@@ -13,9 +13,10 @@
 #include "cli/transcript.h"
 #include "filter/policy/inspect.h"
 
-#define PLAY_WHOLE  0        /* cut: everything sent together comes together */
-#define PLAY_OCTETS SIZE_MAX /* ... octet by octet; other values: in two parts, the first so long  \
-			      */
+#define PLAY_WHOLE 0 /* cut: everything sent together comes together */
+#define PLAY_OCTETS                                                                                \
+	SIZE_MAX /* ... octet by octet; other values: in two parts, the first so long              \
+		  */
 
 /* What is told while it plays. All functions may be NULL pointers in a quiet run. */
 struct player_story {
@@ -50,7 +51,7 @@ struct player {
 	struct items to_client, to_server;
 	bool codes[CODE_COUNT]; /* records written */
 	uint32_t incidents;
-	uint64_t quiet_ms;          /* time since something ended that a timeout measures */
+	uint64_t quiet_ms;  /* time since something ended that a timeout measures */
 	unsigned dials;     /* connections to the server */
 	bool first_claimed; /* the script spoke of the first one */
 	bool down, server_open, client_open, client_done, loose;

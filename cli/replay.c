@@ -6,202 +6,36 @@
 #include <time.h>
 
 #include "cli/args.h"
-#include "cli/player.h"
-#include "rules/load/load.h"
+#include "cli/config.h"
+#include "cli/story.h"
 #include "rules/match.h"
 
-#define EVERY_CUT_MAX 32768 /* octets sent together; of more only some cuts are tried: the work grows with the square */
+#define EVERY_CUT_MAX                                                                              \
+	32768 /* octets sent together; of more only some cuts are tried: the work grows with the   \
+		 square */
 
 #define HOSTNAME "gw.in.test" /* where postern.conf names none */
 
 struct replay {
 	struct cli *cli;
 	struct transcript transcript;
-	struct load load; /* points into the rules' text, the transcript's or: */
-	char *shared;     /* default.conf */
+	struct load load;    /* points into the rules' text, the transcript's or: */
+	char *shared;        /* default.conf */
 	struct publish rule; /* a copy, with the host's name in it */
 	struct smtp_local unpublished;
 	struct player player;
 	bool every_cut;
 	const char *rule_name, *client, *to, *path;
-	char held[2][4096]; /* the line that goes each way, until it is whole */
-	size_t held_n[2];
+	struct story story;
 };
-
-/* ---- telling: text ---- */
-
-static void print_escaped(struct span octets)
-{
-	uint8_t block[4096 * 4 + 8];
-	struct out o;
-
-	out_init(&o, block, sizeof block);
-	out_escaped(&o, octets, 4096);
-	fwrite(o.p, 1, o.n, stdout);
-}
-
-static void json_string(struct span octets)
-{
-	uint8_t block[4096 * 5 + 8];
-	struct out o;
-
-	out_init(&o, block, sizeof block);
-	out_json(&o, octets, 4096);
-	fwrite(o.p, 1, o.n, stdout);
-}
-
-static void tell_line(struct replay *r, char side, struct span line)
-{
-	if (r->cli->json) {
-		printf("{\"to\":\"%s\",\"text\":", side == '<' ? "client" : "server");
-		json_string(line);
-		printf("}\n");
-		return;
-	}
-	printf("   %c ", side);
-	print_escaped(line);
-	putchar('\n');
-}
-
-static void flush_line(struct replay *r, char side)
-{
-	const int way = side == '<';
-
-	if (r->held_n[way] > 0)
-		tell_line(r, side, span_of(r->held[way], r->held_n[way]));
-	r->held_n[way] = 0;
-}
-
-static void flush_lines(struct replay *r)
-{
-	flush_line(r, '<');
-	flush_line(r, '>');
-}
-
-static void tell_octets(void *context, char side, struct span octets)
-{
-	struct replay *r = context;
-	const int way = side == '<';
-
-	for (size_t i = 0; i < octets.n; i++) {
-		char *line = r->held[way];
-		size_t *n = &r->held_n[way];
-
-		line[(*n)++] = (char)octets.p[i];
-		if (*n >= 2 && line[*n - 2] == '\r' && line[*n - 1] == '\n') {
-			tell_line(r, side, span_of(line, *n - 2));
-			*n = 0;
-		} else if (*n == sizeof r->held[way]) {
-			flush_line(r, side);
-		}
-	}
-}
-
-/* A step as it stands in the file, its own escapes untouched; what is no ASCII is shown as one. */
-static void print_source(const char *source)
-{
-	for (const char *c = source; *c != '\0'; c++)
-		if (*c >= ' ' && *c <= '~')
-			putchar(*c);
-		else
-			printf("\\x%02x", (unsigned char)*c);
-	putchar('\n');
-}
-
-static void tell_step(void *context, const struct step *s)
-{
-	struct replay *r = context;
-
-	flush_lines(r);
-	if (strchr("CSw", s->side) == NULL)
-		return;
-	if (r->cli->json) {
-		printf("{\"line\":%u,\"step\":", s->line);
-		json_string(span_str(s->source));
-		printf("}\n");
-	} else {
-		print_source(s->source);
-	}
-}
-
-static void tell_event(void *context, char side, const char *what)
-{
-	struct replay *r = context;
-
-	flush_lines(r);
-	if (r->cli->json)
-		printf("{\"to\":\"%s\",\"event\":\"%s\"}\n", side == '<' ? "client" : "server",
-			what);
-	else
-		printf("   %c [%s]\n", side, what);
-}
-
-/* Where the decision comes from: the rule's line, and the clause of the RFC. */
-static void tell_reason(const struct inspect_note *note, const struct code_info *info)
-{
-	if (note->at.line != 0)
-		printf(", %s:%u", note->at.file, note->at.line);
-	if (info->clause[0] != '\0')
-		printf(", %s", info->clause);
-	if (note->type == INSPECT_NOTE_DENIAL && note->offset > 0)
-		printf(", at octet %zu", note->offset);
-}
-
-static void tell_note_json(
-	const struct inspect_note *note, const char *code, const struct code_info *info)
-{
-	printf("{\"code\":\"%s\",\"title\":\"%s\",\"clause\":\"%s\",\"offset\":%zu", code,
-		info->title, info->clause, note->offset);
-	if (note->reply != 0)
-		printf(",\"reply\":%u", note->reply);
-	if (note->at.line != 0) {
-		printf(",\"file\":");
-		json_string(span_str(note->at.file));
-		printf(",\"at\":%u", note->at.line);
-	}
-	printf("}\n");
-}
-
-static bool worth_telling(enum inspect_note_type type)
-{
-	return type == INSPECT_NOTE_DENIAL || type == INSPECT_NOTE_FAULT ||
-	       type == INSPECT_NOTE_SERVER || type == INSPECT_NOTE_MESSAGE;
-}
-
-static void tell_note(void *context, const struct inspect_note *note)
-{
-	struct replay *r = context;
-	const struct code_info *info = code_info(note->code);
-	char code[7];
-
-	if (!worth_telling(note->type))
-		return;
-	flush_lines(r);
-	code_text(note->code, code);
-	if (r->cli->json) {
-		tell_note_json(note, code, info);
-		return;
-	}
-	printf("   = %s %s", code, info->title);
-	tell_reason(note, info);
-	putchar('\n');
-}
 
 /* ---- rules ---- */
 
 static int complain_rules(const struct replay *r)
 {
-	uint8_t block[4096];
-
-	for (const struct diag *d = r->load.diags.first; d != NULL; d = d->next) {
-		struct out o;
-
-		out_init(&o, block, sizeof block);
-		diag_print(&o, d, r->load.sources, r->load.n_sources, r->cli->colour_stderr);
-		if (d->level == DIAG_ERROR)
-			fwrite(o.p, 1, o.n, stderr);
-	}
-	return cli_fail(CLI_CONFIG, "%s: these rules have errors, nothing was replayed", r->path);
+	config_tell(r->cli, &r->load.diags, r->load.sources, r->load.n_sources, CONFIG_SHOW_ERRORS);
+	cli_fail(CLI_CONFIG, "%s: these rules have errors, nothing was replayed", r->path);
+	return config_exit(&r->load);
 }
 
 static int load_text_of(struct replay *r, const char *name, const char *text)
@@ -339,7 +173,8 @@ static int play_cuts(struct replay *r)
 	const size_t by = longest > EVERY_CUT_MAX ? longest / 8 : 1;
 
 	r->player.story = NULL;
-	for (size_t cut = 1; cut <= longest; cut += cut + by > longest && cut < longest ? longest - cut : by) {
+	for (size_t cut = 1; cut <= longest;
+		cut += cut + by > longest && cut < longest ? longest - cut : by) {
 		r->player.cut = cut < longest ? cut : PLAY_OCTETS;
 		if (!player_run(&r->player))
 			return tell_failure(r);
@@ -349,13 +184,14 @@ static int play_cuts(struct replay *r)
 
 static int play(struct replay *r)
 {
-	const struct player_story story = { tell_step, tell_octets, tell_event, tell_note, r };
+	const struct player_story story = story_teller(&r->story);
 	bool held;
 
+	story_init(&r->story, r->cli->json);
 	r->player.transcript = &r->transcript;
 	r->player.story = &story;
 	held = player_run(&r->player);
-	flush_lines(r);
+	story_flush(&r->story);
 	fflush(stdout);
 	if (!held)
 		return tell_failure(r);

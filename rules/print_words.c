@@ -28,7 +28,8 @@ static void print_origin(struct print *pr, const struct rules_at *at, const char
 
 void print_open(struct print *pr, const struct rules_at *at, const char *kind, const char *name)
 {
-	out_octet(pr->o, '\n');
+	if (pr->o->n > 0) /* an empty line between blocks */
+		out_octet(pr->o, '\n');
 	print_origin(pr, at, "");
 	out_str(pr->o, kind);
 	print_word(pr, name);
