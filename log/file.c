@@ -40,7 +40,7 @@ static int open_path(const char *path, struct stat *st)
 
 static int open_into(struct log_file *f)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int fd = open_path(f->path, &st);
 
 	if (fd == -ELOOP || fd == -EMEDIUMTYPE)
@@ -80,7 +80,7 @@ static void look_at_size(struct log_file *f)
 /* After a partial write: goes back to the end of the last whole line. Lines that stay. */
 static void take_back(struct log_file *f, struct span octets, size_t written)
 {
-	const uint8_t *end = memrchr(octets.p, '\n', written);
+	const uint8_t *end = written > 0 ? memrchr(octets.p, '\n', written) : NULL;
 	size_t keep = end != NULL ? (size_t)(end + 1 - octets.p) : 0;
 
 	look_at_size(f);

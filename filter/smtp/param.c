@@ -256,7 +256,7 @@ enum param_error params_parse(struct span text, enum smtp_verb verb, uint32_t of
 		struct span one = span_from(text, at);
 		enum param_error r = PARAM_OK;
 
-		if (one.p[0] == ' ') {
+		if (text.p[at] == ' ') {
 			at++;
 			continue;
 		}
