@@ -263,10 +263,7 @@ class Conversation:
         getattr(self, "event_" + name)(step)
 
     def event_dialled_inward(self, step):
-        if not self.servers:
-            self.take_dialled()  # the first connection may be named too
-            return
-        self.take_dialled()
+        self.take_dialled()  # the first connection may be named, too
 
     def event_text_inward(self, step):
         self.loose = True  # judged when the reset came
@@ -274,6 +271,8 @@ class Conversation:
     def event_reset_inward(self, step):
         server = self.server()
         self.ended_by_filter(server)
+        if server.end != "reset":
+            self.fail("the connection was closed in order: some server may take that for an end")
         if self.loose:
             self.judge_loose_text(server)
         elif self.scenario.inspected and not oracle.in_message(server.chunks):
