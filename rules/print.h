@@ -29,6 +29,8 @@ void print_word(struct print *pr, const char *word);                  /* " word"
 void print_text(struct print *pr, const char *text);                  /* " "text"" */
 void print_value(struct print *pr, enum value_unit unit, uint64_t v); /* " 35MiB" */
 void print_endpoint(struct print *pr, const struct rule_endpoint *ep, bool port);
+/* " a@b.example", in quotes where a bare word would not be the same. */
+void print_mailbox(struct print *pr, struct span mailbox);
 void print_member(struct print *pr, const struct set_member *member);
 /* " any except a, b"; @in: " in a, b". */
 void print_expr(struct print *pr, const struct rule_expr *expr, bool in);

@@ -58,7 +58,11 @@ static void print_processes(struct print *pr, const struct hostconf *host)
 			pr->o, "require-sandbox", host->require_sandbox == SAID_YES ? "yes" : "no");
 	print_option(pr->o, "user", host->user);
 	print_option(pr->o, "hostname", host->hostname);
-	print_option(pr->o, "postmaster", host->postmaster);
+	if (host->postmaster != NULL) {
+		out_str(pr->o, "postmaster");
+		print_mailbox(pr, span_str(host->postmaster));
+		print_end(pr);
+	}
 	print_number(pr, "client-prefix", UNIT_COUNT, host->client_prefix);
 }
 

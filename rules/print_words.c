@@ -101,13 +101,23 @@ static bool is_bare(struct span s)
 	return s.n > 0;
 }
 
-void print_member(struct print *pr, const struct set_member *member)
+void print_mailbox(struct print *pr, struct span mailbox)
 {
 	out_octet(pr->o, ' ');
-	if (member->prefix.ip.family != IP_NONE || is_bare(member->text))
-		set_member_print(pr->o, member);
+	if (is_bare(mailbox))
+		out_bytes(pr->o, mailbox);
 	else
-		print_quoted(pr->o, member->text); /* a mail address: domains are bare words */
+		print_quoted(pr->o, mailbox);
+}
+
+void print_member(struct print *pr, const struct set_member *member)
+{
+	if (member->prefix.ip.family == IP_NONE && !member->below) {
+		print_mailbox(pr, member->text);
+		return;
+	}
+	out_octet(pr->o, ' ');
+	set_member_print(pr->o, member);
 }
 
 static void print_literal(struct print *pr, const struct set_member *literal)
