@@ -296,7 +296,7 @@ static bool define_formed(const struct statement *s)
 static bool value_formed(const struct word *w)
 {
 	for (; w->next != NULL; w = w->next->next)
-		if (w->next->kind != WORD_COMMA)
+		if (w->next->kind != WORD_COMMA || w->next->next == NULL)
 			return false;
 	return true;
 }

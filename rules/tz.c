@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "rules/tz.h"
 
+#include <assert.h>
+
 #include "rules/tz_rule.h"
 
 #define DAY_S       86400
@@ -243,6 +245,7 @@ static int32_t offset_at(const struct timezone_data *tz, int64_t now_s)
 
 	if (change == tz->n_times && tz->has_rule)
 		return tz_rule_offset(&tz->rule, now_s);
+	assert(change == 0 || tz->types != NULL);
 	return tz->offsets[change > 0 ? tz->types[change - 1] : 0];
 }
 
