@@ -149,6 +149,22 @@ class EndOfData(unittest.TestCase):
         self.run_all(gateway, sequences, mended)
 
 
+class UrgentOctet(unittest.TestCase):
+    """TCP's urgent octet is none of the stream's, to the filter as to the server (TCP-05)."""
+
+    def test_it_goes_nowhere(self):
+        gateway = Gateway()
+        self.addCleanup(gateway.close)
+        with socket.create_connection(("127.0.0.1", gateway.daemon.port), PATIENCE_S) as s:
+            s.sendall(HELLO + b"MAIL FROM:<a@out.test>\r\nRCPT TO:<b")
+            s.send(b"X", socket.MSG_OOB)
+            s.sendall(b"@in.test>\r\nQUIT\r\n")
+            while s.recv(65536):
+                pass
+        (connection,), _ = gateway.connections()
+        self.assertIn((b"RCPT", b"TO:<b@in.test>"), connection.parser.commands)
+
+
 class Chunks(unittest.TestCase):
     """BDAT with everything that might be a size: it goes on in step, or ends."""
 
