@@ -108,6 +108,8 @@ struct smtp_session {
 	bool binary;  /* BODY=BINARYMIME in this transaction */
 	bool chunked; /* this message comes by BDAT */
 	bool chunk_last;
+	bool chunk_failed;         /* a chunk of @failed_transaction was refused by the server */
+	uint8_t failed_transaction;
 	bool early; /* octets came behind a command whose answer decides what they are */
 	struct smtp_local drop_reply; /* TEXT_DROP, CHUNK_DROP: what the client gets at the end */
 	struct smtp_queue queue;

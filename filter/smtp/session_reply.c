@@ -24,12 +24,20 @@ static bool early_text(const struct smtp_session *s, enum smtp_verb verb, unsign
 }
 
 /*
- * RFC 5321 4.1.1.5 leaves RSET no refusal, and here the transaction ended when it was sent: a server that keeps it would
- * add the next recipients to the old envelope.
+ * RFC 5321 4.1.1.5 leaves RSET no refusal, and here the transaction ended when it was sent: a
+ * server that keeps it would add the next recipients to the old envelope.
  */
 static bool disobeyed(enum smtp_verb verb, unsigned code)
 {
 	return verb == SMTP_VERB_RSET && code != 250;
+}
+
+/* RFC 3030 2: when a chunk fails, so does the message. A server that takes the last one has stored
+ * a torn one. */
+static bool torn(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
+{
+	return verb == SMTP_VERB_DOT && code / 100 == 2 && s->chunk_failed &&
+	       queue_head(&s->queue)->transaction == s->failed_transaction;
 }
 
 static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
@@ -40,7 +48,7 @@ static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, 
 		return SMTP_FAULT_NONE;
 	if (fault != SMTP_FAULT_NONE)
 		return fault;
-	if (!reply_fits(verb, code) || disobeyed(verb, code))
+	if (!reply_fits(verb, code) || disobeyed(verb, code) || torn(s, verb, code))
 		return SMTP_FAULT_S_REPLY_CLASS;
 	return early_text(s, verb, code) ? SMTP_FAULT_C_EARLY_TEXT : SMTP_FAULT_NONE;
 }
@@ -144,9 +152,14 @@ static void did_rcpt(struct smtp_session *s, bool ok)
 	s->rcpt_ok = (uint16_t)(s->rcpt_ok + ok);
 }
 
-static void did_chunk(struct smtp_session *s, bool ok)
+/* A chunk's refusal counts also when the message's last one is on its way already. */
+static void did_chunk(struct smtp_session *s, const struct smtp_event *ev)
 {
-	if (!ok)
+	if (positive(ev->reply.code))
+		return;
+	s->chunk_failed = true;
+	s->failed_transaction = ev->transaction;
+	if (ev->transaction == s->transaction)
 		s->mail = SMTP_MAIL_DEAD;
 }
 
@@ -160,7 +173,6 @@ static void did_in_transaction(struct smtp_session *s, const struct smtp_event *
 	switch ((unsigned)ev->verb) {
 	case SMTP_VERB_MAIL: did_mail(s, ok); return;
 	case SMTP_VERB_RCPT: did_rcpt(s, ok); return;
-	case SMTP_VERB_BDAT: did_chunk(s, ok); return;
 	}
 }
 
@@ -190,6 +202,8 @@ void replies_accept(struct smtp_session *s, const struct smtp_event *ev, struct 
 		queue_pop(&s->queue, to_client);
 	if (ev->verb == SMTP_VERB_HELO || ev->verb == SMTP_VERB_EHLO)
 		did_hello(s, ev);
+	else if (ev->verb == SMTP_VERB_BDAT)
+		did_chunk(s, ev);
 	else
 		did_in_transaction(s, ev);
 	go_on(s, ev);

@@ -32,8 +32,10 @@ void text_begin(struct smtp_session *s)
 
 void chunk_begin(struct smtp_session *s, const struct smtp_command *bdat)
 {
-	if (!s->chunked)
+	if (!s->chunked) {
 		body_init(&s->body);
+		s->chunk_failed = false;
+	}
 	s->chunked = true;
 	s->chunk_left = bdat->octets;
 	s->chunk_last = bdat->last;
@@ -149,8 +151,8 @@ static void data_next(struct smtp_session *s, struct span win, struct smtp_event
 }
 
 /*
- * The run before a stop goes inward first, and the stop is found again then: a CR of it is judged by the
- * octet behind it, so the scanner is brought back to where it has just passed the CR.
+ * The run before a stop goes inward first, and the stop is found again then: a CR of it is judged
+ * by the octet behind it, so the scanner is brought back to where it has just passed the CR.
  */
 static size_t chunk_run(struct smtp_session *s, struct span win, bool last, enum body_stop *stopp)
 {
