@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: ISC
 """scripts/demo does what it says, says what it does, and leaves nothing behind, also when interrupted."""
-import glob
 import os
+import pathlib
 import re
 import signal
 import subprocess
 import unittest
 
-from fixture import BUILD, SRC, as_nobody, end_process, main, spawn, wait_for
+from fixture import BUILD, SRC, Scratch, as_nobody, end_process, main, spawn, wait_for
 
 DEMO = SRC / "scripts/demo"
 PATIENCE_S = 60
@@ -39,36 +39,33 @@ SAID = [
 ]
 
 
-def left_behind():
-    """Folders and processes of a demo."""
-    found = glob.glob("/tmp/pn-demo-*")
-    for folder in glob.glob("/proc/[0-9]*"):
-        try:
-            with open(folder + "/cmdline", "rb") as f:
-                line = f.read().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if "/tmp/pn-demo-" in line or "test/net/serve.py" in line:
-            found.append(line)
-    return found
-
-
 class Demo(unittest.TestCase):
     def setUp(self):
-        self.before = left_behind()  # of another demo on this host
+        # all a demo makes lies in here, and its path shows in what its processes were called with
+        self.scratch = Scratch("pn-dm-")
+        self.addCleanup(self.scratch.remove)
+        self.scratch.path.chmod(0o1777)
 
-    def left(self):
-        return [one for one in left_behind() if one not in self.before]
+    def left_behind(self):
+        """Files and processes of the demo."""
+        found, here = list(map(str, self.scratch.path.iterdir())), str(self.scratch.path).encode()
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if here in (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes():
+                    found.append((folder / "cmdline").read_bytes())
+            except OSError:  # it ended meanwhile, or is another user's
+                pass
+        return found
 
     def environment(self):
-        return dict(os.environ, POSTERN_BUILD=str(BUILD), NO_COLOR="1")
+        return dict(os.environ, POSTERN_BUILD=str(BUILD), NO_COLOR="1", TMPDIR=str(self.scratch.path))
 
     def run_demo(self, prefix=()):
         done = subprocess.run([*prefix, DEMO], capture_output=True, text=True, errors="replace", timeout=PATIENCE_S,
                               stdin=subprocess.DEVNULL, env=self.environment())
         said = done.stdout + done.stderr
         self.assertEqual(done.returncode, 0, said)
-        self.assertEqual(self.left(), [])
+        self.assertEqual(self.left_behind(), [])
         return said
 
     def assert_said(self, said, patterns):
@@ -114,7 +111,7 @@ class Demo(unittest.TestCase):
             demo.send_signal(number)
             demo.stdout.read()
             self.assertEqual(demo.wait(PATIENCE_S), status)
-            wait_for(lambda: f"nothing to be left: {self.left()}", lambda: not self.left())
+            wait_for(lambda: f"nothing to be left: {self.left_behind()}", lambda: not self.left_behind())
         finally:
             demo.stdout.close()
             end_process(demo)

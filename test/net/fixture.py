@@ -175,12 +175,15 @@ for _number in (signal.SIGTERM, signal.SIGHUP):
 
 
 class Scratch:
-    """A folder under /tmp that other users may enter; short, since UNIX socket paths are bounded."""
+    """A folder that other users may enter, its path short, since those of UNIX sockets are bounded."""
 
     all = set()
+    below = os.environ.get("TMPDIR", "/tmp")
+    if len(below) > 40:
+        below = "/tmp"
 
     def __init__(self, prefix):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=self.below))
         Scratch.all.add(self)
         self.path.chmod(0o755)
         self.kept = os.environ.get("POSTERN_KEEP")
