@@ -160,6 +160,8 @@ struct named {
 struct named_list {
 	struct named *items;
 	size_t n;
+	uint32_t *slots; /* by the hash of a name: number of its item from 1, 0: free */
+	size_t n_slots;  /* a power of two, twice the items at least */
 };
 
 /* Declares every named block of @list; objects are zeroed but for name and place. */

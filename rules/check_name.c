@@ -55,15 +55,56 @@ static bool is_one_of(struct span s, const char *const *list, size_t n)
 	return false;
 }
 
+/* ---- finding a name: a file may hold hundreds of thousands ---- */
+
+static bool index_make(struct arena *arena, struct named_list *l, size_t n)
+{
+	l->items = ARENA_ARRAY(arena, struct named, n);
+	for (l->n_slots = 2; l->n_slots < 2 * n;)
+		l->n_slots *= 2;
+	l->slots = ARENA_ARRAY(arena, uint32_t, l->n_slots);
+	return l->items != NULL && l->slots != NULL;
+}
+
+/* FNV-1a. Whoever writes the rules file may choose names that collide: it costs nobody else. */
+static size_t hash(struct span name)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < name.n; i++)
+		h = (h ^ name.p[i]) * 16777619u;
+	return h;
+}
+
+/* Where @name stands in the index, or belongs. */
+static uint32_t *slot_of(const struct named_list *l, struct span name)
+{
+	size_t i = hash(name) & (l->n_slots - 1);
+
+	while (l->slots[i] != 0 && !span_eq(span_str(l->items[l->slots[i] - 1].name), name))
+		i = (i + 1) & (l->n_slots - 1);
+	return &l->slots[i];
+}
+
 struct named *name_find(struct check *c, enum named_kind kind, struct span name)
 {
 	struct named_list *l = &c->names[kind];
+	const uint32_t slot = *slot_of(l, name);
 
-	for (size_t i = 0; i < l->n; i++)
-		if (span_eq(span_str(l->items[i].name), name))
-			return &l->items[i];
-	return NULL;
+	return slot != 0 ? &l->items[slot - 1] : NULL;
 }
+
+/* Of two with one name the first is found. */
+static void name_add(struct named_list *l, struct named named)
+{
+	uint32_t *slot = slot_of(l, span_str(named.name));
+
+	l->items[l->n++] = named;
+	if (*slot == 0)
+		*slot = (uint32_t)l->n;
+}
+
+/* ---- declaring ---- */
 
 /* What is wrong with a new name, if anything. */
 static void judge(struct words *w, enum named_kind kind, const struct word *word)
@@ -95,7 +136,6 @@ static void judge(struct words *w, enum named_kind kind, const struct word *word
 
 static void declare(struct check *c, const struct statement *st, enum named_kind kind)
 {
-	struct named_list *l = &c->names[kind];
 	struct words w = words_of(c, st, "publish NAME { ... }");
 	uint8_t *object = arena_alloc(c->arena, 1, kinds[kind].size);
 	const struct word *word = NULL;
@@ -114,7 +154,7 @@ static void declare(struct check *c, const struct statement *st, enum named_kind
 	if (word != NULL && !st->faulty)
 		judge(&w, kind, word);
 	/* A double or a bad name is told; its block is looked at all the same. */
-	l->items[l->n++] = (struct named){ .name = name, .st = st, .object = object };
+	name_add(&c->names[kind], (struct named){ .name = name, .st = st, .object = object });
 }
 
 void names_declare(struct check *c, const struct statement *list)
@@ -127,9 +167,8 @@ void names_declare(struct check *c, const struct statement *list)
 			n[kind]++;
 	}
 	for (unsigned k = 0; k < NAMED_COUNT; k++)
-		c->names[k].items = ARENA_ARRAY(c->arena, struct named, n[k]);
-	if (c->arena->full)
-		return;
+		if (!index_make(c->arena, &c->names[k], n[k]))
+			return;
 	for (const struct statement *st = list; st != NULL; st = st->next) {
 		enum named_kind kind = kind_of(st);
 		if (kind != NAMED_COUNT)

@@ -43,15 +43,11 @@ static void lint_schedule(const struct schedule *schedule, struct diags *diags)
 			SPAN("is never open: a rule with this schedule never matches"));
 }
 
-static void lint_shadow(const struct ruleset *rs, size_t i, struct diags *diags)
+static void warn_shadowed(const struct rule_view v, const struct rule *by, struct diags *diags)
 {
-	const struct rule_view v = rule_view(&rs->rules[i]);
-	const struct rule *by = rule_shadowed_by(rs, i);
 	uint8_t line[24];
 	struct out o;
 
-	if (by == NULL)
-		return;
 	out_init(&o, line, sizeof(line));
 	out_u64(&o, rule_view(by).at.line);
 	DIAG(diags, DIAG_WARNING, v.at, (uint32_t)strlen(v.name),
@@ -59,6 +55,25 @@ static void lint_shadow(const struct ruleset *rs, size_t i, struct diags *diags)
 		SPAN("rule \""), span_str(v.name), SPAN("\" is never reached: \""),
 		span_str(rule_view(by).name), SPAN("\" ("), span_str(rule_view(by).at.file),
 		SPAN(":"), out_span(&o), SPAN(") takes everything first"));
+}
+
+static void lint_shadows(const struct ruleset *rs, struct diags *diags)
+{
+	struct shadow shadow = { .rs = rs };
+
+	for (size_t i = 0; i < rs->n_rules; i++) {
+		const struct rule_view v = rule_view(&rs->rules[i]);
+		const struct rule *by = rule_shadowed_by(&shadow, i);
+
+		if (by != NULL)
+			warn_shadowed(v, by, diags);
+		if (!shadow_gave_up(&shadow))
+			continue;
+		DIAG(diags, DIAG_NOTE, v.at, (uint32_t)strlen(v.name), NULL,
+			SPAN("too many rules, addresses and members to compare: no rule from here "
+			     "on is looked at for being never reached"));
+		return;
+	}
 }
 
 /* TLS passes an inspected rule in no form, so a login there is always in clear. */
@@ -96,8 +111,8 @@ void rules_lint(const struct ruleset *rs, struct diags *diags)
 		lint_set(rs->sets[i], diags);
 	for (size_t i = 0; i < rs->n_schedules; i++)
 		lint_schedule(rs->schedules[i], diags);
+	lint_shadows(rs, diags);
 	for (size_t i = 0; i < rs->n_rules; i++) {
-		lint_shadow(rs, i, diags);
 		lint_auth_in_clear(rs->rules[i].publish, diags);
 		lint_login_without_queue(rs->rules[i].relay, diags);
 	}

@@ -16,5 +16,13 @@ void rules_lint(const struct ruleset *rs, struct diags *diags);
 
 /* ---- private to rules/lint*.c ---- */
 
+/* A search for rules that are never reached. It has a bound: a lint may take no noticeable time. */
+struct shadow {
+	const struct ruleset *rs;
+	uint64_t steps; /* comparisons made; 0 at first */
+};
+
 /* The earlier rule that takes the last of what rule @i could have had, or NULL. */
-const struct rule *rule_shadowed_by(const struct ruleset *rs, size_t i);
+const struct rule *rule_shadowed_by(struct shadow *s, size_t i);
+/* The bound is reached: answers from here on are NULL. */
+bool shadow_gave_up(const struct shadow *s);
