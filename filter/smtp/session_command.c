@@ -21,11 +21,12 @@ static struct span first_word(struct span line)
 
 /*
  * BDAT and XEXCH50 announce octets that are no commands. Where the announcement cannot be read, or
- * is none we follow, nobody knows where commands begin again.
+ * is none we follow, nobody knows where commands begin again. Of a line too long what is looked at
+ * must not depend on how much of it had come when it was dropped.
  */
 static enum smtp_fault payload_fault(struct span line)
 {
-	switch ((unsigned)smtp_verb_find(first_word(line))) {
+	switch ((unsigned)smtp_verb_find(first_word(span_sub(line, 0, SMTP_COMMAND_MAX)))) {
 	case SMTP_VERB_BDAT: return SMTP_FAULT_C_BDAT_SIZE;
 	case SMTP_VERB_XEXCH50: return SMTP_FAULT_C_PAYLOAD;
 	}
@@ -126,11 +127,13 @@ static enum smtp_defect flaw_defect(unsigned flaws)
 
 static void read_flawed(struct smtp_session *s, const struct line_reader *r, struct smtp_event *ev)
 {
-	/* Of a line too long the head is gone; it was looked at when it was dropped. */
-	const enum smtp_fault fault = r->flaws & LINE_FLAW_LONG || s->state == SMTP_ST_SASL
+	/* Where the head was dropped, it was looked at then. */
+	const enum smtp_fault fault = r->dropped > 0 || s->state == SMTP_ST_SASL
 					      ? SMTP_FAULT_NONE
 					      : payload_fault(ev->text);
 
+	if (r->flaws & LINE_FLAW_LONG) /* a tail tells nothing, and may be that of a secret */
+		ev->text = span_of(NULL, 0);
 	if (fault != SMTP_FAULT_NONE)
 		session_fault(s, fault, ev);
 	else
