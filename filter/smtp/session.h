@@ -110,6 +110,8 @@ struct smtp_session {
 	bool chunk_last;
 	bool chunk_failed;         /* a chunk of @failed_transaction was refused by the server */
 	uint8_t failed_transaction;
+	bool mail_refused; /* MAIL of @refused_transaction, the last one answered, was refused */
+	uint8_t refused_transaction;
 	bool early; /* octets came behind a command whose answer decides what they are */
 	struct smtp_local drop_reply; /* TEXT_DROP, CHUNK_DROP: what the client gets at the end */
 	struct smtp_queue queue;

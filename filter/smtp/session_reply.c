@@ -40,6 +40,14 @@ static bool torn(const struct smtp_session *s, enum smtp_verb verb, unsigned cod
 	       queue_head(&s->queue)->transaction == s->failed_transaction;
 }
 
+/* Behind a MAIL that was refused there is no envelope: the server has another one, older than we
+ * know of. */
+static bool stray_rcpt(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
+{
+	return verb == SMTP_VERB_RCPT && code / 100 == 2 && s->mail_refused &&
+	       queue_head(&s->queue)->transaction == s->refused_transaction;
+}
+
 static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
 {
 	const enum smtp_fault fault = due(s);
@@ -48,7 +56,8 @@ static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, 
 		return SMTP_FAULT_NONE;
 	if (fault != SMTP_FAULT_NONE)
 		return fault;
-	if (!reply_fits(verb, code) || disobeyed(verb, code) || torn(s, verb, code))
+	if (!reply_fits(verb, code) || disobeyed(verb, code) || torn(s, verb, code) ||
+		stray_rcpt(s, verb, code))
 		return SMTP_FAULT_S_REPLY_CLASS;
 	return early_text(s, verb, code) ? SMTP_FAULT_C_EARLY_TEXT : SMTP_FAULT_NONE;
 }
@@ -138,18 +147,25 @@ static void did_hello(struct smtp_session *s, const struct smtp_event *ev)
 	session_end_transaction(s);
 }
 
-static void did_mail(struct smtp_session *s, bool ok)
+static void did_mail(struct smtp_session *s, const struct smtp_event *ev)
 {
-	if (ok)
-		s->mail = SMTP_MAIL_OPEN;
-	else
+	s->mail_refused = !positive(ev->reply.code);
+	s->refused_transaction = ev->transaction;
+	if (ev->transaction != s->transaction)
+		return;
+	if (s->mail_refused)
 		session_end_transaction(s);
+	else
+		s->mail = SMTP_MAIL_OPEN;
 }
 
-static void did_rcpt(struct smtp_session *s, bool ok)
+/* Of a transaction that is over nothing is moved any more. */
+static void did_rcpt(struct smtp_session *s, const struct smtp_event *ev)
 {
+	if (ev->transaction != s->transaction)
+		return;
 	s->rcpt_sent--;
-	s->rcpt_ok = (uint16_t)(s->rcpt_ok + ok);
+	s->rcpt_ok = (uint16_t)(s->rcpt_ok + positive(ev->reply.code));
 }
 
 /* A chunk's refusal counts also when the message's last one is on its way already. */
@@ -163,16 +179,14 @@ static void did_chunk(struct smtp_session *s, const struct smtp_event *ev)
 		s->mail = SMTP_MAIL_DEAD;
 }
 
-/* Of a transaction that is over nothing is moved any more. */
-static void did_in_transaction(struct smtp_session *s, const struct smtp_event *ev)
+static void did(struct smtp_session *s, const struct smtp_event *ev)
 {
-	const bool ok = positive(ev->reply.code);
-
-	if (ev->transaction != s->transaction)
-		return;
 	switch ((unsigned)ev->verb) {
-	case SMTP_VERB_MAIL: did_mail(s, ok); return;
-	case SMTP_VERB_RCPT: did_rcpt(s, ok); return;
+	case SMTP_VERB_HELO:
+	case SMTP_VERB_EHLO: did_hello(s, ev); return;
+	case SMTP_VERB_MAIL: did_mail(s, ev); return;
+	case SMTP_VERB_RCPT: did_rcpt(s, ev); return;
+	case SMTP_VERB_BDAT: did_chunk(s, ev); return;
 	}
 }
 
@@ -200,11 +214,6 @@ void replies_accept(struct smtp_session *s, const struct smtp_event *ev, struct 
 	print_reply(s, ev, to_client);
 	if (s->queue.remote_n > 0)
 		queue_pop(&s->queue, to_client);
-	if (ev->verb == SMTP_VERB_HELO || ev->verb == SMTP_VERB_EHLO)
-		did_hello(s, ev);
-	else if (ev->verb == SMTP_VERB_BDAT)
-		did_chunk(s, ev);
-	else
-		did_in_transaction(s, ev);
+	did(s, ev);
 	go_on(s, ev);
 }
