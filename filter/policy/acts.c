@@ -57,13 +57,14 @@ static void forget_transaction(struct inspect *i)
 void acts_finish(struct inspect *i, bool in_text)
 {
 	forget_transaction(i);
-	i->want = (uint8_t)(INSPECT_END | (in_text && i->dialled ? INSPECT_RESET_SERVER : 0));
+	i->want = (uint8_t)(INSPECT_END | (i->want & INSPECT_RESET_SERVER) |
+			    (in_text && i->dialled ? INSPECT_RESET_SERVER : 0));
 }
 
 enum code acts_fate(const struct inspect *i)
 {
-	return smtp_owed(&i->smtp) == SMTP_VERB_DOT && !acts_in_message(i) ? CODE_MESSAGE_UNKNOWN
-									   : CODE_MESSAGE_REFUSED;
+	return i->message_open && i->smtp.linked && !acts_in_message(i) ? CODE_MESSAGE_UNKNOWN
+									: CODE_MESSAGE_REFUSED;
 }
 
 void acts_end(struct inspect *i, enum inspect_note_type type, const struct verdict *v,
