@@ -46,14 +46,30 @@ static void count_error(struct inspect *i, struct acts_out out)
 
 /* ---- refusing ---- */
 
-/* AUTH as a client may have meant it, with blanks and worse before it. */
+/*
+ * Does the line begin with AUTH, with blanks and worse before it? @broken: or a line within it, as
+ * a client means it that ends its lines by LF or CR alone.
+ */
+static bool holds_auth(struct span line, bool broken)
+{
+	bool start = true;
+
+	for (; line.n > 0; line = span_from(line, 1)) {
+		if (start &&
+			(span_istarts(line, SPAN("AUTH")) || span_istarts(line, SPAN("X-EXPS"))))
+			return true;
+		start = line.p[0] <= ' ' && (start || (broken && line.p[0] < ' '));
+		if (!start && !broken)
+			return false;
+	}
+	return false;
+}
+
+/* AUTH, or Exchange's own form of it, as a client may have meant it. */
 static bool is_auth(const struct smtp_event *ev)
 {
-	struct span line = ev->text;
-
-	while (line.n > 0 && line.p[0] <= ' ')
-		line = span_from(line, 1);
-	return ev->verb == SMTP_VERB_AUTH || span_istarts(line, SPAN("AUTH"));
+	return ev->verb == SMTP_VERB_AUTH || ev->verb == SMTP_VERB_X_EXPS ||
+	       holds_auth(ev->text, ev->verb == SMTP_VERB_OTHER);
 }
 
 /*
@@ -180,7 +196,8 @@ static void did_pass(struct inspect *i, const struct smtp_event *ev)
 	case SMTP_VERB_MAIL: forget_counts(i); break;
 	case SMTP_VERB_RSET:
 		forget_counts(i);
-		i->message_open = false;
+		/* a message that went inward whole has an outcome all the same */
+		i->message_open = i->message_open && !i->smtp.chunked;
 		break;
 	case SMTP_VERB_BDAT:
 		i->message_open = true;
@@ -258,11 +275,14 @@ bool acts_command(struct inspect *i, const struct smtp_event *ev, struct acts_ou
 		refuse_command(i, ev, &v, out);
 		return true;
 	}
-	if (is_junk(ev->verb) && i->junk++ >= INSPECT_JUNK_MAX) {
+	if (is_junk(ev->verb) && i->junk >= INSPECT_JUNK_MAX) {
 		end_over_limit(i, CODE_LIMIT_JUNK, (struct rules_at){ 0 }, out);
 		return true;
 	}
-	return carry_out(i, ev, out);
+	if (!carry_out(i, ev, out)) /* it comes again, and counts then */
+		return false;
+	i->junk = (uint16_t)(i->junk + is_junk(ev->verb));
+	return true;
 }
 
 /* ---- the end of a message ---- */
@@ -285,7 +305,8 @@ void acts_body_end(struct inspect *i, const struct smtp_event *ev, struct acts_o
 	step->forward = ev->text;
 	smtp_accept(&i->smtp, ev, out.to_client, out.to_server);
 	forget_counts(i);
-	i->junk = 0;
 	if (ev->dropped)
 		end_of_drop(i);
+	else
+		i->junk = 0;
 }

@@ -52,6 +52,7 @@ static void hello_answered(struct inspect *i, const struct smtp_event *ev)
 	if (ev->reply.code != 250)
 		return;
 	note_reply(i, INSPECT_NOTE_FORGET, ev);
+	i->message_open = false; /* all chunks were answered, and no last one came */
 	if (ev->verb == SMTP_VERB_EHLO)
 		note_offer(i);
 }

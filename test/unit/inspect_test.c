@@ -20,7 +20,7 @@ static const char text[] =
 struct talk {
 	struct inspect i;
 	struct seen *seen;
-	uint8_t in[2][2048];
+	uint8_t in[2][2 * SMTP_COMMAND_MAX];
 	size_t n[2];
 	uint32_t incidents;
 	unsigned resets;
@@ -185,6 +185,54 @@ static void no_secret_is_ever_noted(void **state)
 	assert_non_null(strstr(notes(&t), "denial VERB_UNKNOWN 500 '(not shown behind AUTH)'"));
 }
 
+/* Each alone in its session: no AUTH before it makes the filter careful. */
+static void no_secret_is_noted_of_a_line_that_hides_it(void **state)
+{
+	static const char *const lines[] = {
+		"C:EHLO c.test\nAUTH PLAIN c2VjcmV0\nMAIL FROM:<a@out.test>\r\n",
+		"C:NOOP\rAUTH PLAIN c2VjcmV0\r\n",
+		"C:\n \tauth plain c2VjcmV0\n\r\n",
+		"C:X-EXPS LOGIN c2VjcmV0\r\n",
+		"C: x-exps login c2VjcmV0\r\n",
+	};
+	static struct talk t;
+	static struct seen seen;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		const char *const parts[] = { GREETED, lines[i], "C:c2VjcmV0\r\n", NULL };
+
+		begin(&t, &seen);
+		say_all(&t, parts);
+		if (strstr(seen_str(&seen), "c2VjcmV0") != NULL)
+			fail_msg("%s", seen_str(&seen));
+	}
+}
+
+static void no_secret_is_noted_of_a_line_too_long(void **state)
+{
+	static struct talk t;
+	static struct seen seen;
+
+	(void)state;
+	for (size_t cut = 0; cut < 2; cut++) {
+		const char *const parts[] = { GREETED, "C:AUTH PLAIN ", NULL };
+
+		begin(&t, &seen);
+		say_all(&t, parts);
+		for (size_t n = 0; n < SMTP_COMMAND_MAX; n += 8) {
+			memcpy(t.in[SMTP_C2S] + t.n[SMTP_C2S], "c2VjcmV0", 8);
+			t.n[SMTP_C2S] += 8;
+			if (cut)
+				say(&t, "C:");
+		}
+		say(&t, "C:c2VjcmV0\r\n");
+		if (strstr(seen_str(&seen), "c2VjcmV0") != NULL)
+			fail_msg("%s", seen_str(&seen));
+		assert_non_null(strstr(notes(&t), "denial LINE_LONG 500"));
+	}
+}
+
 static void phases_follow_what_is_awaited(void **state)
 {
 	static const struct {
@@ -284,6 +332,8 @@ int main(void)
 		cmocka_unit_test(a_delivered_message_is_told_with_its_recipients_and_octets),
 		cmocka_unit_test(a_refused_text_is_told_at_once_and_at_its_end),
 		cmocka_unit_test(no_secret_is_ever_noted),
+		cmocka_unit_test(no_secret_is_noted_of_a_line_that_hides_it),
+		cmocka_unit_test(no_secret_is_noted_of_a_line_too_long),
 		cmocka_unit_test(phases_follow_what_is_awaited),
 		cmocka_unit_test(a_client_that_leaves_in_mid_message_has_the_server_reset),
 		cmocka_unit_test(a_client_that_leaves_behind_its_message_lets_it_end),
