@@ -57,16 +57,12 @@ static bool may_go(const struct tally_slot *s, uint64_t now_ms)
 	return s->connections == 0 && s->banned_ms <= now_ms;
 }
 
-size_t tally_size(uint32_t n_slots)
-{
-	return sizeof(struct tally) + (size_t)n_slots * sizeof(struct tally_slot);
-}
-
-void tally_init(struct tally *t, uint32_t n_slots, const uint64_t seed[2])
+void tally_init(struct tally *t, struct tally_slot *slots, uint32_t n_slots, const uint64_t seed[2])
 {
 	assert(n_slots >= TALLY_WAYS && (n_slots & (n_slots - 1)) == 0);
 	memcpy(t->seed, seed, sizeof(t->seed));
 	t->n_slots = n_slots;
+	t->slots = slots;
 }
 
 struct tally_slot *tally_find(struct tally *t, const struct tally_key *key)
@@ -90,7 +86,7 @@ struct tally_slot *tally_at(struct tally *t, const struct tally_key *key, uint64
 			room = &s[i];
 	}
 	if (!hit && room) {
-		*room = (struct tally_slot){ .key = *key, .used = true };
+		*room = (struct tally_slot){ .key = *key, .used = 1 };
 		hit = room;
 	}
 	if (hit)
@@ -100,8 +96,11 @@ struct tally_slot *tally_at(struct tally *t, const struct tally_key *key, uint64
 
 bool tally_rate(struct tally_slot *slot, uint32_t limit, uint32_t window_ms, uint64_t now_ms)
 {
-	uint64_t passed = now_ms - slot->window_ms, weighed;
+	uint64_t passed, weighed;
 
+	if (now_ms < slot->window_ms) /* begun by a process whose clock is ahead */
+		now_ms = slot->window_ms;
+	passed = now_ms - slot->window_ms;
 	if (passed >= window_ms) {
 		slot->before_n = passed < 2 * (uint64_t)window_ms ? slot->window_n : 0;
 		slot->window_n = 0;

@@ -9,14 +9,15 @@
  * or under a ban: what a peer can make grow is bounded, and what it did stays counted. Which bucket
  * a key has depends on a secret seed, so that no client can choose addresses that meet in one.
  *
- * The table holds no pointer and needs no allocation: one flat block, so that it can lie in memory
- * that processes share.
+ * The slots hold no pointer and need no allocation: one flat block, so that they can lie in memory
+ * that processes share. Another process may then have written anything there: whatever it is,
+ * nothing outside the block is touched and nothing is asserted of it.
  *
  * Owns:    nothing; the block is the caller's.
- * Callers: proxy/limits.c.
+ * Callers: proxy/limits.c, proxy/shared.c.
  * Threads: one at a time per table.
  * Purity:  no allocation, no clock, no log, no syscall; time comes in, in milliseconds of any
- * steady clock.
+ * steady clock; the clocks of processes that share a table may be some milliseconds apart.
  */
 #include "base/ip.h"
 
@@ -29,7 +30,7 @@ struct tally_key {
 
 struct tally_slot {
 	struct tally_key key;
-	bool used;
+	uint32_t used; /* 0: free */
 	uint32_t connections;
 	uint32_t window_n,
 		before_n;   /* connections counted in this window of the rate, and the one before */
@@ -41,13 +42,13 @@ struct tally_slot {
 struct tally {
 	uint64_t seed[2];
 	uint32_t n_slots;
-	struct tally_slot slots[];
+	struct tally_slot *slots; /* borrowed */
 };
 
-/* Octets of a table; @n_slots is a power of two, at least TALLY_WAYS. */
-size_t tally_size(uint32_t n_slots);
-/* @t: zeroed memory, which need not be touched before it is used. */
-void tally_init(struct tally *t, uint32_t n_slots, const uint64_t seed[2]);
+/* @slots: zeroed memory, which need not be touched before it is used, or slots that are in use
+ * already, under the same seed. @n_slots: a power of two, at least TALLY_WAYS. */
+void tally_init(
+	struct tally *t, struct tally_slot *slots, uint32_t n_slots, const uint64_t seed[2]);
 
 /* The slot of @key, a fresh one when it had none; NULL when its bucket is full of slots that may
  * not go. Valid until the next call. */

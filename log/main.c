@@ -70,9 +70,9 @@ static void reopen(struct log_file *f, int signals)
 	}
 }
 
-/* The next packet; 0: nothing waits that is worth taking. An empty packet, which no sender of ours
- * makes, is like an end. */
-static size_t take_packet(int fd, uint8_t *p)
+/* Size of the next packet; 0: none waits; <0: the end. An empty packet, which no sender of ours
+ * makes, is an end. */
+static ssize_t take_packet(int fd, uint8_t *p)
 {
 	ssize_t r;
 
@@ -80,62 +80,88 @@ static size_t take_packet(int fd, uint8_t *p)
 		r = recv(fd, p, LOG_BATCH_MAX, MSG_DONTWAIT | MSG_TRUNC);
 	while (r < 0 && (errno == EINTR ||
 				errno == ECONNRESET)); /* told once, before what was sent earlier */
-	return r > 0 ? (size_t)r : 0;
+	if (r > 0)
+		return r;
+	return r < 0 && errno == EAGAIN ? 0 : -1;
 }
 
-/* Takes the batches that wait and writes them. False: none wait. */
+/* Takes the batches that wait and writes them. False: no more will come. */
 static bool take_batches(struct log_file *f, int fd)
 {
-	size_t n = 0, size = 0;
+	size_t n = 0;
+	ssize_t size = 0;
 
 	while (sizeof gathered - n > LOG_BATCH_MAX && (size = take_packet(fd, gathered + n)) > 0) {
-		if (size > LOG_BATCH_MAX || !log_batch_ok(span_of(gathered + n, size)))
+		if (size > LOG_BATCH_MAX || !log_batch_ok(span_of(gathered + n, (size_t)size)))
 			log_file_lost(f, 1); /* somebody is not a sender of ours */
 		else
-			n += size;
+			n += (size_t)size;
 	}
 	log_file_write(f, span_of(gathered, n), wall_ns());
-	return size > 0;
+	return size >= 0;
 }
 
-static int serve(struct log_file *f, int fd, int signals)
+/* @p: the signals, then the senders. Each in turn, so that none keeps the others waiting. */
+static int serve(struct log_file *f, struct pollfd *p, nfds_t n)
 {
-	struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+	nfds_t senders = n - 1;
 
-	for (;;) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+	while (senders > 0) {
+		if (poll(p, n, -1) < 0 && errno != EINTR)
 			return EX_OSERR;
-		if (p[1].revents != 0)
-			reopen(f, signals);
-		/* what was sent before the end is still there: the end is told by poll() before it
-		 * is read */
-		if (p[0].revents != 0 && !take_batches(f, fd) && (p[0].revents & POLLHUP) != 0)
-			return EX_OK;
+		if (p[0].revents != 0)
+			reopen(f, p[0].fd);
+		for (nfds_t i = 1; i < n; i++) {
+			if (p[i].fd < 0 || p[i].revents == 0 || take_batches(f, p[i].fd))
+				continue;
+			close(p[i].fd);
+			p[i].fd = -1;
+			senders--;
+		}
 	}
+	return EX_OK;
+}
+
+/* FD PATH MAX FD...: the descriptors into @p. */
+static bool read_descriptors(struct pollfd *p, int argc, char **argv)
+{
+	nfds_t n = 0;
+
+	for (int i = 1; i < argc; i++) {
+		uint64_t fd;
+		if (i == 2 || i == 3)
+			continue;
+		if (!span_u64(span_str(argv[i]), 1 << 20, &fd))
+			return false;
+		p[n++] = (struct pollfd){ .fd = (int)fd, .events = POLLIN };
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t fd, max;
+	static struct pollfd p[1 + LOG_SENDERS_MAX];
+	uint64_t max;
 	struct log_file f;
-	int r, signals;
+	int r;
 
-	if (argc != 4 || !span_u64(span_str(argv[1]), 1 << 20, &fd) ||
+	if (argc < 4 || argc > 3 + LOG_SENDERS_MAX || !read_descriptors(p + 1, argc, argv) ||
 		!span_u64(span_str(argv[3]), INT64_MAX, &max) || max < LOG_FILE_MIN) {
-		fputs("postern-log is started by posternd: postern-log FD PATH MAX\n", stderr);
+		fputs("postern-log is started by posternd: postern-log FD PATH MAX FD...\n",
+			stderr);
 		return EX_USAGE;
 	}
-	signals = signals_init();
-	if (signals < 0)
+	p[0] = (struct pollfd){ .fd = signals_init(), .events = POLLIN };
+	if (p[0].fd < 0)
 		return EX_OSERR;
 	r = log_file_open(&f, argv[2], max);
 	if (r != 0)
 		return complain(argv[2], r);
 	/* senders that are gone already may have left records */
-	if (send((int)fd, LOG_READY, sizeof LOG_READY - 1, MSG_NOSIGNAL) < 0 &&
+	if (send(p[1].fd, LOG_READY, sizeof LOG_READY - 1, MSG_NOSIGNAL) < 0 &&
 		(errno == EBADF || errno == ENOTSOCK)) {
 		perror("postern-log: descriptor of the senders");
 		return EX_USAGE;
 	}
-	return serve(&f, (int)fd, signals);
+	return serve(&f, p, (nfds_t)argc - 2);
 }

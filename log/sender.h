@@ -4,8 +4,8 @@
  * Sender: a process's side of the log
  *
  * Gathers records and hands them to postern-log in batches: one packet of whole lines, at most
- * LOG_BATCH_MAX octets, over the SOCK_SEQPACKET descriptor that posternd made (one pair, its sending
- * end shared by all senders; a packet is never torn). Nothing here ever waits for the log: when
+ * LOG_BATCH_MAX octets, over the SOCK_SEQPACKET descriptor that posternd made (one pair for each
+ * sender; a packet is never torn). Nothing here ever waits for the log: when
  * postern-log is slow or gone, records stay in the buffer until it is full, further ones are dropped and
  * counted, and the first record that fits again is a PN8001 with the count.
  *

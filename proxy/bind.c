@@ -37,9 +37,13 @@ static int fail(const struct rule_endpoint *e, int error)
 	return error == EACCES || error == EPERM ? EXIT_PERMISSION : EXIT_UNAVAILABLE;
 }
 
-/* TCP_NODELAY is inherited by what is accepted: replies are small and must not wait for each other.
+/*
+ * TCP_NODELAY is inherited by what is accepted: replies are small and must not wait for each other.
+ *
+ * The first socket of an address asks to share it only once it has it: so that a second posternd of
+ * the same user meets EADDRINUSE, instead of taking half of the connections.
  */
-static int listen_on(const struct ip_port *addr)
+static int listen_on(const struct ip_port *addr, bool first, bool share)
 {
 	struct sockaddr_storage sa;
 	socklen_t n = sockets_to_kernel(addr, &sa);
@@ -52,7 +56,11 @@ static int listen_on(const struct ip_port *addr)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (sa.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&sa, n) == 0 && listen(fd, BACKLOG) == 0)
+	if (share && !first)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&sa, n) == 0 &&
+		(!share || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0) &&
+		listen(fd, BACKLOG) == 0)
 		return fd;
 	error = errno;
 	close(fd);
@@ -62,31 +70,32 @@ static int listen_on(const struct ip_port *addr)
 static bool bound(const struct binds *b, const struct ip_port *addr)
 {
 	for (size_t i = 0; i < b->n; i++)
-		if (b->sockets[i].external.addr.port == addr->port &&
-			ip_eq(&b->sockets[i].external.addr.ip, &addr->ip))
+		if (b->sockets[i].addr.port == addr->port &&
+			ip_eq(&b->sockets[i].addr.ip, &addr->ip))
 			return true;
 	return false;
 }
 
-static int bind_one(struct binds *b, const struct rule_endpoint *e)
+static int bind_one(struct binds *b, const struct rule_endpoint *e, unsigned workers)
 {
 	struct bind_socket *more;
-	int fd;
 
 	if (bound(b, &e->addr))
 		return 0;
-	more = realloc(b->sockets, (b->n + 1) * sizeof(*more));
+	more = realloc(b->sockets, (b->n + workers) * sizeof(*more));
 	if (!more)
 		return fail(e, ENOMEM);
 	b->sockets = more;
-	fd = listen_on(&e->addr);
-	if (fd < 0)
-		return fail(e, -fd);
-	b->sockets[b->n++] = (struct bind_socket){ *e, fd };
+	for (unsigned w = 0; w < workers; w++) {
+		int fd = listen_on(&e->addr, w == 0, workers > 1);
+		if (fd < 0)
+			return fail(e, -fd);
+		b->sockets[b->n++] = (struct bind_socket){ e->addr, w, fd };
+	}
 	return 0;
 }
 
-int bind_all(struct binds *b, const struct ruleset *rs)
+int bind_all(struct binds *b, const struct ruleset *rs, unsigned workers)
 {
 	int r = 0;
 
@@ -94,7 +103,7 @@ int bind_all(struct binds *b, const struct ruleset *rs)
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		const struct publish *p = rs->rules[i].publish;
 		for (size_t j = 0; r == 0 && p && j < p->n_external; j++)
-			r = bind_one(b, &p->external[j]);
+			r = bind_one(b, &p->external[j], workers);
 	}
 	if (r)
 		bind_free(b);

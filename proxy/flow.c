@@ -9,10 +9,12 @@
 
 static void leave(struct proxy *p, const struct log_session *session)
 {
-	struct limits limits = { p->tally, &p->states[session->rule->number].connections,
+	struct limits limits = { &p->shared.tally, &p->shared.connections[session->rule->number],
 		p->rules->host.client_prefix };
 
+	shared_lock(&p->shared);
 	limits_leave(&limits, session->rule, &session->client.ip);
+	shared_unlock(&p->shared);
 }
 
 struct flow *flow_new(struct proxy *p, size_t size, int client, const struct log_session *session,

@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/memfd.h"
 #include "base/msg.h"
 #include "log/facts.h"
 #include "log/place.h"
@@ -21,7 +20,6 @@
 #include "proxy/roles.h"
 #include "proxy/sockets.h"
 #include "proxy/start.h"
-#include "rules/bundle.h"
 
 #define READY_MS      30000 /* a role that says nothing for so long has failed */
 #define PROXY_STOP_MS 10000 /* the proxy itself drains 2 s, and waits 2 s for clients */
@@ -46,14 +44,18 @@ static void close_end(int *fdp)
 
 static void reap_one(struct house *h, pid_t pid, int status)
 {
-	if (pid == h->proxy) {
-		h->proxy = 0;
-		h->proxy_failed = true;
-		h->proxy_status = status;
-	} else if (pid == h->log_role) {
+	if (pid == h->log_role) {
 		h->log_role = 0;
 		h->log_failed = true;
 		h->log_status = status;
+		return;
+	}
+	for (unsigned i = 0; i < h->n_workers; i++) {
+		struct worker *w = &h->workers[i];
+		if (pid == w->pid) {
+			w->ended = true;
+			w->status = status;
+		}
 	}
 }
 
@@ -89,12 +91,25 @@ static enum told next_told(struct house *h, int fd, int ms)
 	}
 }
 
-/* Until *@pidp is gone or @ms passed. */
-static void await_end(struct house *h, const pid_t *pidp, uint64_t ms)
+static bool log_runs(const struct house *h)
+{
+	return h->log_role != 0;
+}
+
+static bool workers_run(const struct house *h)
+{
+	for (unsigned i = 0; i < h->n_workers; i++)
+		if (h->workers[i].pid && !h->workers[i].ended)
+			return true;
+	return false;
+}
+
+/* Until nothing of it @runs any more, or @ms passed. */
+static void await_end(struct house *h, bool (*runs)(const struct house *), uint64_t ms)
 {
 	uint64_t end = clock_steady_ms() + ms, now;
 
-	while (*pidp && (now = clock_steady_ms()) < end)
+	while (runs(h) && (now = clock_steady_ms()) < end)
 		next_told(h, -1, (int)(end - now) + 1);
 }
 
@@ -122,13 +137,40 @@ static uint64_t log_max(const struct hostconf *host)
 	return host->n_logs && host->logs[0].max_octets ? host->logs[0].max_octets : LOG_MAX;
 }
 
+/* The descriptors of all who log: posternd, then the workers. */
+static int exec_log(struct house *h, char *path, char *max)
+{
+	char text[WORKERS_MAX + 1][12], *argv[WORKERS_MAX + 5];
+	int fds[WORKERS_MAX + 1];
+	struct start start = { "postern-log", "../log", argv, fds, 1 + h->n_workers };
+	size_t n = 0;
+	pid_t pid;
+
+	argv[n++] = (char[]){ "postern-log" };
+	for (unsigned i = 0; i <= h->n_workers; i++) {
+		fds[i] = i ? h->workers[i - 1].log[0] : h->log[0];
+		snprintf(text[i], sizeof(text[i]), "%u", START_FD + i);
+		argv[n++] = text[i];
+		if (i == 0) {
+			argv[n++] = path;
+			argv[n++] = max;
+		}
+	}
+	argv[n] = NULL;
+	pid = start_role(&start);
+	if (pid < 0)
+		return fail("postern-log cannot be started", (int)-pid);
+	h->log_role = pid;
+	close_end(&h->log[0]);
+	for (unsigned i = 0; i < h->n_workers; i++)
+		close_end(&h->workers[i].log[0]);
+	return 0;
+}
+
 static int start_log(struct house *h)
 {
-	char path[LOG_PLACE_MAX], max[24], fd[] = "3";
-	char *argv[] = { (char[]){ "postern-log" }, fd, path, max, NULL };
-	struct start start = { "postern-log", "../log", argv, &h->log[0], 1 };
+	char path[LOG_PLACE_MAX], max[24];
 	struct out o;
-	pid_t pid;
 
 	out_init(&o, path, sizeof(path));
 	log_place_file(&o, &h->load->ruleset->host, h->dir);
@@ -136,12 +178,7 @@ static int start_log(struct house *h)
 	out_init(&o, max, sizeof(max));
 	out_u64(&o, log_max(&h->load->ruleset->host));
 	out_cstr(&o);
-	pid = start_role(&start);
-	if (pid < 0)
-		return fail("postern-log cannot be started", (int)-pid);
-	h->log_role = pid;
-	close_end(&h->log[0]);
-	return 0;
+	return exec_log(h, path, max);
 }
 
 /* Return: 0, or the exit code: the log role's own when it told one. */
@@ -153,8 +190,8 @@ static int await_log(struct house *h)
 	case TOLD_READY:
 		if (read(h->log[1], text, sizeof(text)) == (ssize_t)strlen(LOG_READY))
 			return 0;
-		await_end(h, &h->log_role,
-			LOG_STOP_MS); /* its end is the other reason to be readable */
+		await_end(
+			h, log_runs, LOG_STOP_MS); /* its end is the other reason to be readable */
 		break;
 	case TOLD_CHILD: break;
 	case TOLD_STOP: return -1;
@@ -165,82 +202,30 @@ static int await_log(struct house *h)
 		       : EXIT_UNAVAILABLE;
 }
 
-/* ---- the proxy ---- */
+/* ---- the workers ---- */
 
-/* Return: descriptor of the sealed bundle; <0 errno. */
-static int make_bundle(const struct load *l)
+static int start_workers(struct house *h)
 {
-	for (size_t size = (size_t)1 << 20; size <= BUNDLE_MAX; size *= 4) {
-		struct out o;
-		uint8_t *block = malloc(size);
-		int fd;
+	struct worker_common common;
+	int r = worker_common_init(&common, h->load, &h->binds);
 
-		if (!block)
-			return -ENOMEM;
-		out_init(&o, block, size);
-		bundle_write(&o, l->ruleset, l->sources, l->n_sources);
-		fd = o.full ? -E2BIG : memfd_sealed("postern-rules", out_span(&o));
-		free(block);
-		if (fd != -E2BIG)
-			return fd;
-	}
-	return -E2BIG;
+	for (unsigned i = 0; r == 0 && i < h->n_workers; i++)
+		r = worker_start(&h->workers[i], i, &common);
+	worker_common_deinit(&common);
+	bind_free(&h->binds); /* the workers' now: when they are gone, nobody listens */
+	return r < 0 ? fail("postern-proxy cannot be started", -r) : 0;
 }
 
-static int exec_proxy(struct house *h, int bundle)
-{
-	size_t n = 3 + h->binds.n;
-	int *fds = calloc(n, sizeof(*fds));
-	char **argv = calloc(n + 2, sizeof(*argv)), (*text)[24] = calloc(n, sizeof(*text));
-	struct start start = { "postern-proxy", ".", argv, fds, n };
-	pid_t pid = -ENOMEM;
-
-	if (fds && argv && text) {
-		fds[0] = h->control[0];
-		fds[1] = h->log[1];
-		fds[2] = bundle;
-		argv[0] = (char[]){ "postern-proxy" };
-		for (size_t i = 0; i < n; i++) {
-			if (i >= 3)
-				fds[i] = h->binds.sockets[i - 3].fd;
-			snprintf(text[i], sizeof(text[i]), "%zu", START_FD + i);
-			argv[i + 1] = text[i];
-		}
-		pid = start_role(&start);
-	}
-	free(fds);
-	free(argv);
-	free(text);
-	if (pid < 0)
-		return fail("postern-proxy cannot be started", (int)-pid);
-	h->proxy = pid;
-	return 0;
-}
-
-static int start_proxy(struct house *h)
-{
-	int bundle = make_bundle(h->load), r;
-
-	if (bundle < 0)
-		return fail("the rules cannot be handed on", -bundle);
-	r = exec_proxy(h, bundle);
-	close(bundle);
-	close_end(&h->control[0]);
-	bind_free(&h->binds); /* the proxy's now: when it is gone, nobody listens */
-	return r;
-}
-
-static int await_proxy(struct house *h)
+static int await_worker(struct house *h, const struct worker *w)
 {
 	uint8_t block[MSG_HEAD];
 	struct msg m;
 
-	switch (next_told(h, h->control[1], READY_MS)) {
+	switch (next_told(h, w->control[1], READY_MS)) {
 	case TOLD_READY:
-		if (msg_recv(h->control[1], block, sizeof(block), &m) == MSG_OK &&
+		if (msg_recv(w->control[1], block, sizeof(block), &m) == MSG_OK &&
 			m.type == ROLE_READY)
 			return 0;
-		await_end(h, &h->proxy, LOG_STOP_MS);
 		break;
 	case TOLD_CHILD: break;
 	case TOLD_STOP: return -1;
@@ -251,6 +236,15 @@ static int await_proxy(struct house *h)
 
 /* ---- the whole ---- */
 
+static int make_pairs(struct house *h)
+{
+	int r = msg_pair(h->log);
+
+	for (unsigned i = 0; r == 0 && i < h->n_workers; i++)
+		r = worker_init(&h->workers[i]);
+	return r;
+}
+
 /* Return: 0; the exit code; -1: told to stop meanwhile. */
 static int start_all(struct house *h)
 {
@@ -258,9 +252,7 @@ static int start_all(struct house *h)
 
 	if (!block_signals(h))
 		return fail("signals", errno);
-	r = msg_pair(h->log);
-	if (r == 0)
-		r = msg_pair(h->control);
+	r = make_pairs(h);
 	if (r < 0)
 		return fail("socket pair", -r);
 	r = start_log(h);
@@ -269,8 +261,10 @@ static int start_all(struct house *h)
 	if (r)
 		return r;
 	log_sender_init(&h->sender, h->log[1]);
-	r = start_proxy(h);
-	return r ? r : await_proxy(h);
+	r = start_workers(h);
+	for (unsigned i = 0; r == 0 && i < h->n_workers; i++)
+		r = await_worker(h, &h->workers[i]);
+	return r;
 }
 
 /* Told on both outputs, for whoever reads the messages and whoever reads the result; once where
@@ -300,34 +294,46 @@ static void tell_failed(struct house *h, const char *role, pid_t pid, int status
 /* Until a signal or the end of a role. Return: the exit code. */
 static int watch_over(struct house *h)
 {
-	pid_t proxy = h->proxy, log_role = h->log_role;
+	const pid_t log_role = h->log_role;
+	bool failed = false;
 
 	log_config(&h->sender, clock_wall_ns(), CODE_CONFIG_STARTED, h->dir, h->load->ruleset);
 	log_sender_flush(&h->sender, clock_wall_ns());
 	say_ready();
 	for (;;) {
-		if (h->proxy_failed)
-			tell_failed(h, "postern-proxy", proxy, h->proxy_status);
+		for (unsigned i = 0; i < h->n_workers; i++)
+			if (h->workers[i].ended) {
+				tell_failed(h, "postern-proxy", h->workers[i].pid,
+					h->workers[i].status);
+				failed = true;
+			}
 		if (h->log_failed)
 			tell_failed(h, "postern-log", log_role, h->log_status);
-		if (h->proxy_failed || h->log_failed)
+		if (failed || h->log_failed)
 			return EXIT_UNAVAILABLE;
 		if (next_told(h, -1, -1) == TOLD_STOP)
 			return 0;
 	}
 }
 
-static void stop_proxy(struct house *h)
+static void signal_workers(struct house *h, int number)
 {
-	if (h->proxy) {
-		kill(h->proxy, SIGTERM);
-		await_end(h, &h->proxy, PROXY_STOP_MS);
-	}
-	if (h->proxy) {
+	for (unsigned i = 0; i < h->n_workers; i++)
+		if (h->workers[i].pid && !h->workers[i].ended)
+			kill(h->workers[i].pid, number);
+}
+
+static void stop_workers(struct house *h)
+{
+	signal_workers(h, SIGTERM);
+	await_end(h, workers_run, PROXY_STOP_MS);
+	if (workers_run(h)) {
 		fputs("posternd: postern-proxy does not end: killed\n", stderr);
-		kill(h->proxy, SIGKILL);
-		await_end(h, &h->proxy, LOG_STOP_MS);
+		signal_workers(h, SIGKILL);
+		await_end(h, workers_run, LOG_STOP_MS);
 	}
+	for (unsigned i = 0; i < h->n_workers; i++)
+		worker_deinit(&h->workers[i]);
 }
 
 /* It ends when nobody can send any more. */
@@ -335,10 +341,10 @@ static void stop_log(struct house *h)
 {
 	close_end(&h->log[0]);
 	close_end(&h->log[1]);
-	await_end(h, &h->log_role, LOG_STOP_MS);
+	await_end(h, log_runs, LOG_STOP_MS);
 	if (h->log_role) {
 		kill(h->log_role, SIGKILL);
-		await_end(h, &h->log_role, LOG_STOP_MS);
+		await_end(h, log_runs, LOG_STOP_MS);
 	}
 }
 
@@ -346,19 +352,19 @@ int house_run(struct house *h)
 {
 	int r;
 
-	h->signals = h->control[0] = h->control[1] = h->log[0] = h->log[1] = -1;
+	h->signals = h->log[0] = h->log[1] = -1;
+	for (unsigned i = 0; i < h->n_workers; i++)
+		h->workers[i] = WORKER_NONE;
 	r = start_all(h);
 	if (r == 0)
 		r = watch_over(h);
-	stop_proxy(h);
+	stop_workers(h);
 	if (h->sender.fd > 0) { /* only once the log was ready */
 		log_config(
 			&h->sender, clock_wall_ns(), CODE_CONFIG_STOPPED, h->dir, h->load->ruleset);
 		log_sender_close(&h->sender, clock_wall_ns(), LOG_STOP_MS);
 	}
 	stop_log(h);
-	close_end(&h->control[0]);
-	close_end(&h->control[1]);
 	close_end(&h->signals);
 	return r < 0 ? 0 : r;
 }

@@ -3,9 +3,9 @@
 /*
  * House: the roles of one posternd, from their start to their end
  *
- * The log first, so that nothing happens unrecorded; then the proxy. SIGTERM and SIGINT end them in
- * the other order. Should a role end by itself, the others are ended too: restarting comes with a
- * later version.
+ * The log first, so that nothing happens unrecorded; then the workers. SIGTERM and SIGINT end them
+ * in the other order. Should a role end by itself, the others are ended too: restarting comes with
+ * a later version.
  *
  * Callers: proxy/posternd.c.
  */
@@ -13,18 +13,21 @@
 
 #include "log/sender.h"
 #include "proxy/bind.h"
+#include "proxy/roles.h"
+#include "proxy/worker.h"
 #include "rules/load/load.h"
 
 struct house {
 	const struct load *load; /* borrowed, as is @dir */
 	const char *dir;
-	struct binds binds;     /* closed here when the proxy has them */
-	int signals;            /* signalfd */
-	int control[2], log[2]; /* pairs: [0] is the role's end for control, the log role's for log;
-				   -1: closed */
-	pid_t proxy, log_role;  /* 0: not running */
-	bool proxy_failed, log_failed; /* ended by itself */
-	int proxy_status, log_status;
+	struct binds binds; /* closed here when the workers have them */
+	int signals;        /* signalfd */
+	int log[2];         /* posternd's own pair, as in struct worker */
+	pid_t log_role;     /* 0: not running */
+	bool log_failed;    /* ended by itself */
+	int log_status;
+	struct worker workers[WORKERS_MAX];
+	unsigned n_workers;
 	struct log_sender sender;
 };
 

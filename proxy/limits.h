@@ -7,6 +7,9 @@
  * IPv6 ones by prefix (`client-prefix`). A connection counts from its accept, which is a completed
  * handshake.
  *
+ * The counts may lie in memory that other processes write to (proxy/shared.h): the caller holds its
+ * lock, and no count is trusted to be possible.
+ *
  * Callers: proxy/listen.c, proxy/flow.c.
  * Purity:  no allocation, no clock, no log, no syscall.
  */

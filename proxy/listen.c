@@ -80,7 +80,8 @@ static void admit(
 	struct proxy *p, const struct listener *l, int client, const struct sockaddr_storage *from)
 {
 	struct log_session session = { .client = sockets_from_kernel(from), .to = l->addr };
-	struct limits limits = { .tally = p->tally, .client_prefix = p->rules->host.client_prefix };
+	struct limits limits = { .tally = &p->shared.tally,
+		.client_prefix = p->rules->host.client_prefix };
 	struct limits_answer a;
 
 	ident_session(&p->ident, clock_wall_ns(), session.id);
@@ -89,8 +90,10 @@ static void admit(
 		refuse_unpublished(p, client, &session);
 		return;
 	}
-	limits.total = &p->states[session.rule->number].connections;
+	limits.total = &p->shared.connections[session.rule->number];
+	shared_lock(&p->shared);
 	a = limits_enter(&limits, session.rule, &session.client.ip, p->now_ms);
+	shared_unlock(&p->shared);
 	if (a.code != CODE_COUNT)
 		refuse_limit(p, client, &session, &a);
 	else if (session.rule->pass)

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/msg.h"
@@ -15,8 +14,6 @@
 #include "proxy/passed.h"
 #include "proxy/roles.h"
 #include "proxy/ruleset.h"
-
-#define TALLY_SLOTS 65536 /* clients that can be counted at once */
 
 static int fail(const char *what, int error)
 {
@@ -106,16 +103,28 @@ static void on_parent(struct ev_loop *loop, ev_io *w, int events)
 
 /* ---- beginning and end ---- */
 
-static int numbers(int argc, char **argv, int *fds)
+/* The arguments. */
+struct start {
+	unsigned worker;
+	int fds[START_FDS_MAX];
+	size_t n_fds;
+};
+
+static bool read_start(struct start *s, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
-		uint64_t n;
+	uint64_t n;
+
+	if (argc < 3 + FD_LISTENERS || argc > 2 + START_FDS_MAX ||
+		!span_u64(span_str(argv[1]), WORKERS_MAX - 1, &n))
+		return false;
+	s->worker = (unsigned)n;
+	for (int i = 2; i < argc; i++) {
 		if (!span_u64(span_str(argv[i]), 65535, &n) ||
 			fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
-			return -1;
-		fds[i - 1] = (int)n;
+			return false;
+		s->fds[s->n_fds++] = (int)n;
 	}
-	return 0;
+	return true;
 }
 
 static void watch(struct proxy *p, int control)
@@ -135,31 +144,30 @@ static void watch(struct proxy *p, int control)
 }
 
 /* Return: 0 or errno. */
-static int proxy_init(struct proxy *p, int control, int log_fd)
+static int proxy_init(struct proxy *p, unsigned worker, const int *fds)
 {
-	uint64_t seed[2];
 	size_t size;
-	int r = ident_init(&p->ident, 0);
+	int r = ident_init(&p->ident, worker);
 
-	if (r < 0)
-		return -r;
-	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
-		return errno;
+	if (r == 0)
+		r = shared_map(&p->shared, fds[FD_COUNTS], p->rules->n_rules, worker);
+	if (r)
+		return r < 0 ? -r : EINVAL;
 	pool_init(&p->pool, POOL_MAX);
-	p->tally = calloc(1, tally_size(TALLY_SLOTS));
 	p->states = calloc(p->rules->n_rules + 1, sizeof(*p->states));
 	p->scratch = pool_lend(&p->pool, POOL_LARGE, &size);
 	p->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	if (!p->tally || !p->states || !p->scratch || !p->loop)
+	if (!p->states || !p->scratch || !p->loop)
 		return ENOMEM;
-	tally_init(p->tally, TALLY_SLOTS, seed);
+	for (size_t i = 0; i <= p->rules->n_rules; i++)
+		p->states[i].turn = worker; /* not all workers begin with the same internal */
 	out_init(&p->to_client, p->out_blocks[0], PROXY_OUT_SIZE);
 	out_init(&p->to_server, p->out_blocks[1], PROXY_OUT_SIZE);
 	p->now_ms = clock_steady_ms();
 	wheel_init(&p->wheel, p->now_ms);
-	p->reserve = fcntl(control, F_DUPFD_CLOEXEC, 0);
-	log_sender_init(&p->log, log_fd);
-	watch(p, control);
+	p->reserve = fcntl(fds[FD_CONTROL], F_DUPFD_CLOEXEC, 0);
+	log_sender_init(&p->log, fds[FD_LOG]);
+	watch(p, fds[FD_CONTROL]);
 	return 0;
 }
 
@@ -187,29 +195,30 @@ static void proxy_deinit(struct proxy *p)
 	ev_loop_destroy(p->loop);
 	free(p->listeners);
 	free(p->states);
-	free(p->tally);
+	shared_unmap(&p->shared);
 }
 
 int main(int argc, char **argv)
 {
 	static struct proxy p;
-	int fds[1024], r;
+	struct start s = { 0 };
+	int r;
 
-	if (argc < 5 || argc > 1024 || numbers(argc, argv, fds) < 0) {
+	if (!read_start(&s, argc, argv)) {
 		fputs("postern-proxy is started by posternd(8)\n", stderr);
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
-	p.rules = ruleset_from_bundle(fds[2]);
+	p.rules = ruleset_from_bundle(s.fds[FD_BUNDLE]);
 	if (!p.rules)
 		return EXIT_CONFIG;
-	r = proxy_init(&p, fds[0], fds[1]);
+	r = proxy_init(&p, s.worker, s.fds);
 	if (!r)
-		r = listen_all(&p, fds + 3, (size_t)argc - 4);
+		r = listen_all(&p, s.fds + FD_LISTENERS, s.n_fds - FD_LISTENERS);
 	if (r)
 		return fail("cannot start", r);
-	r = msg_send(fds[0], ROLE_READY, (struct span){ 0 }, -1);
+	r = msg_send(s.fds[FD_CONTROL], ROLE_READY, (struct span){ 0 }, -1);
 	if (r)
 		return fail("posternd is gone", r < 0 ? -r : EPIPE);
 	ev_run(p.loop, 0);

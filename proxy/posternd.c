@@ -126,11 +126,13 @@ static void raise_descriptors(void)
 
 static int serve(const struct load *l, const char *dir)
 {
-	struct house house = { .load = l, .dir = dir };
+	struct house house = {
+		.load = l, .dir = dir, .n_workers = worker_count(&l->ruleset->host)
+	};
 	int r = make_state(&l->ruleset->host, dir);
 
 	if (r == 0)
-		r = bind_all(&house.binds, l->ruleset);
+		r = bind_all(&house.binds, l->ruleset, house.n_workers);
 	if (r == 0)
 		r = house_run(&house);
 	bind_free(&house.binds);

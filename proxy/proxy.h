@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * Proxy: one process, one loop, many flows
+ * Proxy: one worker: one process, one loop, many flows
  *
- * What the flows of a process share. One thread; a round of the loop runs each ready descriptor
- * once.
+ * What the flows of a process share. What workers share is in proxy/shared.h. One thread; a round
+ * of the loop runs each ready descriptor once.
  *
  * Owns:    everything in it. Flows are on the heap, one block each, listed in @flows.
  * Callers: proxy.
@@ -12,10 +12,10 @@
 #include <ev.h>
 
 #include "base/ident.h"
-#include "base/tally.h"
 #include "filter/policy/inspect.h"
 #include "log/facts.h"
 #include "proxy/pool.h"
+#include "proxy/shared.h"
 #include "proxy/wheel.h"
 #include "rules/ruleset.h"
 
@@ -27,9 +27,8 @@ struct flow;
 #define PROXY_BATCH_S      0.02 /* records wait so long, to go together */
 #define PROXY_PARTINGS_MAX 1024 /* clients that were answered and are being waited for */
 
-/* Counters of one rule, by its number. */
+/* What a worker knows of one rule, by its number. */
 struct rule_state {
-	uint32_t connections;
 	uint32_t turn; /* balance round-robin: the internal that is next */
 };
 
@@ -53,7 +52,7 @@ struct proxy {
 	struct rule_state *states; /* n_rules + 1 */
 	struct listener *listeners;
 	size_t n_listeners;
-	struct tally *tally;
+	struct shared shared;
 	struct pool pool;
 	struct pipes pipes;
 	struct wheel wheel;

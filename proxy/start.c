@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proxy/roles.h"
-
 /* Return: the program's path in @path; false: too long. */
 static bool path_in(
 	char path[static PATH_MAX], const char *folder, const char *sub, const char *program)

@@ -14,8 +14,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define START_FD      3
-#define START_FDS_MAX 1000
+#include "proxy/roles.h"
+
+#define START_FD 3
 
 struct start {
 	const char *program; /* "postern-proxy" */

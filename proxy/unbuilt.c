@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "proxy/unbuilt.h"
 
+#include <assert.h>
+
+#include "proxy/roles.h"
+
+static_assert(WORKERS_MAX == 64, "a message below names it");
+
 struct report {
 	struct out *o;
 	unsigned n;   /* errors */
@@ -129,9 +135,10 @@ static void check_host(struct report *r, const struct hostconf *h)
 	if (h->intercept == INTERCEPT_TPROXY)
 		report(r, h->intercept_at, NULL, NULL,
 			"\"intercept tproxy\" is not built yet: take it out");
-	if (h->workers > 1)
+	if (h->workers > WORKERS_MAX)
 		report(r, (struct rules_at){ 0 }, NULL, NULL,
-			"one worker is what this version runs: say \"workers 1\", or nothing");
+			"this version runs at most 64 workers: say \"workers 64\" or fewer, or "
+			"nothing for one a core");
 	if (h->require_sandbox == SAID_YES)
 		report(r, h->require_sandbox_at, NULL, NULL,
 			"the sandbox is not built yet: say \"require-sandbox no\" to run without "

@@ -26,7 +26,9 @@ def rules(*statements, inspected=True, internal="127.0.0.1:{internal}", after=""
     return "version 1\npublish p {\n" + "".join("    %s\n" % line for line in lines) + "}\n" + after
 
 
-def gateway(text, internal=0, **more):
+def gateway(text, internal=0, workers=None, **more):
+    if workers:
+        more["conf"] = more.get("conf", Postern.CONF) + "workers %d\n" % workers
     return Postern(text, external=free_port(), internal=internal or free_port(), **more)
 
 

@@ -96,9 +96,10 @@ static void statements_of_the_host_are_told_by_their_line(void **state)
 		"postern.conf:2: error: \"mode managed\" is not built yet: say \"mode direct\"\n");
 	expect_lines("tproxy", GOOD, "mode direct\nintercept tproxy\n",
 		"postern.conf:3: error: \"intercept tproxy\" is not built yet: take it out\n");
-	expect_lines("workers", GOOD, "workers 2\n",
-		"postern.conf: error: one worker is what this version runs: say \"workers 1\", or "
-		"nothing\n");
+	expect_lines("workers", GOOD, "workers 65\n",
+		"postern.conf: error: this version runs at most 64 workers: say \"workers 64\" or "
+		"fewer, or "
+		"nothing for one a core\n");
 	expect_lines("sandbox", GOOD, "require-sandbox yes\n",
 		"postern.conf:2: error: the sandbox is not built yet: say \"require-sandbox no\" "
 		"to run "
