@@ -104,8 +104,8 @@ struct block_seen {
 	const struct statement
 		*first[BLOCK_ROWS_MAX]; /* of each row, NULL: not there; faulty ones too */
 	uint32_t faulty;                /* bit: an error was told about a statement of this row */
-	bool unknown; /* some statement was none of the rows: something may seem missing that is not
-		       */
+	bool unknown; /* some statement was none of the rows, or the block is faulty: something may
+			 seem missing that is not */
 };
 
 /* Reads each statement of @list by its row. @place: NULL, or the block whose needed rows are asked

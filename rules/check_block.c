@@ -71,7 +71,8 @@ static void tell_missing(
 void block_read(struct check *c, const struct statement *list, const struct statement *place,
 	const struct block_row *rows, size_t n, void *object, struct block_seen *seen)
 {
-	*seen = (struct block_seen){ 0 };
+	/* Of a block that is not closed some statements may stand elsewhere. */
+	*seen = (struct block_seen){ .unknown = place != NULL && place->faulty };
 	for (const struct statement *st = list; st != NULL; st = st->next) {
 		size_t i = find_row(st->first->text, rows, n);
 

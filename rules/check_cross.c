@@ -73,6 +73,8 @@ static void check_gateway(struct check *c, const struct publish *p, const struct
 {
 	if (p->client_address != CLIENT_GATEWAY)
 		return;
+	if (!gave(seen, PUBLISH_RECIPIENTS) && seen->unknown)
+		return; /* what was told already may be what is missing */
 	if (!gave(seen, PUBLISH_RECIPIENTS))
 		TELL_AT(c, p->client_address_at, "client-address", "add \"recipients in SET\"",
 			SPAN("\"client-address gateway\" without \"recipients\": a server usually "

@@ -121,6 +121,13 @@ static void publishing_rules_are_checked(void **state)
 		{ PUBLISH("gate fail-open"),
 			"2:61: \"gate fail-open\" may stand only beside \"pass\": what is "
 			"inspected must not go by uninspected" },
+		{ "publish p { external 198.51.100.2:25\n",
+			"2:1: block \"publish p\" is not closed: \"}\" is missing" },
+		{ PUBLISH("client-address gateway; recipents in d"),
+			"2:85: \"recipents\": did you mean \"recipients\"? Expected "
+			"\"external\", \"internal\", \"from\", \"when\", \"inspect\", "
+			"\"pass\", \"gate\", \"recipients\", \"client-address\", \"limit\", "
+			"\"timeout\", \"banner\" or \"log\"" },
 		{ PUBLISH("gate open; pass"), "2:66: \"open\": expected \"fail-open\"" },
 		{ PUBLISH("pass through"),
 			"2:66: \"through\": nothing more belongs here; the statement is \"pass\"" },
