@@ -67,6 +67,9 @@ static bool looks_like_time(struct span text)
 
 /* ---- allow|deny DAYS{, DAYS} [TIMES{, TIMES}] ---- */
 
+#define SPANS_MAX      1024 /* ranges of one statement: days times times */
+#define SPANS_MAX_TEXT "1024"
+
 struct schedule_reading {
 	struct schedule *schedule;
 	struct schedule_span *spans; /* room counted before */
@@ -97,12 +100,25 @@ static void read_time(struct words *w, struct schedule_span *s)
 			     "24:00, as in 07:00-19:00"));
 }
 
+/* One statement may ask for the square of what stands in it: is there room for @n ranges? @word:
+ * the day or time that asks for the last of them. */
+static bool room_for(struct words *w, const struct word *word, size_t n)
+{
+	if (n > SPANS_MAX)
+		WORDS_TELL(w, word, "write several statements",
+			SPAN("days times times make more than " SPANS_MAX_TEXT
+			     " ranges in one statement"));
+	return !w->bad;
+}
+
 /* The days are read into spans of their own; each further range of time repeats them. */
 static size_t read_days(struct words *w, struct schedule_span *out)
 {
 	size_t n = 0;
 
 	do {
+		if (!room_for(w, w->at, n + 1))
+			return n;
 		out[n] = (struct schedule_span){ .to_min = DAY_MINUTES, .at = w->st->first->at };
 		read_day(w, &out[n++]);
 	} while (words_comma(w));
@@ -120,6 +136,8 @@ static size_t read_times(struct words *w, struct schedule_span *out, size_t days
 		out[i].to_min = time.to_min;
 	}
 	while (words_comma(w)) {
+		if (!room_for(w, w->at, n + days))
+			return n;
 		read_time(w, &time);
 		for (size_t i = 0; i < days && !w->bad; i++) {
 			out[n] = out[i];
@@ -217,7 +235,7 @@ static const struct block_row rows[] = {
 	{ "deny", read_deny, "deny 2026-12-25", ROW_MANY },
 };
 
-/* Days times ranges is less than the square of half the words, and never less than one. */
+/* Days times times is less than the square of half the words, and never less than one. */
 static size_t spans_room(const struct statement *list)
 {
 	size_t room = 0;
@@ -226,7 +244,8 @@ static size_t spans_room(const struct statement *list)
 		size_t words = 0;
 		for (const struct word *word = st->first; word != NULL; word = word->next)
 			words += word->kind != WORD_COMMA;
-		room += words * words / 4 + 1;
+		words = words * words / 4 + 1;
+		room += words < SPANS_MAX ? words : SPANS_MAX;
 	}
 	return room;
 }

@@ -276,6 +276,52 @@ static void schedules_are_checked(void **state)
 	expect_told(cases, COUNT_OF(cases), false);
 }
 
+/* "schedule s { timezone "UTC"; allow mon, mon ... 07:00-08:00, 07:00-08:00 ... }" */
+static const char *schedule_of(unsigned days, unsigned times)
+{
+	static uint8_t text[65536];
+	struct out o;
+
+	out_init(&o, text, sizeof(text));
+	out_str(&o, "version 1\nschedule s { timezone \"UTC\"\nallow mon");
+	for (unsigned i = 1; i < days; i++)
+		out_str(&o, ",\nmon");
+	for (unsigned i = 0; i < times; i++)
+		out_str(&o, i == 0 ? " 07:00-08:00" : ",\n07:00-08:00");
+	out_str(&o, "\n}\n");
+	return out_cstr(&o);
+}
+
+static void ranges_of_one_statement_have_a_bound(void **state)
+{
+#define TOO_MANY "days times times make more than 1024 ranges in one statement"
+	static const struct {
+		unsigned days, times;
+		const char *place; /* NULL: they are taken */
+	} cases[] = {
+		{ 1024, 0, NULL },
+		{ 1024, 1, NULL },
+		{ 32, 32, NULL },
+		{ 1, 1024, NULL },
+		{ 1025, 0, "1027:1: " TOO_MANY },
+		{ 1024, 2, "1027:1: " TOO_MANY },
+		{ 33, 32, "66:1: " TOO_MANY },
+		{ 1, 1025, "1027:1: " TOO_MANY },
+		{ 1000, 1000, "1003:1: " TOO_MANY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const char *got = told(
+			span_str(schedule_of(cases[i].days, cases[i].times)), (struct span){ 0 });
+
+		if (cases[i].place == NULL)
+			expect_str(got, "", "within the bound", "told");
+		else
+			assert_memory_equal(got, cases[i].place, strlen(cases[i].place));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +329,7 @@ int main(void)
 		cmocka_unit_test(values_have_units_and_ranges),
 		cmocka_unit_test(sets_are_checked_by_their_use),
 		cmocka_unit_test(schedules_are_checked),
+		cmocka_unit_test(ranges_of_one_statement_have_a_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
