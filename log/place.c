@@ -1,27 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 #include "log/place.h"
 
-void log_place_state(struct out *o, const struct hostconf *host, const char *dir)
+static struct span without_end_slashes(const char *dir)
 {
 	struct span d = span_str(dir);
 
 	while (d.n > 1 && d.p[d.n - 1] == '/')
 		d.n--;
-	if (host->state != NULL)
-		out_str(o, host->state);
-	else if (span_eq(d, SPAN("/etc/postern")))
-		out_str(o, "/var/lib/postern");
-	else {
-		out_bytes(o, d);
-		out_str(o, "/state");
+	return d;
+}
+
+/* The folder in which posternd or the tool is started must not decide where a path leads. */
+static void put_path(struct out *o, const char *path, const char *dir)
+{
+	if (path[0] != '/') {
+		out_bytes(o, without_end_slashes(dir));
+		out_octet(o, '/');
 	}
+	out_str(o, path);
+}
+
+void log_place_state(struct out *o, const struct hostconf *host, const char *dir)
+{
+	if (host->state != NULL)
+		put_path(o, host->state, dir);
+	else if (span_eq(without_end_slashes(dir), SPAN("/etc/postern")))
+		out_str(o, "/var/lib/postern");
+	else
+		put_path(o, "state", dir);
 }
 
 void log_place_file(struct out *o, const struct hostconf *host, const char *dir)
 {
 	for (size_t i = 0; i < host->n_logs; i++)
 		if (host->logs[i].format == LOG_JSON && host->logs[i].path != NULL) {
-			out_str(o, host->logs[i].path);
+			put_path(o, host->logs[i].path, dir);
 			return;
 		}
 	log_place_state(o, host, dir);

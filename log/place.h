@@ -3,7 +3,8 @@
 /*
  * Place: where the log is
  *
- * The one answer for posternd, which has it written, and for the tool, which reads it.
+ * The one answer for posternd, which has it written, and for the tool, which reads it. A relative path starts at the
+ * folder of postern.conf.
  *
  * Purity:  no allocation, no system call.
  */
