@@ -215,9 +215,11 @@ void limit_read(struct words *w, struct rule_limits *limits);
 void timeouts_preset(struct rule_timeouts *timeouts);
 struct timeouts_reading {
 	struct rule_timeouts *timeouts;
-	uint32_t seen; /* bit i: timeout_schemas[i] was given */
+	const struct word *given[TIMEOUTS_N]; /* where timeout_schemas[i] was given, or NULL */
 };
 void timeout_read(struct words *w, struct timeouts_reading *t);
+/* Of a rule with `pass`: tells each timeout that only an inspected session has. */
+void timeouts_check_pass(struct check *c, const struct timeouts_reading *t);
 void log_read(struct words *w, unsigned *logp);
 
 /* `inspect [commands NAME] [screen NAME]`, `banner pass|"text"`, `when NAME` */

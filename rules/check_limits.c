@@ -202,15 +202,36 @@ void timeout_read(struct words *w, struct timeouts_reading *t)
 
 		if (i == TIMEOUTS_N)
 			return;
-		if (t->seen & 1u << i) {
+		if (t->given[i] != NULL) {
 			WORDS_TELL(w, word, NULL, SPAN("\"timeout "), word->text,
 				SPAN("\" may stand only once in a rule"));
 			return;
 		}
-		t->seen |= 1u << i;
+		t->given[i] = word;
 		if (!value_store(w, &timeout_schemas[i], t->timeouts))
 			return;
 	} while (words_comma(w));
+}
+
+/* Has a passed session it as well? Nobody looks for greetings, commands or messages in one. */
+static bool is_of_connection(const struct value_schema *schema)
+{
+	return schema->offset == offsetof(struct rule_timeouts, connect) ||
+	       schema->offset == offsetof(struct rule_timeouts, idle) ||
+	       schema->offset == offsetof(struct rule_timeouts, total);
+}
+
+void timeouts_check_pass(struct check *c, const struct timeouts_reading *t)
+{
+	for (size_t i = 0; i < TIMEOUTS_N; i++)
+		if (t->given[i] != NULL && !is_of_connection(&timeout_schemas[i]))
+			DIAG(c->diags, DIAG_ERROR, t->given[i]->at, t->given[i]->width,
+				"take \"pass\" out, or this timeout; \"connect\", \"idle\" and "
+				"\"total\" work beside \"pass\"",
+				SPAN("\""), span_str(timeout_schemas[i].name),
+				SPAN("\" stands beside \"pass\", but a passed session is not "
+				     "looked "
+				     "at"));
 }
 
 /* ---- log ---- */

@@ -257,8 +257,10 @@ void publish_read(struct check *c, struct named *named)
 	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, PUBLISH_ROWS, &r, seen);
 	fill_ports(p);
-	if (p->pass)
+	if (p->pass) {
+		timeouts_check_pass(c, &r.timeouts);
 		return;
+	}
 	if (p->commands == NULL)
 		p->commands = command_table_builtin(SPAN("internet"));
 	fill_smtp(p);

@@ -109,6 +109,17 @@ static void publishing_rules_are_checked(void **state)
 		{ PUBLISH("pass; banner \"x\""),
 			"2:67: \"banner\" stands beside \"pass\", but a passed session is not "
 			"looked at; take \"pass\" out, or this statement" },
+#define BESIDE_PASS                                                                                \
+	"\" stands beside \"pass\", but a passed session is not looked at; take \"pass\" out, or " \
+	"this timeout; \"connect\", \"idle\" and \"total\" work beside \"pass\""
+		{ PUBLISH("pass; timeout connect 1s, idle 1m, total 1h"), NULL },
+		{ PUBLISH("pass; timeout idle 1m, command 5m; timeout data-block 3m"),
+			"2:84: \"timeout command" BESIDE_PASS "\n"
+			"2:104: \"timeout data-block" BESIDE_PASS },
+		{ PUBLISH("timeout data-done 10m, greet-delay 0s, greeting 5m; pass"),
+			"2:69: \"timeout data-done" BESIDE_PASS "\n"
+			"2:84: \"timeout greet-delay" BESIDE_PASS "\n"
+			"2:100: \"timeout greeting" BESIDE_PASS },
 		{ PUBLISH("pass; client-address xclient"),
 			"2:67: \"client-address xclient\" stands beside \"pass\": XCLIENT is an "
 			"SMTP command, and a passed session is not spoken to; \"client-address "
