@@ -24,7 +24,6 @@ static const struct command_table *table(const char *name)
 static void internet_allows_what_mail_needs(void **state)
 {
 	static const char want[] =
-		"\n"
 		"commands internet {\n"
 		"    verb HELO, EHLO, MAIL, RCPT, HELP, NOOP max 512\n"
 		"    verb DATA, RSET, QUIT max 6\n"
