@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "rules/builtin.h"
-#include "rules/check.h"
+#include "rules/check_table.h"
 
 #define LINE_MAX_OCTETS  12288 /* RFC 4954 4: the longest line any verb has */
 #define RECIPIENTS_LEAST 100   /* RFC 5321 4.5.3.1.8 */
-
-struct table_reading {
-	struct command_table *table;
-	const struct statement *verb_st[SMTP_VERB_NAMED];  /* the row of this table that names it */
-	const struct statement *hidden_st[SMTP_EXT_COUNT]; /* `extension E hide` in this table */
-	const struct statement *shown_st[SMTP_EXT_COUNT];  /* `extension E allow` */
-	uint32_t extensions_seen;
-	unsigned data_seen;
-};
 
 /* ---- verb V[, V...] [deny|hide|after-tls] [max N] [limit N per message] [reply "..."] ---- */
 
@@ -69,11 +60,6 @@ static enum verb_action read_action(struct words *w)
 	if (words_take(w, "after-tls"))
 		return VERB_AFTER_TLS;
 	return VERB_ALLOW;
-}
-
-static bool is_refused(enum verb_action action)
-{
-	return action == VERB_DENY || action == VERB_HIDE;
 }
 
 /* The verb of @list that @max octets are not enough for: what RFC 5321 obliges to take is the usual
@@ -191,123 +177,6 @@ static void read_verb(struct words *w, void *object)
 	}
 }
 
-/* ---- extension E[, E...] allow|hide ---- */
-
-static const char *const show_words[] = { "allow", "hide" };
-
-static void tell_extension(struct words *w, const struct word *word)
-{
-	const char *names[SMTP_EXT_COUNT + 1];
-
-	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++)
-		names[i] = smtp_ext_name((enum smtp_extension)i);
-	names[SMTP_EXT_COUNT] = "STARTTLS";
-	words_unknown(w, word, names, SMTP_EXT_COUNT + 1);
-}
-
-struct extension_list {
-	uint32_t bits;
-	bool starttls;
-};
-
-static void read_extension_name(
-	struct words *w, struct table_reading *t, struct extension_list *list)
-{
-	const struct word *word = words_next(w, "an extension");
-	enum smtp_extension ext;
-	uint32_t bit;
-
-	if (word == NULL)
-		return;
-	if (word->kind == WORD_BARE && span_ieq(word->text, SPAN("STARTTLS"))) {
-		list->starttls = true;
-		return;
-	}
-	ext = word->kind == WORD_BARE ? smtp_ext_find(word->text) : SMTP_EXT_COUNT;
-	if (ext == SMTP_EXT_COUNT) {
-		tell_extension(w, word);
-		return;
-	}
-	bit = 1u << ext;
-	if (ext == SMTP_EXT_BINARYMIME)
-		WORDS_TELL(w, word, NULL,
-			SPAN("BINARYMIME follows \"data binary allow\" and \"data binary "
-			     "refuse\""));
-	else if (t->extensions_seen & bit)
-		WORDS_TELL(w, word, NULL, SPAN("\"extension "), span_str(smtp_ext_name(ext)),
-			SPAN("\" may stand only once in a table"));
-	t->extensions_seen |= bit;
-	list->bits |= bit;
-}
-
-static void show_extension(
-	struct table_reading *t, enum smtp_extension ext, bool allow, const struct statement *st)
-{
-	uint32_t bit = 1u << ext;
-
-	t->table->extensions = allow ? t->table->extensions | bit : t->table->extensions & ~bit;
-	t->table->extension_at[ext] = st->first->at;
-	*(allow ? &t->shown_st[ext] : &t->hidden_st[ext]) = st;
-}
-
-static void read_extension(struct words *w, void *object)
-{
-	struct table_reading *t = object;
-	struct extension_list list = { 0 };
-	size_t show;
-
-	do
-		read_extension_name(w, t, &list);
-	while (words_comma(w));
-	show = words_choice(w, show_words, 2);
-	if (w->bad)
-		return;
-	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++)
-		if (list.bits & 1u << i)
-			show_extension(t, (enum smtp_extension)i, show == 0, w->st);
-	if (list.starttls) {
-		t->table->starttls_offered = show == 0;
-		t->table->starttls_at = w->st->first->at;
-	}
-}
-
-static void hide_verb(
-	struct check *c, struct table_reading *t, enum smtp_extension ext, enum smtp_verb verb)
-{
-	const struct statement *st = t->hidden_st[ext];
-	struct verb_row *row = &t->table->verbs[verb];
-
-	if (t->verb_st[verb] == NULL)
-		*row = (struct verb_row){ .action = VERB_HIDE,
-			.given = true,
-			.max = verb_max_usual(verb),
-			.at = st->first->at };
-	else if (!is_refused(row->action))
-		CHECK_TELL(c, st, NULL, SPAN("extension "), span_str(smtp_ext_name(ext)),
-			SPAN(" is hidden, which refuses "), span_str(smtp_verb_name(verb)),
-			SPAN(", but this table allows that verb"));
-}
-
-/* A hidden keyword takes its verb along; a shown one needs its verb. */
-static void match_verbs(struct check *c, struct table_reading *t)
-{
-	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++) {
-		enum smtp_extension ext = (enum smtp_extension)i;
-		enum smtp_verb verb = extension_verb(ext);
-
-		if (verb == SMTP_VERB_OTHER)
-			continue;
-		if (t->hidden_st[i] != NULL)
-			hide_verb(c, t, ext, verb);
-		else if (t->shown_st[i] != NULL && is_refused(t->table->verbs[verb].action))
-			DIAG(c->diags, DIAG_WARNING, t->shown_st[i]->first->at,
-				t->shown_st[i]->first->width, NULL, SPAN("extension "),
-				span_str(smtp_ext_name(ext)),
-				SPAN(" stays hidden, since its verb is refused: add \"verb "),
-				span_str(smtp_verb_name(verb)), SPAN("\""));
-	}
-}
-
 /* ---- data ..., local-part ... ---- */
 
 static const struct value_schema max_line = { .name = "data max-line",
@@ -396,7 +265,7 @@ static void read_local_part(struct words *w, void *object)
 
 static const struct block_row rows[] = {
 	{ "verb", read_verb, "verb RCPT max 512 limit 100 per message", ROW_MANY },
-	{ "extension", read_extension, "extension CHUNKING hide", ROW_MANY },
+	{ "extension", extension_read, "extension CHUNKING hide", ROW_MANY },
 	{ "data", read_data, "data bare-newline refuse", ROW_MANY },
 	{ "local-part", read_local_part, "local-part strict", ROW_ONCE },
 };
@@ -449,6 +318,6 @@ void table_read(struct check *c, struct named *named)
 		copy_like(&w, t.table);
 	words_end(&w);
 	block_read(c, named->st->block, NULL, rows, sizeof(rows) / sizeof(rows[0]), &t, &seen);
-	match_verbs(c, &t);
+	extensions_match_verbs(c, &t);
 	named->state = LIKE_DONE;
 }
