@@ -108,6 +108,14 @@ static bool chunk_too_large(const struct smtp_session *s, const struct smtp_comm
 	       before + cmd->octets > s->conf->max_message;
 }
 
+/* A chunk before ended with CR and no LF follows: known before the line that would complete the
+ * message goes inward. */
+static bool ends_with_cr(const struct smtp_session *s, const struct smtp_command *cmd)
+{
+	return cmd->verb == SMTP_VERB_BDAT && cmd->last && cmd->octets == 0 && s->chunked &&
+	       s->body.after_cr;
+}
+
 /* ---- reading ---- */
 
 static void defect(struct smtp_event *ev, enum smtp_defect what, size_t offset)
@@ -166,6 +174,8 @@ static void read_command(struct smtp_session *s, struct smtp_event *ev)
 		what = SMTP_DEFECT_SEQUENCE;
 	if (what == SMTP_DEFECT_NONE && chunk_too_large(s, &ev->command))
 		what = SMTP_DEFECT_TEXT_LARGE;
+	if (what == SMTP_DEFECT_NONE && ends_with_cr(s, &ev->command))
+		what = SMTP_DEFECT_TEXT_BARE_CR;
 	ev->type = SMTP_EV_COMMAND;
 	ev->code = (int)ev->verb;
 	if (what != SMTP_DEFECT_NONE)

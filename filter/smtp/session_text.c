@@ -152,7 +152,8 @@ static void data_next(struct smtp_session *s, struct span win, struct smtp_event
 
 /*
  * The run before a stop goes inward first, and the stop is found again then: a CR of it is judged
- * by the octet behind it, so the scanner is brought back to where it has just passed the CR.
+ * by the octet behind it, so the scanner is brought back to where it has just passed the CR. A CR
+ * that is a message's last octet stays here: with it the server would have the message whole.
  */
 static size_t chunk_run(struct smtp_session *s, struct span win, bool last, enum body_stop *stopp)
 {
@@ -161,6 +162,8 @@ static size_t chunk_run(struct smtp_session *s, struct span win, bool last, enum
 	size_t run;
 
 	*stopp = body_next(&s->body, &limits, win.p, win.n, last, &run);
+	if (last && *stopp == BODY_BARE_CR && run > 0 && run == win.n)
+		run--;
 	if (run > 0 && *stopp != BODY_RUN) {
 		s->body = before;
 		body_next(&s->body, &limits, win.p, run, false, &run);

@@ -8,7 +8,9 @@
  *
  * What must hold: the same octets come out and the same notes are made when everything arrives
  * octet by octet; every line printed inward reads back as itself; what is refused in mid-message
- * leaves no end of data behind.
+ * leaves no end of data behind. A strict server (server_model.h) counts the same senders,
+ * recipients and messages as the notes tell, each whole message has one outcome, and nothing goes
+ * inward behind a reset or the session's end.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 
 #include "filter/policy/inspect.h"
 #include "rules/rules.h"
+#include "test/fuzz/server_model.h"
 
 #define RULES_TEXT(table, more)                                                                    \
 	"version 1\nset home { members in.test }\ncommands t like " table "\n"                     \
@@ -85,11 +88,25 @@ struct run {
 	size_t at[2];
 	struct record to_client, to_server, notes;
 	uint32_t incidents, dials;
+	struct model model;
+	size_t mails, rcpts, outcomes; /* as the notes tell */
 };
 
 static void on_note(void *context, const struct inspect_note *note)
 {
 	struct run *run = context;
+
+	run->mails += note->type == INSPECT_NOTE_MAIL;
+	run->rcpts += note->type == INSPECT_NOTE_RCPT && note->reply == 0;
+	if (note->type == INSPECT_NOTE_MESSAGE) {
+		const bool whole = run->outcomes < run->model.messages;
+
+		assert(whole || (note->code != CODE_MESSAGE_DELIVERED &&
+					note->code != CODE_MESSAGE_UNKNOWN));
+		assert(!whole ||
+			(note->code != CODE_MESSAGE_REFUSED && note->code != CODE_MESSAGE_ABORTED));
+		run->outcomes += whole;
+	}
 	const uint32_t facts[] = { (uint32_t)note->type, (uint32_t)note->code, note->incident,
 		note->transaction, note->reply, (uint32_t)note->octets, (uint32_t)note->offset };
 
@@ -136,16 +153,27 @@ static void check_printed(const struct run *run, struct span printed)
 	}
 }
 
+/* What the notes told is what the server had; at the end, each whole message has its outcome. */
+static void check_counts(const struct run *run)
+{
+	assert(run->mails == run->model.mails && run->rcpts == run->model.rcpts);
+	assert(run->outcomes == run->model.messages ||
+		(run->outcomes + 1 == run->model.messages && !(run->inspect.want & INSPECT_END)));
+}
+
 static void fulfil(struct run *run)
 {
+	check_counts(run);
 	if (run->inspect.want & INSPECT_RESET_SERVER) {
 		record(&run->to_server, "\xfe[reset]", 8);
+		model_reset(&run->model);
 		inspect_reset_done(&run->inspect);
 	}
 	if (run->inspect.want & INSPECT_DIAL && !(run->inspect.want & INSPECT_END)) {
 		record(&run->to_server, "\xfe[dial]", 7);
 		run->at[SMTP_S2C] = run->in[SMTP_S2C].n;
 		run->dials++;
+		model_dialled(&run->model);
 		inspect_dialled(&run->inspect);
 	}
 }
@@ -156,6 +184,7 @@ static bool step(struct run *run, enum smtp_dir dir)
 	struct inspect_step taken;
 	struct out to_client, to_server;
 	const size_t n = run->in[dir].n - run->at[dir];
+	const bool ended = run->inspect.want & INSPECT_END;
 	bool more;
 
 	out_init(&to_client, client, sizeof client);
@@ -163,7 +192,12 @@ static bool step(struct run *run, enum smtp_dir dir)
 	more = inspect_step(&run->inspect, dir, n > 0 ? run->in[dir].p + run->at[dir] : NULL, n,
 		&to_client, &to_server, &taken);
 	assert(taken.size <= n && !to_client.full && !to_server.full);
+	assert(!ended || (!more && to_server.n == 0 && taken.forward.n == 0));
 	check_printed(run, out_span(&to_server));
+	if (dir == SMTP_S2C && taken.size > 0)
+		model_said(&run->model, span_of(run->in[dir].p + run->at[dir], taken.size));
+	model_take(&run->model, out_span(&to_server));
+	model_take(&run->model, taken.forward);
 	record(&run->to_client, to_client.p, to_client.n);
 	record(&run->to_server, to_server.p, to_server.n);
 	record(&run->to_server, taken.forward.p, taken.forward.n);
