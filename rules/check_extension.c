@@ -27,7 +27,10 @@ static void read_extension_name(
 	if (word == NULL)
 		return;
 	if (word->kind == WORD_BARE && span_ieq(word->text, SPAN("STARTTLS"))) {
-		list->starttls = true;
+		if (t->starttls_seen)
+			WORDS_TELL(w, word, NULL,
+				SPAN("\"extension STARTTLS\" may stand only once in a table"));
+		t->starttls_seen = list->starttls = true;
 		return;
 	}
 	ext = word->kind == WORD_BARE ? smtp_ext_find(word->text) : SMTP_EXT_COUNT;

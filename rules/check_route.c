@@ -133,7 +133,8 @@ void auth_read(struct check *c, struct named *named)
 	unsigned errors = c->diags->errors;
 
 	read_plain(c, named, auth_rows, ROWS(auth_rows));
-	if (c->diags->errors != errors || (auth->via != AUTH_FILE && auth->via != AUTH_PAM))
+	if (c->diags->errors != errors || auth->via_at.line == 0 ||
+		(auth->via != AUTH_FILE && auth->via != AUTH_PAM))
 		return;
 	for (size_t i = 0; i < auth->n_mechanisms; i++)
 		if (!is_ours(auth->mechanisms[i]))

@@ -13,6 +13,7 @@ struct table_reading {
 	const struct statement *hidden_st[SMTP_EXT_COUNT]; /* `extension E hide` in this table */
 	const struct statement *shown_st[SMTP_EXT_COUNT];  /* `extension E allow` */
 	uint32_t extensions_seen;
+	bool starttls_seen;
 	unsigned data_seen;
 };
 

@@ -22,6 +22,8 @@ static void relays_and_what_belongs_to_them_are_checked(void **state)
 			"2:35: \"PLANE\": expected \"PLAIN\", \"LOGIN\", \"CRAM-MD5\", "
 			"\"SCRAM-SHA-1\", \"SCRAM-SHA-256\", \"XOAUTH2\", \"OAUTHBEARER\" or "
 			"\"EXTERNAL\"" },
+		{ "auth a {\nvia dovecot \"x\nmechanisms SCRAM-SHA-256\n}\n",
+			"3:13: text is not closed: \" is missing before the end of the line" },
 		{ "auth a { via pam \"x\"; mechanisms SCRAM-SHA-256 }\n",
 			"2:1: auth \"a\": mechanism SCRAM-SHA-256 needs \"via dovecot\" or \"via "
 			"next-hop\"; files and PAM check PLAIN and LOGIN" },

@@ -49,6 +49,8 @@ static void command_tables_are_checked(void **state)
 			"2:29: \"alow\": did you mean \"allow\"? Expected \"allow\" or \"hide\"" },
 		{ "commands t { extension SIZE allow; extension SIZE hide }\n",
 			"2:46: \"extension SIZE\" may stand only once in a table" },
+		{ "commands t { extension STARTTLS hide; extension STARTTLS allow }\n",
+			"2:49: \"extension STARTTLS\" may stand only once in a table" },
 		{ "commands t { extension BINARYMIME allow }\n",
 			"2:24: BINARYMIME follows \"data binary allow\" and \"data binary "
 			"refuse\"" },
