@@ -43,8 +43,6 @@ const struct cli_later *later_next(const struct cli_later *row)
 
 int later_refuse(const struct cli_later *row)
 {
-	return cli_fail(CLI_UNAVAILABLE,
-		"%s: this version does not have it, because %s is not built yet%s%s", row->verb,
-		row->missing, row->instead != NULL ? "; " : "",
-		row->instead != NULL ? row->instead : "");
+	return cli_fail(CLI_UNAVAILABLE, "%s: not built yet (%s)%s%s", row->verb, row->missing,
+		row->instead != NULL ? "; " : "", row->instead != NULL ? row->instead : "");
 }

@@ -75,7 +75,7 @@ static int run(struct cli *c, int argc, char **argv)
 	static char help[] = "help";
 	bool wants_help;
 
-	if (args_flag(&argc, argv, "--version")) {
+	if (args_flag(&argc, argv, "--version") || args_flag(&argc, argv, "-V")) {
 		puts("postern " POSTERN_VERSION);
 		return CLI_OK;
 	}

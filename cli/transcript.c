@@ -8,7 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/out.h"
+
 #define FILE_MAX    (16u << 20)
+#define SHOWN_MAX   200         /* octets of a line in a message */
 #define PATTERN_MAX (64u << 20) /* octets one step may stand for */
 
 /* ---- files ---- */
@@ -18,15 +21,27 @@ char *transcript_slurp(const char *path)
 	FILE *f = fopen(path, "rbe");
 	char *text = f != NULL ? malloc(FILE_MAX + 1) : NULL;
 	size_t n;
+	int error = 0;
 
 	if (text == NULL) {
 		if (f != NULL)
 			fclose(f);
 		return NULL;
 	}
-	n = fread(text, 1, FILE_MAX, f);
-	text[n] = '\0';
+	n = fread(text, 1, FILE_MAX + 1, f);
+	if (ferror(f))
+		error = errno;
+	else if (n > FILE_MAX)
+		error = EFBIG;
+	else if (memchr(text, '\0', n) != NULL) /* what follows it would be passed over */
+		error = EILSEQ;
 	fclose(f);
+	if (error != 0) {
+		free(text);
+		errno = error;
+		return NULL;
+	}
+	text[n] = '\0';
 	return realloc(text, n + 1);
 }
 
@@ -240,9 +255,17 @@ static const char *read_step(struct step *s, const char *line)
 	return is_word(text) ? read_word(s, text) : read_octets(s, text);
 }
 
+/* The file may be somebody else's: its octets are shown so that they do nothing to a terminal. */
 static int complain(const char *file, unsigned line, const char *problem, const char *text)
 {
-	fprintf(stderr, "%s:%u: error: %s\n    %s\n", file, line, problem, text);
+	char shown[4 * SHOWN_MAX + 4];
+	struct out o;
+
+	out_init(&o, shown, sizeof shown);
+	out_escaped(&o, span_str(text), SHOWN_MAX);
+	fprintf(stderr, "%s:%u: error: %s\n", file, line, problem);
+	if (text[0] != '\0')
+		fprintf(stderr, "    %s\n", out_cstr(&o));
 	return 1;
 }
 
@@ -335,6 +358,15 @@ static char *take_rules(struct transcript *t, char *text, unsigned *numberp)
 	return end + 5;
 }
 
+static const char *why_unread(int error)
+{
+	switch (error) {
+	case EFBIG: return "larger than 16 MiB";
+	case EILSEQ: return "it holds a NUL: write that as \\0";
+	default: return strerror(error);
+	}
+}
+
 int transcript_read(struct transcript *t, const char *path)
 {
 	char *text = transcript_slurp(path);
@@ -342,7 +374,7 @@ int transcript_read(struct transcript *t, const char *path)
 
 	*t = (struct transcript){ 0 };
 	if (text == NULL) {
-		fprintf(stderr, "postern: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "postern: %s: %s\n", path, why_unread(errno));
 		return 1;
 	}
 	keep(t, text);

@@ -371,7 +371,7 @@ def verbs_of_later_say_what_is_missing():
                   ("show", "sessions"), ("show", "sets"), ("show", "status")):
         code, out, err = run(*words)
         same((words, code, out), (words, 69, ""))
-        holds(err, "is not built yet")
+        holds(err, "not built yet")
 
 
 def help_and_version():
@@ -384,6 +384,20 @@ def help_and_version():
     code, out, _ = run("--version")
     same(code, 0)
     assert out.startswith("postern "), out
+    same(run("-V"), (code, out, ""))
+
+
+def replay_says_why_a_file_is_no_conversation():
+    with Folder() as f:
+        for octets, says in ((b"", "no step in this file"), (b"X: \x1b[31m\x9b\n", "X: \\x1b[31m\\x9B"),
+                             (b"S: 220 a\nC: \0\n", "holds a NUL"), (b"# x\n" * (5 << 20), "larger than 16 MiB")):
+            with open(f.at("c.smtp"), "wb") as c:
+                c.write(octets)
+            code, _, err = f.run("replay", f.at("c.smtp"))
+            same(code, 78)
+            holds(err, says)
+        holds(f.run("replay", f.path)[2], "Is a directory")
+        holds(f.run("replay", f.at("none"))[2], "No such file")
 
 
 def output_that_cannot_be_written_is_a_fault():
@@ -418,7 +432,7 @@ def main():
              explain_prints_the_layout_of_the_manual, explain_on_both_sides_of_a_schedule_edge,
              explain_takes_the_host_zone_without_an_offset, explain_judges_lines, explain_tells_the_default,
              explain_says_what_it_lacks, options_stand_before_or_behind_the_verb, an_unknown_verb_gets_a_suggestion,
-             verbs_of_later_say_what_is_missing, help_and_version, output_that_cannot_be_written_is_a_fault,
+             verbs_of_later_say_what_is_missing, help_and_version, replay_says_why_a_file_is_no_conversation, output_that_cannot_be_written_is_a_fault,
              colour_only_on_a_terminal_and_not_under_no_color]
     failed = 0
     print("1..%d" % len(tests))
