@@ -389,7 +389,7 @@ def help_and_version():
 
 def replay_says_why_a_file_is_no_conversation():
     with Folder() as f:
-        for octets, says in ((b"", "no step in this file"), (b"X: \x1b[31m\x9b\n", "X: \\x1b[31m\\x9B"),
+        for octets, says in ((b"", "no step in this file"), (b"X: \x1b[31m\x9b\n", "X: \\x1b[31m\\x9b"),
                              (b"S: 220 a\nC: \0\n", "holds a NUL"), (b"# x\n" * (5 << 20), "larger than 16 MiB")):
             with open(f.at("c.smtp"), "wb") as c:
                 c.write(octets)
