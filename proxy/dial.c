@@ -33,21 +33,95 @@ static int connect_to(const struct ip_port *to)
 	return -error;
 }
 
-/* Another internal is tried, or nobody else will tell: a passed session has no notes. */
-static void log_failed(struct flow *f, int error)
+/* ---- which internal ---- */
+
+static size_t current(const struct flow *f)
 {
-	if (!f->inspected || f->tried < flow_rule(f)->n_internal)
+	return (f->first + f->place) % flow_rule(f)->n_internal;
+}
+
+static struct server_state *state_of(const struct flow *f)
+{
+	return &f->proxy->states[flow_rule(f)->number].servers[current(f)];
+}
+
+/* First those that do not rest, then those passed over. What failed since this dialling began, by
+ * whomever it was tried, is not tried again. */
+static bool worth_trying(const struct flow *f)
+{
+	const struct server_state *s = state_of(f);
+
+	if (f->place < flow_rule(f)->n_internal)
+		return s->retry_ms <= f->proxy->now_ms;
+	return s->failed_ms < f->dial_ms;
+}
+
+/* From @place on. False: every internal was tried. */
+static bool seek(struct flow *f, uint32_t place)
+{
+	for (f->place = place; f->place < 2 * flow_rule(f)->n_internal; f->place++)
+		if (worth_trying(f))
+			return true;
+	return false;
+}
+
+static uint32_t longer(uint32_t rest_ms)
+{
+	if (rest_ms == 0)
+		return DIAL_REST_MIN_MS;
+	return rest_ms < DIAL_REST_MAX_MS / 2 ? 2 * rest_ms : DIAL_REST_MAX_MS;
+}
+
+/* The rest is over: this session finds out, and until it has, the others go elsewhere. */
+static void probe(struct flow *f)
+{
+	struct server_state *s = state_of(f);
+
+	if (s->rest_ms == 0 || s->retry_ms > f->proxy->now_ms)
+		return;
+	s->rest_ms = longer(s->rest_ms);
+	s->retry_ms = f->proxy->now_ms + s->rest_ms;
+}
+
+static void note_failure(struct flow *f)
+{
+	struct server_state *s = state_of(f);
+
+	s->failed_ms = f->proxy->now_ms;
+	if (s->retry_ms > f->proxy->now_ms) /* others met it at the same time */
+		return;
+	if (s->rest_ms == 0)
+		s->rest_ms = longer(0);
+	s->retry_ms = f->proxy->now_ms + s->rest_ms;
+}
+
+void dial_stands(struct flow *f)
+{
+	f->connecting = false;
+	*state_of(f) = (struct server_state){ 0 };
+}
+
+/* ---- dialling ---- */
+
+/* The next internal is due. False: there is none. */
+static bool failed(struct flow *f, int error)
+{
+	bool more;
+
+	note_failure(f);
+	more = seek(f, f->place + 1);
+	if (more || !f->inspected) /* else nobody tells: a passed session has no notes */
 		log_server(&f->proxy->log, clock_wall_ns(), &f->log, CODE_SERVER_DOWN, 0, error);
+	return more;
 }
 
 static int dial_any(struct flow *f, int events)
 {
-	const struct publish *rule = flow_rule(f);
+	int fd;
 
-	while (f->tried < rule->n_internal) {
-		int fd;
-		f->log.internal = rule->internal[(f->first + f->tried) % rule->n_internal].addr;
-		f->tried++;
+	do {
+		f->log.internal = flow_rule(f)->internal[current(f)].addr;
+		probe(f);
 		fd = connect_to(&f->log.internal);
 		if (fd >= 0) {
 			f->connecting = true;
@@ -60,8 +134,7 @@ static int dial_any(struct flow *f, int events)
 			log_host(&f->proxy->log, clock_wall_ns(), CODE_LIMIT_DESCRIPTORS, -fd);
 			return DIAL_E_DESCRIPTORS;
 		}
-		log_failed(f, -fd);
-	}
+	} while (failed(f, -fd));
 	return DIAL_E_NONE;
 }
 
@@ -69,11 +142,13 @@ int dial_start(struct flow *f, void (*on_server)(struct ev_loop *, ev_io *, int)
 {
 	struct rule_state *state = &f->proxy->states[flow_rule(f)->number];
 
-	f->tried = 0;
+	f->dial_ms = f->proxy->now_ms;
 	f->first = 0;
 	if (flow_rule(f)->balance == BALANCE_ROUND_ROBIN)
-		f->first = (uint16_t)(state->turn++ % flow_rule(f)->n_internal);
+		f->first = (uint32_t)(state->turn++ % flow_rule(f)->n_internal);
 	ev_set_cb(&f->server, on_server);
+	if (!seek(f, 0))
+		f->place = 0; /* all failed this very moment: one is asked all the same */
 	return dial_any(f, events);
 }
 
@@ -81,8 +156,7 @@ int dial_next(struct flow *f, int error, int events)
 {
 	sockets_close(flow_release(f, &f->server));
 	f->connecting = false;
-	log_failed(f, error);
-	return dial_any(f, events);
+	return failed(f, error) ? dial_any(f, events) : DIAL_E_NONE;
 }
 
 /* The first octets of a connection: they always fit. */
@@ -112,6 +186,7 @@ int dial_check(struct flow *f)
 		return errno == ENOTCONN ? EINPROGRESS : errno;
 	if (flow_rule(f)->client_address == CLIENT_PROXY_V2)
 		error = write_header(f);
-	f->connecting = error != 0;
+	if (!error)
+		dial_stands(f);
 	return error;
 }

@@ -3,12 +3,17 @@
 /*
  * Dial: a connection to one of the rule's internal servers
  *
- * They are tried in order from the one that is due (`balance`), each once. A PROXY header is
- * written as soon as the connection stands.
+ * They are tried in order from the one that is due (`balance`), each once. One that refused or did
+ * not answer rests for DIAL_REST_MIN_MS: sessions try the others first, and it only when they fail
+ * too. Then one session probes it; each time that fails the rest doubles, up to DIAL_REST_MAX_MS.
+ * Each worker learns for itself. A PROXY header is written as soon as the connection stands.
  *
  * Callers: proxy/inspected.c, proxy/splice.c.
  */
 #include "proxy/flow.h"
+
+#define DIAL_REST_MIN_MS 10000
+#define DIAL_REST_MAX_MS 60000
 
 enum {
 	DIAL_OK = 0,
@@ -28,6 +33,9 @@ int dial_start(struct flow *f, void (*on_server)(struct ev_loop *, ev_io *, int)
  * next internal. */
 int dial_next(struct flow *f, int error, int events);
 
-/* Does the connection stand? 0; EINPROGRESS; else the errno it failed with. Writes the PROXY header
- * when it does. */
+/* It stands, as its first octets showed: its internal is well. */
+void dial_stands(struct flow *f);
+
+/* Does the connection stand? 0; EINPROGRESS; else the errno it failed with. Does what dial_stands()
+ * does and writes the PROXY header when it does. */
 int dial_check(struct flow *f);

@@ -19,9 +19,10 @@ struct flow {
 	struct wheel_entry timer;
 	uint64_t opened_ms, since_ms; /* @since_ms: the wait began */
 	uint64_t c2s, s2c;            /* octets read from the client, written to it */
+	uint64_t dial_ms;             /* dialling began */
+	uint32_t first, place;        /* the internal it began with, how far from there it is */
 	struct log_session log;       /* id, client, to, internal, rule */
 	uint8_t wait;                 /* enum wait */
-	uint16_t first, tried; /* internals: where this connection began, how many were tried */
 	bool connecting;
 	bool inspected;
 };

@@ -143,6 +143,22 @@ static void watch(struct proxy *p, int control)
 	ev_io_start(p->loop, &p->parent);
 }
 
+static bool states_init(struct proxy *p, unsigned worker)
+{
+	for (size_t i = 0; i < p->rules->n_rules; i++) {
+		const struct publish *rule = p->rules->rules[i].publish;
+		struct rule_state *state;
+		if (!rule)
+			continue; /* a relay rule, for others */
+		state = &p->states[rule->number];
+		state->turn = worker; /* not all workers begin with the same internal */
+		state->servers = calloc(rule->n_internal, sizeof(*state->servers));
+		if (!state->servers)
+			return false;
+	}
+	return true;
+}
+
 /* Return: 0 or errno. */
 static int proxy_init(struct proxy *p, unsigned worker, const int *fds)
 {
@@ -159,8 +175,8 @@ static int proxy_init(struct proxy *p, unsigned worker, const int *fds)
 	p->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (!p->states || !p->scratch || !p->loop)
 		return ENOMEM;
-	for (size_t i = 0; i <= p->rules->n_rules; i++)
-		p->states[i].turn = worker; /* not all workers begin with the same internal */
+	if (!states_init(p, worker))
+		return ENOMEM;
 	out_init(&p->to_client, p->out_blocks[0], PROXY_OUT_SIZE);
 	out_init(&p->to_server, p->out_blocks[1], PROXY_OUT_SIZE);
 	p->now_ms = clock_steady_ms();
@@ -194,6 +210,8 @@ static void proxy_deinit(struct proxy *p)
 	pool_deinit(&p->pool);
 	ev_loop_destroy(p->loop);
 	free(p->listeners);
+	for (size_t i = 0; i <= p->rules->n_rules; i++)
+		free(p->states[i].servers);
 	free(p->states);
 	shared_unmap(&p->shared);
 }

@@ -27,9 +27,17 @@ struct flow;
 #define PROXY_BATCH_S      0.02 /* records wait so long, to go together */
 #define PROXY_PARTINGS_MAX 1024 /* clients that were answered and are being waited for */
 
+/* What a worker knows of one internal server of a rule; all 0: nothing bad. See proxy/dial.h. */
+struct server_state {
+	uint64_t failed_ms; /* last */
+	uint64_t retry_ms;  /* it rests until then */
+	uint32_t rest_ms;
+};
+
 /* What a worker knows of one rule, by its number. */
 struct rule_state {
-	uint32_t turn; /* balance round-robin: the internal that is next */
+	uint32_t turn;                /* balance round-robin: the internal that is next */
+	struct server_state *servers; /* n_internal */
 };
 
 struct listener {

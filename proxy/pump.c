@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "proxy/dial.h"
 #include "proxy/inspected.h"
 #include "proxy/sockets.h"
 
@@ -288,7 +289,7 @@ enum pump_read pump_server(struct inspected *s)
 	ssize_t n = read_behind(s, s->flow.server.fd, &s->s_in, POOL_MIDDLE);
 
 	if (s->flow.connecting && n >= 0) { /* readable and no error: so the connection stands */
-		s->flow.connecting = false;
+		dial_stands(&s->flow);
 		inspect_dialled(&s->inspect);
 	}
 	if (n <= 0)

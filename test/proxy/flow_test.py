@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from support import LOOPBACK, FakeServer, RawClient, Script, free_port, gateway, incident, main, replies, rules
+from support import LOOPBACK, FakeServer, RawClient, Script, free_port, gateway, incident, main, replies, rules, wait_for
 
 # what one idle inspected session may take of the proxy's memory, all in all
 SESSION_OCTETS = 1536
@@ -62,9 +62,37 @@ class Choice(unittest.TestCase):
     def test_first_that_answers(self):
         second = self.names(b"second")
         text = rules(internal="127.0.0.1:%d, 127.0.0.1:%d" % (free_port(), second.port))
-        with gateway(text) as gate:
+        with gateway(text, workers=1) as gate:
             self.assertEqual([self.greeting(gate) for _ in range(3)], ["second"] * 3)
-            self.assertEqual(len(gate.wait_records(3, code="PN6001")), 3)
+            self.assertEqual(len(gate.wait_records(code="PN6001")), 1, "one that failed rests")
+
+    def test_one_that_failed_costs_one_session_its_timeout(self):
+        silent, second = self.enterContext(Silent()), self.names(b"second")
+        text = rules("timeout connect 2s", internal="127.0.0.1:%d, 127.0.0.1:%d" % (silent.port, second.port))
+        with gateway(text, workers=1) as gate:
+            self.assertEqual(self.greeting(gate), "second")
+            began = time.monotonic()
+            self.assertEqual([self.greeting(gate) for _ in range(5)], ["second"] * 5)
+            self.assertLess(time.monotonic() - began, 1.5)
+            self.assertEqual(len(gate.wait_records(code="PN6001")), 1)
+
+    def test_one_that_rests_is_tried_when_the_others_fail(self):
+        port = free_port()
+        with Script(replies(b"220 second\r\n", b"221 bye\r\n")) as second:
+            gate = self.enterContext(gateway(rules(internal="127.0.0.1:%d, 127.0.0.1:%d" % (port, second.port)), workers=1))
+            self.assertEqual(self.greeting(gate), "second")
+        self.enterContext(Script(replies(b"220 first\r\n", b"221 bye\r\n"), port))
+        self.assertEqual([self.greeting(gate) for _ in range(3)], ["first"] * 3)
+
+    def test_one_that_came_back_is_found(self):
+        port, second = free_port(), self.names(b"second")
+        with gateway(rules(internal="127.0.0.1:%d, 127.0.0.1:%d" % (port, second.port)), workers=1) as gate:
+            began = time.monotonic()
+            self.assertEqual(self.greeting(gate), "second")
+            self.enterContext(Script(replies(b"220 first\r\n", b"221 bye\r\n"), port))
+            self.assertEqual(self.greeting(gate), "second", "it rests")
+            wait_for("the first", lambda: self.greeting(gate) == "first", timeout=20)
+            self.assertGreater(time.monotonic() - began, 9)
 
     def test_one_that_does_not_answer_at_all(self):
         """Each internal has the whole `timeout connect`: the second of two silent ones too."""

@@ -35,9 +35,9 @@ def gateway(text, internal=0, workers=None, **more):
 class Script:
     """A server that does with each connection what @play(sock) says, and keeps what it got."""
 
-    def __init__(self, play):
+    def __init__(self, play, port=0):
         self.play, self.socks = play, []
-        self.listener = socket.create_server((LOOPBACK, 0), backlog=512)
+        self.listener = socket.create_server((LOOPBACK, port), backlog=512)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -45,6 +45,7 @@ class Script:
         return self
 
     def __exit__(self, *unused):
+        self.listener.shutdown(socket.SHUT_RDWR)  # an accept(2) under way would take one more
         self.listener.close()
         for sock in self.socks:
             sock.close()
