@@ -83,7 +83,7 @@ print_table() {
 		if (!(w in seenw)) { seenw[w] = 1; W[++nw] = w }
 		if (!(b in seenb)) { seenb[b] = 1; B[++nb] = b }
 		# latency workload: compare 1/latency so that "more is better" holds everywhere
-		rate[r, k] = $4; R[k] = R[k] " " $4; MB[k] = MB[k] " " $5
+		rate[r, k] = $4; cpu[r, k] = $9; R[k] = R[k] " " $4; MB[k] = MB[k] " " $5
 		C[k] = C[k] " " $9; S[k] = S[k] " " $10; P50[k] = P50[k] " " $11; P99[k] = P99[k] " " $12
 		Q99[k] = Q99[k] " " $13; M[k] = M[k] " " $14; I[k] = I[k] " " $15; K[k] = K[k] " " $16
 		E[k] += $17; L[k] += $18; F[k] = F[k] " " $19; N[k]++
@@ -94,25 +94,26 @@ print_table() {
 			w = W[i]
 			unit = w == "W4" ? "conn" : "msg"
 			printf "\n%s\n", w
-			printf "%-16s %9s %17s %8s %8s %10s %11s %9s %9s %9s %9s %9s %6s %5s\n", "box", unit "/s", "min-max", "x route", "x haprx", "boxCPU", "allCPU", "p50 ms", "p99 ms", "conn p99", "RSS MiB", w == "W5" ? "KiB/idle" : "MB/s", "other%", "err"
+			printf "%-16s %9s %17s %8s %8s %10s %8s %11s %9s %9s %9s %9s %9s %6s %5s\n", "box", unit "/s", "min-max", "x route", "x haprx", "boxCPU", "x haprx", "allCPU", "p50 ms", "p99 ms", "conn p99", "RSS MiB", w == "W5" ? "KiB/idle" : "MB/s", "other%", "err"
 			for (j = 1; j <= nb; j++) {
 				b = B[j]; k = w SUBSEP b
 				if (!N[k]) continue
-				qr = qh = ""
+				qr = qh = qc = ""
 				for (r = 1; r <= maxr; r++) {
 					if (!((r, k) in rate)) continue
 					x = rate[r, w, "route"]; if (x > 0) qr = qr " " rate[r, k] / x
 					x = rate[r, w, "haproxy"]; if (x > 0) qh = qh " " rate[r, k] / x
+					x = cpu[r, w, "haproxy"]; if (x > 0) qc = qc " " cpu[r, k] / x
 				}
 				m = med(R[k]); mm = f(lo) "-" f(hi)
-				printf "%-16s %9s %17s %8s %8s %10s %11s %9s %9s %9s %9s %9s %6s %5s\n", b, f(m), mm, f(med(qr)), f(med(qh)), f(med(C[k])), f(med(S[k])), f(med(P50[k])/1000), f(med(P99[k])/1000), f(med(Q99[k])/1000), f(med(M[k])/1024), f(w == "W5" ? med(I[k]) : med(MB[k])), f(med(F[k])), E[k] (L[k] ? "!" : "")
+				printf "%-16s %9s %17s %8s %8s %10s %8s %11s %9s %9s %9s %9s %9s %6s %5s\n", b, f(m), mm, f(med(qr)), f(med(qh)), f(med(C[k])), f(med(qc)), f(med(S[k])), f(med(P50[k])/1000), f(med(P99[k])/1000), f(med(Q99[k])/1000), f(med(M[k])/1024), f(w == "W5" ? med(I[k]) : med(MB[k])), f(med(F[k])), E[k] (L[k] ? "!" : "")
 			}
 		}
 		print "\nboxCPU: CPU seconds of the box per 1000 " "messages (W4: connections); allCPU: of the whole machine, client and"
 		print "server included. RSS: peak, summed over the processes of the box. KiB/idle: resident memory per idle"
 		print "session. other%: share of the machine that other work or the hypervisor took (above $QUIET: repeated)."
 		print "p50, p99: of a message from MAIL to the final reply (W4: of a connection). x route, x haprx: median of"
-		print "the ratios within each round to plain routing and to the row named haproxy. err: SMTP or socket"
+		print "the ratios within each round to plain routing and to the row named haproxy (rate, then CPU). err: SMTP or socket"
 		print "errors in all rounds; \"!\": the server counted other than the client."
 	}' "$1"
 }
@@ -283,6 +284,7 @@ measure() (
 	idle_kb="" slab=""
 	if [ $wl = W5 ]; then
 		r0=$(mem_kb VmRSS "${BOX_PIDS[@]}"); s0=$(slab_kb)
+		: >$RUN/idle.out
 		ip netns exec pbcl "$BENCH/smtpload" -t $TARGET -c $IDLE -i -d 100 >$RUN/idle.out 2>>$RUN/load.err &
 		IDLER=$!
 		for i in $(seq 600); do grep -q 'idle ready' $RUN/idle.out && break; sleep 0.1; done
