@@ -33,7 +33,8 @@ static int64_t wall_ns(void)
 
 static int complain(const char *path, int r)
 {
-	fprintf(stderr, "postern-log: %s: %s\n", path,
+	fprintf(stderr, "postern-log: %s: %s (\"log\" or \"state\" of postern.conf names it)\n",
+		path,
 		r == LOG_FILE_E_TYPE ? "not a regular file; the log is never written through a "
 				       "link or into a device"
 				     : strerror(-r));
