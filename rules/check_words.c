@@ -222,5 +222,10 @@ const char *words_path(struct words *w, const char *what)
 	if (word == NULL)
 		return NULL;
 	path = arena_str(w->c->arena, word->text);
-	return path != NULL ? source_path(w->c->arena, word->at.file, path) : NULL;
+	if (path != NULL)
+		path = source_path(w->c->arena, word->at.file, path);
+	if (path != NULL && strlen(path) > TREE_WORD_MAX) /* it is printed with its folder */
+		WORDS_TELL(w, word, NULL, span_str(what),
+			SPAN(" is longer than 1024 octets, its folder included"));
+	return path;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "rules/lex.h"
 #include "rules/macro.h"
 #include "rules/tree.h"
 
@@ -13,6 +14,20 @@ struct splicer {
 	const struct source *stack[INCLUDE_DEPTH_MAX + 1]; /* being read, outermost first */
 	size_t depth, total;
 };
+
+/* The bundle names the file of each rule: whatever a wildcard found has to fit into a word. */
+static bool name_ok(struct splicer *sp, const struct source *source)
+{
+	const struct rules_at at = { .file = source->name };
+	const bool ok =
+		strlen(source->name) <= TREE_WORD_MAX && lex_text_ok(span_str(source->name));
+
+	if (!ok)
+		DIAG(sp->diags, DIAG_ERROR, at, 0, "rename the file",
+			SPAN("the name of this file is longer than 1024 octets, holds control "
+			     "characters or is no UTF-8"));
+	return ok;
+}
 
 static struct statement *source_read(struct splicer *sp, const struct source *source);
 
@@ -139,9 +154,12 @@ static bool line_taken(struct splicer *sp, const struct statement *s, uint32_t *
 
 static struct statement *source_read(struct splicer *sp, const struct source *source)
 {
-	struct statement *list = tree_parse(sp->arena, source, sp->diags);
-	struct statement **next = &list, *s;
+	struct statement *list, **next = &list, *s;
 	uint32_t last = 0;
+
+	if (!name_ok(sp, source))
+		return NULL;
+	list = tree_parse(sp->arena, source, sp->diags);
 
 	sp->stack[sp->depth++] = source;
 	sp->total++;

@@ -101,6 +101,17 @@ static bool step(struct lexer *l, struct token *t)
 	return true;
 }
 
+bool lex_text_ok(struct span text)
+{
+	struct lexer l = { .text = text };
+	struct token t;
+
+	while (l.pos < text.n)
+		if (!step(&l, &t))
+			return false;
+	return true;
+}
+
 static struct token comment(struct lexer *l)
 {
 	size_t from = l->pos;

@@ -43,6 +43,9 @@ struct lexer {
 	uint32_t line;
 };
 
+/* May @text stand in quotes? UTF-8 without controls and newlines. */
+bool lex_text_ok(struct span text);
+
 void lex_init(struct lexer *l, const struct source *source);
 struct token lex_next(struct lexer *l);
 

@@ -127,14 +127,14 @@ static void words_add(struct parser *p, struct words *ws)
 			"long lists belong in a set file: file \"NAME\"");
 		return;
 	}
-	if (p->tok.raw.n > TREE_WORD_MAX) {
-		words_fault(p, ws, "word too long; 1024 octets are allowed", NULL);
-		p->tok.raw = span_sub(p->tok.raw, 0, TREE_WORD_MAX);
-		p->tok.kind = TOKEN_BARE;
-	}
 	w = word(p);
 	if (w == NULL)
 		return;
+	/* Quotes and backslashes do not count: what was printed with more of them still parses. */
+	if (w->text.n > TREE_WORD_MAX) {
+		words_fault(p, ws, "word too long; 1024 octets are allowed", NULL);
+		w->text = span_sub(w->text, 0, TREE_WORD_MAX);
+	}
 	*ws->tail = ws->last = w;
 	ws->tail = &w->next;
 }

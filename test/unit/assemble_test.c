@@ -263,6 +263,25 @@ static void a_wildcard_may_match_nothing(void **state)
 	expect_str(assembled(sources, COUNT_OF(sources)), "a; ", "nothing", "assembled");
 }
 
+/* The bundle names the file of each rule in quotes: it would not parse. */
+static void a_file_whose_name_no_text_can_hold_is_refused(void **state)
+{
+	static const struct source sources[] = {
+		FILE_OF("rules.conf", "include \"*.conf\"\na\n", NULL, 0),
+		FILE_OF("b\x02.conf", "b\n", "rules.conf", 1),
+		FILE_OF("c\xff.conf", "c\n", "rules.conf", 1),
+		FILE_OF("\"d \xc3\xa9\\.conf", "d\n", "rules.conf", 1),
+	};
+
+	(void)state;
+#define NAME_WRONG                                                                                 \
+	".conf:0:0: the name of this file is longer than 1024 octets, holds control characters "   \
+	"or "                                                                                      \
+	"is no UTF-8\n"
+	expect_str(assembled(sources, COUNT_OF(sources)),
+		"d; a; b\x02" NAME_WRONG "c\xff" NAME_WRONG, "names", "assembled");
+}
+
 static void an_include_that_fails_is_told_where_it_stands(void **state)
 {
 	static const struct source sources[] = {
@@ -431,6 +450,7 @@ int main(void)
 		cmocka_unit_test(includes_are_spliced_in_where_they_stand),
 		cmocka_unit_test(a_file_may_be_included_twice),
 		cmocka_unit_test(a_wildcard_may_match_nothing),
+		cmocka_unit_test(a_file_whose_name_no_text_can_hold_is_refused),
 		cmocka_unit_test(an_include_that_fails_is_told_where_it_stands),
 		cmocka_unit_test(includes_are_bounded),
 		cmocka_unit_test(postern_conf_has_macros_of_its_own),

@@ -242,8 +242,10 @@ static void bounds_are_errors(void **state)
 	expect_str(only_error(repeated("a ", "b", TREE_WORD_MAX, "\n")), "none", "octets", "most");
 	expect_str(only_error(repeated("a ", "b", TREE_WORD_MAX + 1, "\n")),
 		"word too long; 1024 octets are allowed", "octets", "one too many");
-	expect_str(only_error(repeated("a \"", "\\\\", 600, "\"\n")),
-		"word too long; 1024 octets are allowed", "octets of text", "too many");
+	expect_str(only_error(repeated("a \"", "\\\\", TREE_WORD_MAX, "\"\n")), "none",
+		"octets of text, unquoted", "most");
+	expect_str(only_error(repeated("a \"", "\\\\", TREE_WORD_MAX + 1, "\"\n")),
+		"word too long; 1024 octets are allowed", "octets of text", "one too many");
 	expect_str(only_error(repeated("", "a\n", 10, "")), "none", "file", "small");
 	expect_str(only_error(repeated("", "#", SOURCE_RULES_MAX, "")), "none", "file", "largest");
 	expect_str(only_error(repeated("", "#", SOURCE_RULES_MAX + 1, "")),
