@@ -34,7 +34,8 @@ static void read_item(struct words *w, enum set_kind kind, struct expr_item *ite
 	}
 	word = w->at;
 	named = name_use(w, NAMED_SET);
-	if (named == NULL || word == NULL) /* nothing that names a set stood there, and it was told */
+	if (named == NULL ||
+		word == NULL) /* nothing that names a set stood there, and it was told */
 		return;
 	item->at = word->at;
 	item->set = named->object;

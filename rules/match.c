@@ -33,8 +33,8 @@ static bool literal_has(const struct set_member *literal, const struct question 
 
 static bool is_dynamic_member(const struct rule_set *set, const struct question *q)
 {
-	return set->dynamic && set->kind == SET_ADDRESSES && q->ip != NULL && q->facts != NULL && q->facts->dynamic != NULL &&
-	       q->facts->dynamic(q->facts->context, set, q->ip);
+	return set->dynamic && set->kind == SET_ADDRESSES && q->ip != NULL && q->facts != NULL &&
+	       q->facts->dynamic != NULL && q->facts->dynamic(q->facts->context, set, q->ip);
 }
 
 /* The first item that covers what is asked, or NULL. */
