@@ -38,6 +38,11 @@ static inline bool model_is(struct span line, const char *head)
 	return line.n >= strlen(head) && memcmp(line.p, head, strlen(head)) == 0;
 }
 
+static inline bool model_expects_response(const struct model *m)
+{
+	return m->auth && m->code == 334;
+}
+
 /* Only these recipients may ever come. */
 static inline void model_rcpt(struct model *m, struct span line)
 {
@@ -60,7 +65,7 @@ static inline void model_bdat(struct model *m, struct span line)
 
 static inline void model_line(struct model *m, struct span line)
 {
-	const bool response = m->auth && m->code == 334;
+	const bool response = model_expects_response(m);
 
 	m->data = !response && span_eq(line, SPAN("DATA"));
 	m->auth = response || model_is(line, "AUTH ");

@@ -34,9 +34,10 @@ static const char *const texts[] = {
 		"per message; banner \"hello\""),
 	RULES_TEXT("submission { data binary allow; local-part tolerant; verb VRFY, EXPN, ETRN; "
 		   "extension ETRN allow }",
-		"client-address xclient"),
+		"client-address gateway"),
 	RULES_TEXT("internet { extension CHUNKING hide; extension PIPELINING hide }",
 		"client-address gateway"),
+	RULES_TEXT("internet { verb RSET limit 3 per message }", "client-address xclient"),
 };
 #define N_TEXTS (sizeof texts / sizeof *texts)
 
@@ -121,8 +122,8 @@ static uint32_t on_incident(void *context)
 
 static const struct inspect_ops ops = { .note = on_note, .incident = on_incident };
 
-/* Each line printed inward is a command that reads back as itself; XCLIENT and a response to AUTH
- * are not re-read. */
+/* Each line printed inward is a command that reads back as itself, but our own XCLIENT and a
+ * response to 334. */
 static void check_printed(const struct run *run, struct span printed)
 {
 	const struct smtp_conf *conf = run->inspect.smtp.conf;
@@ -141,13 +142,12 @@ static void check_printed(const struct run *run, struct span printed)
 
 		assert(end < printed.n && end > 0 && printed.p[end - 1] == '\r');
 		assert(span_chr(line, '\r') == line.n && span_chr(line, '\0') == line.n);
-		if (command_parse(line, &read, &cmd, &at) == SMTP_DEFECT_NONE) {
+		if (!span_eq(line, SPAN("XCLIENT ADDR=203.0.113.9 PORT=40000")) &&
+			!model_expects_response(&run->model)) {
+			assert(command_parse(line, &read, &cmd, &at) == SMTP_DEFECT_NONE);
 			out_init(&again, block, sizeof block);
 			command_print(&again, &cmd);
 			assert(span_eq(out_span(&again), span_sub(printed, 0, end + 1)));
-		} else {
-			assert(span_istarts(line, SPAN("XCLIENT ")) ||
-				conf->extensions & SMTP_EXT_BIT(AUTH));
 		}
 		printed = span_from(printed, end + 1);
 	}

@@ -18,8 +18,10 @@ LARGEST = 4096  # octets: a seed is read octet by octet, too
 def rule_for(one):
     if "normalise" in one.rules:
         return b"\1"
-    if "submission" in one.rules or "binary allow" in one.rules or "xclient" in one.rules:
+    if "submission" in one.rules or "binary allow" in one.rules:
         return b"\2"
+    if "xclient" in one.rules:
+        return b"\4"
     return b"\3" if "CHUNKING hide" in one.rules else b"\0"
 
 
