@@ -71,9 +71,9 @@ static void reopen(struct log_file *f, int signals)
 	}
 }
 
-/* Size of the next packet; 0: none waits; <0: the end. An empty packet, which no sender of ours
- * makes, is an end. */
-static ssize_t take_packet(int fd, uint8_t *p)
+/* Size of the next packet; 0: nothing waits that is worth taking. An empty packet, which no sender
+ * of ours makes, reads like an end; which it is, poll() tells. */
+static size_t take_packet(int fd, uint8_t *p)
 {
 	ssize_t r;
 
@@ -81,28 +81,26 @@ static ssize_t take_packet(int fd, uint8_t *p)
 		r = recv(fd, p, LOG_BATCH_MAX, MSG_DONTWAIT | MSG_TRUNC);
 	while (r < 0 && (errno == EINTR ||
 				errno == ECONNRESET)); /* told once, before what was sent earlier */
-	if (r > 0)
-		return r;
-	return r < 0 && errno == EAGAIN ? 0 : -1;
+	return r > 0 ? (size_t)r : 0;
 }
 
-/* Takes the batches that wait and writes them. False: no more will come. */
+/* Takes the batches that wait and writes them. False: none wait. */
 static bool take_batches(struct log_file *f, int fd)
 {
-	size_t n = 0;
-	ssize_t size = 0;
+	size_t n = 0, size = 0;
 
 	while (sizeof gathered - n > LOG_BATCH_MAX && (size = take_packet(fd, gathered + n)) > 0) {
-		if (size > LOG_BATCH_MAX || !log_batch_ok(span_of(gathered + n, (size_t)size)))
+		if (size > LOG_BATCH_MAX || !log_batch_ok(span_of(gathered + n, size)))
 			log_file_lost(f, 1); /* somebody is not a sender of ours */
 		else
-			n += (size_t)size;
+			n += size;
 	}
 	log_file_write(f, span_of(gathered, n), wall_ns());
-	return size >= 0;
+	return size > 0;
 }
 
-/* @p: the signals, then the senders. Each in turn, so that none keeps the others waiting. */
+/* @p: the signals, then the senders. Each in turn, so that none keeps the others waiting. What one
+ * sent before its end is still there: the end is told by poll() before it is read. */
 static int serve(struct log_file *f, struct pollfd *p, nfds_t n)
 {
 	nfds_t senders = n - 1;
@@ -113,7 +111,8 @@ static int serve(struct log_file *f, struct pollfd *p, nfds_t n)
 		if (p[0].revents != 0)
 			reopen(f, p[0].fd);
 		for (nfds_t i = 1; i < n; i++) {
-			if (p[i].fd < 0 || p[i].revents == 0 || take_batches(f, p[i].fd))
+			if (p[i].fd < 0 || p[i].revents == 0 || take_batches(f, p[i].fd) ||
+				!(p[i].revents & POLLHUP))
 				continue;
 			close(p[i].fd);
 			p[i].fd = -1;
