@@ -114,7 +114,8 @@ void reply_print(struct out *o, const struct smtp_reply *reply)
 void reply_print_line(struct out *o, unsigned code, bool last, struct span text)
 {
 	out_u64w(o, code, 3);
-	if (!last || text.n > 0) /* RFC 5321 4.2: a last line has no blank without text */
+	/* RFC 5321 4.2: a last line has no blank without text; but RFC 4954 8, continue-req, has */
+	if (!last || text.n > 0 || code == 334)
 		out_octet(o, last ? ' ' : '-');
 	for (size_t i = 0; i < text.n; i++) {
 		uint8_t c = text.p[i];
