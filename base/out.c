@@ -1,28 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/out.h"
 
-void out_put(struct out *o, const void *p, size_t n)
-{
-	if (o->full || n > out_room(o)) { /* a later, shorter piece would leave a hole */
-		o->full = true;
-		return;
-	}
-	if (n > 0)
-		memcpy(o->p + o->n, p, n);
-	o->n += n;
-}
-
-void out_octet(struct out *o, uint8_t c)
-{
-	out_put(o, &c, 1);
-}
-
-void out_str(struct out *o, const char *s)
-{
-	if (s != NULL)
-		out_put(o, s, strlen(s));
-}
-
 void out_u64(struct out *o, uint64_t v)
 {
 	out_u64w(o, v, 1);

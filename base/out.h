@@ -32,9 +32,29 @@ static inline struct span out_span(const struct out *o)
 	return (struct span){ o->p, o->n };
 }
 
-void out_put(struct out *o, const void *p, size_t n);
-void out_octet(struct out *o, uint8_t c);
-void out_str(struct out *o, const char *s); /* NULL writes nothing */
+/* Inline, since most pieces are short and of a length the compiler knows. */
+static inline void out_put(struct out *o, const void *p, size_t n)
+{
+	if (o->full || n > out_room(o)) { /* a later, shorter piece would leave a hole */
+		o->full = true;
+		return;
+	}
+	if (n > 0)
+		memcpy(o->p + o->n, p, n);
+	o->n += n;
+}
+
+static inline void out_octet(struct out *o, uint8_t c)
+{
+	out_put(o, &c, 1);
+}
+
+static inline void out_str(struct out *o, const char *s) /* NULL writes nothing */
+{
+	if (s != NULL)
+		out_put(o, s, strlen(s));
+}
+
 void out_u64(struct out *o, uint64_t v);    /* decimal */
 void out_u64w(struct out *o, uint64_t v, unsigned width); /* decimal, at least @width digits (20 at most), zeros in front */
 void out_hex(struct out *o, uint64_t v, unsigned digits); /* lower case, exactly @digits */

@@ -155,6 +155,19 @@ static void add_piece(struct run *r, struct span octets)
 		r->pieces[r->n_pieces++] = (struct iovec){ (void *)(uintptr_t)octets.p, octets.n };
 }
 
+/* What was printed is what was read more often than not. Then it is taken from where it was read,
+ * when the piece before it ends there (an end of data behind message text): one piece is one send.
+ */
+static struct span where_it_stands(const struct run *r, struct span printed, struct span win)
+{
+	const struct iovec *last = r->n_pieces ? &r->pieces[r->n_pieces - 1] : NULL;
+
+	if (last && printed.n && (const uint8_t *)last->iov_base + last->iov_len == win.p &&
+		printed.n <= win.n && memcmp(printed.p, win.p, printed.n) == 0)
+		return span_of(win.p, printed.n);
+	return printed;
+}
+
 static bool room(const struct run *r)
 {
 	return r->n_pieces + 2 <= RUN_PIECES && out_room(&r->p->to_client) >= SMTP_OUT_MAX &&
@@ -166,11 +179,13 @@ static bool step(struct run *r, enum smtp_dir dir)
 	struct inspected *s = r->s;
 	struct span *win = &r->win[dir];
 	struct inspect_step done = { 0 };
+	struct span printed;
 
 	if (!inspect_step(
 		    &s->inspect, dir, win->p, win->n, &r->p->to_client, &r->p->to_server, &done))
 		return false;
-	add_piece(r, span_from(out_span(&r->p->to_server), r->printed));
+	printed = span_from(out_span(&r->p->to_server), r->printed);
+	add_piece(r, where_it_stands(r, printed, *win));
 	r->printed = r->p->to_server.n;
 	add_piece(r, done.forward);
 	s->activity |= dir == SMTP_C2S ? ACT_C_STEP : ACT_S_STEP;
