@@ -112,7 +112,7 @@ static int serve(struct log_file *f, struct pollfd *p, nfds_t n)
 			reopen(f, p[0].fd);
 		for (nfds_t i = 1; i < n; i++) {
 			if (p[i].fd < 0 || p[i].revents == 0 || take_batches(f, p[i].fd) ||
-				!(p[i].revents & POLLHUP))
+				!(p[i].revents & (POLLHUP | POLLRDHUP)))
 				continue;
 			close(p[i].fd);
 			p[i].fd = -1;
@@ -133,7 +133,7 @@ static bool read_descriptors(struct pollfd *p, int argc, char **argv)
 			continue;
 		if (!span_u64(span_str(argv[i]), 1 << 20, &fd))
 			return false;
-		p[n++] = (struct pollfd){ .fd = (int)fd, .events = POLLIN };
+		p[n++] = (struct pollfd){ .fd = (int)fd, .events = POLLIN | POLLRDHUP };
 	}
 	return true;
 }

@@ -229,6 +229,14 @@ def it_ends_however_the_end_falls(log):
     assert log.end() == (0, "")
 
 
+def a_sender_that_closes_its_half_has_ended(log):
+    """Its descriptor stays readable for ever: polling on would spin."""
+    log.send(record(1))
+    log.socket.shutdown(socket.SHUT_WR)
+    assert log.process.wait(WAIT_S) == 0
+    assert numbers(log.records()) == [1]
+
+
 def what_it_cannot_open_is_told_in_one_line(log):
     assert log.end()[0] == 0
     folder = log.folder
@@ -260,6 +268,7 @@ TESTS = [
     (a_stopped_log_holds_nobody_up, {"maximum": 1 << 30}),
     (every_sending_end_must_be_closed, {}),
     (it_ends_however_the_end_falls, {}),
+    (a_sender_that_closes_its_half_has_ended, {}),
     (what_it_cannot_open_is_told_in_one_line, {}),
 ]
 
