@@ -68,6 +68,13 @@ static void reap(struct house *h)
 		reap_one(h, pid, status);
 }
 
+/* Who rotates the log knows us; which process writes it is our affair. */
+static void reopen_log(const struct house *h)
+{
+	if (h->log_role)
+		kill(h->log_role, SIGUSR1);
+}
+
 /* The next thing that happens: @fd readable (-1: none), SIGTERM or SIGINT, a child's end, or @ms
  * passed (-1: no end). */
 static enum told next_told(struct house *h, int fd, int ms)
@@ -81,6 +88,10 @@ static enum told next_told(struct house *h, int fd, int ms)
 			return TOLD_LATE;
 		if (n > 0 && (p[0].revents & POLLIN) &&
 			read(h->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+			if (info.ssi_signo == SIGUSR1) {
+				reopen_log(h);
+				continue;
+			}
 			if (info.ssi_signo != SIGCHLD)
 				return TOLD_STOP;
 			reap(h);
@@ -124,6 +135,7 @@ static bool block_signals(struct house *h)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return false;
 	h->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

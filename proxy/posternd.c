@@ -88,6 +88,13 @@ static int load_rules(struct load *l, const char *dir)
 	out_init(&o, text, sizeof(text));
 	n = unbuilt_print(&o, l->ruleset);
 	fwrite(text, 1, o.n, stderr);
+	if (!n && !l->ruleset->n_rules) {
+		fprintf(stderr,
+			"posternd: %s: no rule publishes anything: write one into rules.conf, as "
+			"rules.conf(5) shows; nothing was started\n",
+			dir);
+		return EXIT_CONFIG;
+	}
 	if (!n)
 		return 0;
 	fprintf(stderr,

@@ -124,7 +124,7 @@ static void check_logs(struct report *r, const struct hostconf *h)
 		if (log->keep_s)
 			report(r, log->at, NULL, NULL,
 				"\"keep\" is not built yet: rotate the file by logrotate(8), with "
-				"SIGUSR1 to postern-log");
+				"SIGUSR1 to posternd");
 	}
 }
 

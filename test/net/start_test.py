@@ -52,7 +52,8 @@ publish p {
 
 
 def gateway(rules=PUBLISH, **more):
-    return Postern(rules, external=more.pop("external", None) or free_port(), internal=free_port(), **more)
+    return Postern(rules, external=more.pop("external", None) or free_port(),
+                   internal=more.pop("internal", None) or free_port(), **more)
 
 
 class Refusals(unittest.TestCase):
@@ -126,6 +127,10 @@ class Refusals(unittest.TestCase):
         self.assert_refused(gate, 78, "log.json")
         self.assertEqual(pathlib.Path("/etc/hostname").read_bytes(), before)
 
+    def test_rules_that_publish_nothing(self):
+        said = self.assert_refused(gateway("version 1\n"), 78, "no rule publishes")
+        self.assertEqual(len(said.splitlines()), 1, said)
+
     def test_what_this_version_cannot_do_is_refused_by_line(self):
         for name, (rules, place, word) in LATER.items():
             with self.subTest(name):
@@ -167,6 +172,14 @@ class Life(unittest.TestCase):
                 gate.process.send_signal(number)
                 self.assertEqual(gate.process.wait(20), 0, gate.stderr())
                 self.assertEqual(len(gate.records(code="PN7002")), 1, gate.show_log())
+
+    def test_sigusr1_opens_the_log_anew(self):
+        with Aiosmtpd() as server, gateway(internal=server.port) as gate:
+            log = gate.dir / "state/log.json"
+            log.rename(gate.dir / "state/old.json")
+            os.kill(gate.process.pid, signal.SIGUSR1)
+            wait_for("a new log", log.exists)
+            self.session_through(gate)
 
     def test_sigterm_ends_open_sessions_with_a_reply(self):
         with Aiosmtpd() as server, Postern(PUBLISH, external=free_port(), internal=server.port) as gate:
