@@ -167,7 +167,7 @@ bool ip_prefix_parse(struct span text, struct ip_prefix *prefixp)
 
 bool ip_port_parse(struct span text, struct ip_port *portp)
 {
-	const uint8_t *colon = text.n ? memrchr(text.p, ':', text.n) : NULL;
+	const uint8_t *colon = text.p != NULL ? memrchr(text.p, ':', text.n) : NULL;
 	size_t at = colon ? (size_t)(colon - text.p) : 0;
 	struct span address = span_sub(text, 0, at);
 	enum ip_family family = IP_V4;

@@ -98,6 +98,7 @@ bool tally_rate(struct tally_slot *slot, uint32_t limit, uint32_t window_ms, uin
 {
 	uint64_t passed, weighed;
 
+	assert(window_ms > 0);
 	if (now_ms < slot->window_ms) /* begun by a process whose clock is ahead */
 		now_ms = slot->window_ms;
 	passed = now_ms - slot->window_ms;

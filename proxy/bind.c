@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "proxy/bind.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -80,6 +81,7 @@ static int bind_one(struct binds *b, const struct rule_endpoint *e, unsigned wor
 {
 	struct bind_socket *more;
 
+	assert(workers > 0);
 	if (bound(b, &e->addr))
 		return 0;
 	more = realloc(b->sockets, (b->n + workers) * sizeof(*more));

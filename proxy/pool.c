@@ -85,7 +85,7 @@ static bool make_room(struct pool *p, struct held *h, size_t more)
 	block = pool_lend(p, h->n + more, &size);
 	if (!block)
 		return false;
-	if (h->n)
+	if (h->block)
 		memcpy(block, h->block + h->from, h->n);
 	pool_return(p, h->block, h->size);
 	*h = (struct held){ .block = block, .size = (uint32_t)size, .n = h->n };

@@ -7,6 +7,7 @@
  * there. Only what could not be written or decided is kept: copied when it is little, else with the
  * whole block, and the proxy takes another one.
  */
+#include <assert.h>
 #include <errno.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -190,7 +191,8 @@ static bool step(struct run *r, enum smtp_dir dir)
 	add_piece(r, done.forward);
 	s->activity |= dir == SMTP_C2S ? ACT_C_STEP : ACT_S_STEP;
 	if (dir == SMTP_C2S &&
-		done.size) { /* the end of a chunk is no line's end, and no line's middle */
+		done.size > 0) { /* the end of a chunk is no line's end, and no line's middle */
+		assert(win->p != NULL);
 		s->line_open = !done.forward.n && win->p[done.size - 1] != '\n';
 		s->activity |= s->line_open ? 0 : ACT_C_LINE;
 	}

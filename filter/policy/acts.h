@@ -45,6 +45,9 @@ enum code acts_fate(const struct inspect *i);
 /* END is wanted; @in_text: the server is to be reset. */
 void acts_finish(struct inspect *i, bool in_text);
 
+/* A refused command, or a failed AUTH: too many end the session. */
+void acts_count_error(struct inspect *i, struct acts_out out);
+
 /* Return: false when the command must wait for a new server connection, and is asked for again. */
 bool acts_command(struct inspect *i, const struct smtp_event *ev, struct acts_out out);
 void acts_defect(struct inspect *i, const struct smtp_event *ev, struct acts_out out);

@@ -34,7 +34,7 @@ static void end_over_limit(
 	acts_end(i, INSPECT_NOTE_FAULT, &v, out.to_client);
 }
 
-static void count_error(struct inspect *i, struct acts_out out)
+void acts_count_error(struct inspect *i, struct acts_out out)
 {
 	const struct rule_limits *limits = &i->rule->limits;
 
@@ -85,6 +85,8 @@ static struct span loggable(struct inspect *i, const struct smtp_event *ev)
 		i->auth_seen = true;
 		return SPAN("AUTH");
 	}
+	if (ev->verb == SMTP_VERB_BURL) /* RFC 4468 3: its URL may hold the right to read */
+		return SPAN("BURL");
 	if (i->auth_seen && ev->verb == SMTP_VERB_OTHER)
 		return SPAN("(not shown behind AUTH)");
 	return ev->text;
@@ -133,7 +135,7 @@ static void refuse_command(struct inspect *i, const struct smtp_event *ev, const
 		acts_message(
 			i, CODE_MESSAGE_REFUSED, local.code, span_str(local.text), local.incident);
 	smtp_refuse(&i->smtp, ev, local, out.to_client, out.to_server);
-	count_error(i, out);
+	acts_count_error(i, out);
 }
 
 static void refuse_text(struct inspect *i, const struct smtp_event *ev, const struct verdict *v,
@@ -145,7 +147,7 @@ static void refuse_text(struct inspect *i, const struct smtp_event *ev, const st
 	smtp_refuse(&i->smtp, ev, i->refusal, out.to_client, out.to_server);
 	i->want |= INSPECT_RESET_SERVER;
 	i->dialled = false;
-	count_error(i, out);
+	acts_count_error(i, out);
 }
 
 void acts_defect(struct inspect *i, const struct smtp_event *ev, struct acts_out out)

@@ -57,7 +57,7 @@ static void hello_answered(struct inspect *i, const struct smtp_event *ev)
 		note_offer(i);
 }
 
-static void answered(struct inspect *i, const struct smtp_event *ev)
+static void answered(struct inspect *i, const struct smtp_event *ev, struct acts_out out)
 {
 	const unsigned class = ev->reply.code / 100;
 
@@ -84,6 +84,8 @@ static void answered(struct inspect *i, const struct smtp_event *ev)
 	case SMTP_VERB_SASL:
 		if (class != 3)
 			note_reply(i, INSPECT_NOTE_AUTH, ev);
+		if (class == 5) /* guessing is bounded here, too */
+			acts_count_error(i, out);
 		return;
 	}
 }
@@ -110,7 +112,7 @@ void acts_reply(struct inspect *i, const struct smtp_event *ev, struct acts_out 
 		closing(i, ev);
 	smtp_accept(&i->smtp, ev, out.to_client, out.to_server);
 	if (ev->reply.code != CLOSING)
-		answered(i, ev);
+		answered(i, ev, out);
 	if (i->smtp.state == SMTP_ST_END)
 		acts_finish(i, in_text);
 }

@@ -42,10 +42,11 @@ static bool torn(const struct smtp_session *s, enum smtp_verb verb, unsigned cod
 
 /* Behind a MAIL that was refused there is no envelope: the server has another one, older than we
  * know of. */
-static bool stray_rcpt(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
+static bool without_mail(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
 {
-	return verb == SMTP_VERB_RCPT && code / 100 == 2 && s->mail_refused &&
-	       queue_head(&s->queue)->transaction == s->refused_transaction;
+	const bool granted = (verb == SMTP_VERB_RCPT && code / 100 == 2) || (verb == SMTP_VERB_DATA && code == 354);
+
+	return granted && s->mail_refused && queue_head(&s->queue)->transaction == s->refused_transaction;
 }
 
 static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
@@ -57,7 +58,7 @@ static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, 
 	if (fault != SMTP_FAULT_NONE)
 		return fault;
 	if (!reply_fits(verb, code) || disobeyed(verb, code) || torn(s, verb, code) ||
-		stray_rcpt(s, verb, code))
+		without_mail(s, verb, code))
 		return SMTP_FAULT_S_REPLY_CLASS;
 	return early_text(s, verb, code) ? SMTP_FAULT_C_EARLY_TEXT : SMTP_FAULT_NONE;
 }

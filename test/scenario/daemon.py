@@ -141,8 +141,10 @@ class Daemon:
     # -- the log -----------------------------------------------------------------------------
 
     def log_size(self):
+        """Octets of whole records: one may be on its way into the file just now."""
         try:
-            return os.stat(self.log).st_size
+            with open(self.log, "rb") as f:
+                return f.read().rfind(b"\n") + 1
         except FileNotFoundError:
             return 0
 
