@@ -3,9 +3,9 @@
 /*
  * Arena: allocation out of one block that the caller hands in
  *
- * What the pure modules allocate from. Nothing is freed singly; the caller drops the block as a whole.
- * When the block is too small the arena says so once and for all (@full), and a caller that can
- * starts again with a larger one.
+ * What the pure modules allocate from. Nothing is freed singly; the caller drops the block as a
+ * whole. When the block is too small the arena says so once and for all (@full), and a caller that
+ * can starts again with a larger one.
  *
  * Owns:    nothing; the block is the caller's.
  * Purity:  no allocation, no clock, no log, no syscall.

@@ -3,12 +3,14 @@
 /*
  * Ident: names for sessions and incidents
  *
- * A session id sorts by the time of its accept and is unique over all workers of a host: nine digits of
- * milliseconds, two of the worker, three that count within the millisecond, in Crockford's alphabet in lower case.
- * Should the clock be set back, the ids of a worker go on from the latest time they have shown.
+ * A session id sorts by the time of its accept and is unique over all workers of a host: nine
+ * digits of milliseconds, two of the worker, three that count within the millisecond, in
+ * Crockford's alphabet in lower case. Should the clock be set back, the ids of a worker go on from
+ * the latest time they have shown.
  *
- * An incident number is told to the peer, so it must tell nothing: the n-th is SipHash-2-4 of n under a
- * key drawn once. Numbers may meet again, after some ten thousands; a record is found by number and time.
+ * An incident number is told to the peer, so it must tell nothing: the n-th is SipHash-2-4 of n
+ * under a key drawn once. Numbers may meet again, after some ten thousands; a record is found by
+ * number and time.
  *
  * Owns:    nothing outside itself.
  * Callers: proxy (one source a worker).

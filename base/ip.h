@@ -3,9 +3,9 @@
 /*
  * Addresses, prefixes and ports as text and octets
  *
- * Strict readers: dotted quad without leading zeros (so no octal), RFC 4291 2.2 text for IPv6 without zone.
- * Printed as RFC 5952 says. An IPv4-mapped IPv6 address is read as the IPv4 address it holds, so that
- * no rule can be passed by writing a client's address the other way.
+ * Strict readers: dotted quad without leading zeros (so no octal), RFC 4291 2.2 text for IPv6
+ * without zone. Printed as RFC 5952 says. An IPv4-mapped IPv6 address is read as the IPv4 address
+ * it holds, so that no rule can be passed by writing a client's address the other way.
  *
  * Owns:    nothing.
  * Callers: rules (literals, sets), filter/smtp (address literals), proxy, cli.
@@ -40,13 +40,15 @@ struct ip ip_v4(const uint8_t octets[static 4]);
 struct ip ip_v6(const uint8_t octets[static 16]);
 
 bool ip_parse(struct span text, struct ip *ipp);
-/* ADDRESS or ADDRESS/BITS; false also when an octet beyond the prefix is set (a typing error worth telling). */
+/* ADDRESS or ADDRESS/BITS; false also when an octet beyond the prefix is set (a typing error worth
+ * telling). */
 bool ip_prefix_parse(struct span text, struct ip_prefix *prefixp);
 /* A.B.C.D:PORT or [IPv6]:PORT, port 1 to 65535. */
 bool ip_port_parse(struct span text, struct ip_port *portp);
 
 void ip_print(struct out *o, const struct ip *ip); /* IP_NONE prints nothing */
-void ip_prefix_print(struct out *o, const struct ip_prefix *prefix); /* a whole address prints without /BITS */
+void ip_prefix_print(
+	struct out *o, const struct ip_prefix *prefix); /* a whole address prints without /BITS */
 void ip_port_print(struct out *o, const struct ip_port *port);
 
 bool ip_eq(const struct ip *a, const struct ip *b);

@@ -3,9 +3,9 @@
 /*
  * Msg: typed messages between roles
  *
- * One message is one packet of a SOCK_SEQPACKET pair: a head (mark, type, size), a body, and at most one descriptor
- * (SCM_RIGHTS). A message from another role is input too: mark, size and number of descriptors are checked here, the type and
- * the body by the caller. Nothing here waits.
+ * One message is one packet of a SOCK_SEQPACKET pair: a head (mark, type, size), a body, and at
+ * most one descriptor (SCM_RIGHTS). A message from another role is input too: mark, size and number
+ * of descriptors are checked here, the type and the body by the caller. Nothing here waits.
  *
  * Owns:    nothing. A received descriptor is the caller's, close-on-exec.
  * Callers: proxy/posternd and the roles it starts.
@@ -18,7 +18,8 @@ enum {
 	MSG_OK = 0,
 	MSG_E_AGAIN,  /* send: no room in the socket; receive: nothing has come */
 	MSG_E_CLOSED, /* the other side is gone */
-	MSG_E_BAD,    /* receive: a packet that is no message, or larger than the block; dropped with its descriptors */
+	MSG_E_BAD, /* receive: a packet that is no message, or larger than the block; dropped with
+		      its descriptors */
 };
 
 struct msg {

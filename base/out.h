@@ -3,8 +3,8 @@
 /*
  * Out: text and octets written into a block the caller hands in
  *
- * Writing past the end writes nothing more and sets @full, so that a writer checks once, at its end.
- * A piece is written whole or not at all.
+ * Writing past the end writes nothing more and sets @full, so that a writer checks once, at its
+ * end. A piece is written whole or not at all.
  *
  * Owns:    nothing; the block is the caller's.
  * Purity:  no allocation, no clock, no log, no syscall.
@@ -55,8 +55,9 @@ static inline void out_str(struct out *o, const char *s) /* NULL writes nothing 
 		out_put(o, s, strlen(s));
 }
 
-void out_u64(struct out *o, uint64_t v);    /* decimal */
-void out_u64w(struct out *o, uint64_t v, unsigned width); /* decimal, at least @width digits (20 at most), zeros in front */
+void out_u64(struct out *o, uint64_t v); /* decimal */
+void out_u64w(struct out *o, uint64_t v,
+	unsigned width); /* decimal, at least @width digits (20 at most), zeros in front */
 void out_hex(struct out *o, uint64_t v, unsigned digits); /* lower case, exactly @digits */
 
 static inline void out_bytes(struct out *o, struct span s)
@@ -72,18 +73,20 @@ void out_upper(struct out *o, struct span s);
  * out_escaped() - octets from a peer, made printable
  * @max: at most this many octets of @s are shown, "..." stands for the rest
  *
- * Printable ASCII stands for itself, but for the backslash and the double quote (\\ and \"); well-known
- * controls become \r \n \t \0, everything else \xHH. The result is one line of ASCII: fit for a terminal.
+ * Printable ASCII stands for itself, but for the backslash and the double quote (\\ and \");
+ * well-known controls become \r \n \t \0, everything else \xHH. The result is one line of ASCII:
+ * fit for a terminal.
  */
 void out_escaped(struct out *o, struct span s, size_t max);
 
 /**
  * out_json() - a JSON string with its quotes, from octets of any kind
  *
- * Octets that are not printable ASCII are first written as out_escaped() does, then as JSON: the result is
- * ASCII, valid JSON, and tells the octets apart (an attacker's backslash stands doubled).
+ * Octets that are not printable ASCII are first written as out_escaped() does, then as JSON: the
+ * result is ASCII, valid JSON, and tells the octets apart (an attacker's backslash stands doubled).
  */
 void out_json(struct out *o, struct span s, size_t max);
 
-/* Ends the block with a NUL for use as a C string; the NUL is not counted in n. Needs room for it. */
+/* Ends the block with a NUL for use as a C string; the NUL is not counted in n. Needs room for it.
+ */
 const char *out_cstr(struct out *o);

@@ -18,7 +18,8 @@ enum config_show {
 void config_tell(const struct cli *c, const struct diags *diags, const struct source *sources,
 	size_t n_sources, enum config_show show);
 
-/* What a configuration with these errors is worth: CLI_OK, CLI_CONFIG, or CLI_PERMISSION when a file may not be read. */
+/* What a configuration with these errors is worth: CLI_OK, CLI_CONFIG, or CLI_PERMISSION when a
+ * file may not be read. */
 int config_exit(const struct load *l);
 
 /**

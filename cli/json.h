@@ -3,7 +3,8 @@
 /*
  * JSON, written piece by piece
  *
- * Commas are put where they belong; strings of any octets become valid JSON (out_json()). In an array
+ * Commas are put where they belong; strings of any octets become valid JSON (out_json()). In an
+ * array
  * @key is NULL.
  *
  * Callers: cli.

@@ -65,5 +65,6 @@ void transcript_free(struct transcript *t);
  * caller frees it. */
 char *transcript_beside(const char *path, const char *name);
 
-/* The whole file, NUL-terminated; NULL with errno (EFBIG: over 16 MiB, EILSEQ: a NUL in it). The caller frees it. */
+/* The whole file, NUL-terminated; NULL with errno (EFBIG: over 16 MiB, EILSEQ: a NUL in it). The
+ * caller frees it. */
 char *transcript_slurp(const char *path);

@@ -8,7 +8,8 @@
  */
 #include "base/span.h"
 
-/* Lines of printable ASCII in braces, none longer than RECORD_MAX, the last one ended; or nothing. */
+/* Lines of printable ASCII in braces, none longer than RECORD_MAX, the last one ended; or nothing.
+ */
 bool log_batch_ok(struct span batch);
 
 /* Ended lines. */

@@ -3,13 +3,14 @@
 /*
  * Facts: what happened, as log records
  *
- * One function for each kind of fact; each builds one record and leaves it with the sender. Which facts a
- * rule wants logged (`log sessions, denials, commands, messages`) is decided here: callers report all of
- * them. Records of severity warning and above are written whatever the rule says.
+ * One function for each kind of fact; each builds one record and leaves it with the sender. Which
+ * facts a rule wants logged (`log sessions, denials, commands, messages`) is decided here: callers
+ * report all of them. Records of severity warning and above are written whatever the rule says.
  *
- * Fields stand in a fixed order: time code severity event, session client client_port rule rule_at, then those of the fact.
- * Where a row or statement decided, "at" names its file and line; "incident" is the id the client was shown.
- * Octets of peers are escaped and shortened; octets of an AUTH exchange never come here.
+ * Fields stand in a fixed order: time code severity event, session client client_port rule rule_at,
+ * then those of the fact. Where a row or statement decided, "at" names its file and line;
+ * "incident" is the id the client was shown. Octets of peers are escaped and shortened; octets of
+ * an AUTH exchange never come here.
  *
  * Owns:    nothing.
  * Callers: proxy (flows, accept), posternd.
@@ -25,7 +26,7 @@ struct log_session {
 	struct ip_port client, to;
 	struct ip_port internal;    /* the server in use; IP_NONE: none yet */
 	const struct publish *rule; /* borrowed; NULL: no rule matched */
-	struct span hello;          /* borrowed: the name the client gave in HELO or EHLO; empty: none */
+	struct span hello; /* borrowed: the name the client gave in HELO or EHLO; empty: none */
 };
 
 /* Accepted: PN1001, or PN1004 where the rule says pass. */
@@ -35,8 +36,8 @@ enum log_end_by { LOG_END_CLIENT, LOG_END_SERVER, LOG_END_FILTER, LOG_END_SHUTDO
 
 struct log_close {
 	enum log_end_by by;
-	enum code why;       /* the fault, limit or server code that ended it; CODE_COUNT: none */
-	uint64_t c2s, s2c;   /* octets: read from the client, written to it */
+	enum code why;     /* the fault, limit or server code that ended it; CODE_COUNT: none */
+	uint64_t c2s, s2c; /* octets: read from the client, written to it */
 	uint64_t duration_ms;
 	uint32_t commands, messages, denials; /* of inspected sessions */
 };
@@ -49,22 +50,26 @@ void log_unpublished(struct log_sender *s, int64_t wall_ns, const struct log_ses
 
 /**
  * log_note() - any note of an inspected session
- * @mail: where the transactions of this session gather; NULL when there was no memory for it: sender and
- *        recipients are left out then. Needed from INSPECT_NOTE_MAIL on, until log_mail_empty().
+ * @mail: where the transactions of this session gather; NULL when there was no memory for it:
+ * sender and recipients are left out then. Needed from INSPECT_NOTE_MAIL on, until
+ * log_mail_empty().
  *
- * Sender and recipients wait in @mail for the message's outcome and become one record with it, PN2001 to
- * PN2005. When @mail is full, or the recipients exceed one record, PN2006 records precede it.
+ * Sender and recipients wait in @mail for the message's outcome and become one record with it,
+ * PN2001 to PN2005. When @mail is full, or the recipients exceed one record, PN2006 records precede
+ * it.
  */
 void log_note(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	struct log_mail *mail, const struct inspect_note *note);
 
-/* Refused or ended outside of inspection: a limit at accept, a timeout of a passed session. @at may be NULL. */
-void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session *session, enum code code,
-	uint32_t incident, const struct rules_at *at);
+/* Refused or ended outside of inspection: a limit at accept, a timeout of a passed session. @at may
+ * be NULL. */
+void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	enum code code, uint32_t incident, const struct rules_at *at);
 
-/* One internal server (session->internal) failed where no note says so: another is tried, or the rule says pass. @error: errno or 0. */
-void log_server(struct log_sender *s, int64_t wall_ns, const struct log_session *session, enum code code,
-	uint32_t incident, int error);
+/* One internal server (session->internal) failed where no note says so: another is tried, or the
+ * rule says pass. @error: errno or 0. */
+void log_server(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	enum code code, uint32_t incident, int error);
 
 /* Something that belongs to no session: descriptors or memory are short. @error: errno or 0. */
 void log_host(struct log_sender *s, int64_t wall_ns, enum code code, int error);

@@ -3,10 +3,11 @@
 /*
  * File: the JSON log on disk
  *
- * Takes batches of whole lines and appends them. What goes wrong with the disk is survived: lines that do not fit
- * are counted, and the first that fits again is preceded by a PN8001 with the count. When the file has reached
- * its greatest size a last PN8002 says so, and nothing more is written until it was moved away (reopen) or emptied. The
- * file never holds half a line, also after a partial write or a crash.
+ * Takes batches of whole lines and appends them. What goes wrong with the disk is survived: lines
+ * that do not fit are counted, and the first that fits again is preceded by a PN8001 with the
+ * count. When the file has reached its greatest size a last PN8002 says so, and nothing more is
+ * written until it was moved away (reopen) or emptied. The file never holds half a line, also after
+ * a partial write or a crash.
  *
  * Owns:    the descriptor.
  * Callers: log/main.c.
@@ -23,8 +24,8 @@ struct log_file {
 	uint64_t max;     /* octets */
 	int fd;
 	uint64_t size;
-	uint64_t lost;    /* records not written and not yet told */
-	bool full;        /* the PN8002 is written */
+	uint64_t lost; /* records not written and not yet told */
+	bool full;     /* the PN8002 is written */
 };
 
 #define LOG_FILE_MIN 4096 /* least size that makes sense as @max */

@@ -3,8 +3,8 @@
 /*
  * Mail: sender and recipients of a session's transactions, until their outcome is known
  *
- * Several transactions may be under way, since commands may be pipelined behind an end of message. What does
- * not fit is counted, never lost in silence.
+ * Several transactions may be under way, since commands may be pipelined behind an end of message.
+ * What does not fit is counted, never lost in silence.
  *
  * Owns:    its buffer, embedded: 8 KiB, wanted only while a transaction is open. Keep it in a pool.
  * Callers: log/facts.c; the proxy only for init and empty.
@@ -16,13 +16,14 @@
 #define LOG_MAIL_PATH_MAX 256 /* octets kept of an address: SMTP_PATH_MAX */
 #define LOG_MAIL_TEXT_MAX 80  /* ... of a reply that refused a recipient */
 
-/* One sender or recipient, followed in the buffer by its octets: the address without brackets, then the reply's text. */
+/* One sender or recipient, followed in the buffer by its octets: the address without brackets, then
+ * the reply's text. */
 struct log_mail_entry {
 	uint16_t path_n, text_n;
 	uint16_t reply; /* 0: none yet */
 	uint8_t transaction;
 	bool sender;
-	bool here;      /* the reply is Postern's own */
+	bool here; /* the reply is Postern's own */
 };
 
 struct log_mail {
@@ -45,8 +46,8 @@ bool log_mail_add(struct log_mail *m, const struct inspect_note *note);
 void log_mail_reply(struct log_mail *m, const struct inspect_note *note);
 
 /* Walks the entries: @atp begins at 0. False at the end. */
-bool log_mail_next(const struct log_mail *m, size_t *atp, struct log_mail_entry *entry, struct span *path,
-	struct span *text);
+bool log_mail_next(const struct log_mail *m, size_t *atp, struct log_mail_entry *entry,
+	struct span *path, struct span *text);
 
 /* Drops a transaction; @answered_only: only the recipients of it that have their reply. */
 void log_mail_drop(struct log_mail *m, uint8_t transaction, bool answered_only);

@@ -3,8 +3,8 @@
 /*
  * Place: where the log is
  *
- * The one answer for posternd, which has it written, and for the tool, which reads it. A relative path starts at the
- * folder of postern.conf.
+ * The one answer for posternd, which has it written, and for the tool, which reads it. A relative
+ * path starts at the folder of postern.conf.
  *
  * Purity:  no allocation, no system call.
  */
@@ -13,7 +13,8 @@
 
 #define LOG_PLACE_MAX 4096 /* PATH_MAX */
 
-/* The state folder: `state` of postern.conf; else /var/lib/postern for /etc/postern, DIR/state for any other DIR. */
+/* The state folder: `state` of postern.conf; else /var/lib/postern for /etc/postern, DIR/state for
+ * any other DIR. */
 void log_place_state(struct out *o, const struct hostconf *host, const char *dir);
 
 /* The JSON log: path of the first `log json` statement, else log.json in the state folder. */

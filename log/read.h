@@ -34,7 +34,8 @@ void log_reader_close(struct log_reader *r);
 /* Leaves the last @lines lines to be read, or all when there are fewer. Return: 0; <0 errno. */
 int log_reader_tail(struct log_reader *r, uint64_t lines);
 
-/* The next record's line, without its newline; lives until the next call. Return: LOG_READ_OK; LOG_READ_E_END; <0 errno. */
+/* The next record's line, without its newline; lives until the next call. Return: LOG_READ_OK;
+ * LOG_READ_E_END; <0 errno. */
 int log_reader_next(struct log_reader *r, struct span *line);
 
 /* Another file has taken the path (rotation): open it once this one is read to its end. */

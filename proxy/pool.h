@@ -15,12 +15,10 @@
  */
 #include "base/span.h"
 
-#define POOL_SMALL  1024u        /* a command line that is not complete */
-#define POOL_MIDDLE (16u * 1024) /* replies, pipelined commands, addresses for the log */
-#define POOL_LARGE                                                                                 \
-	(320u * 1024)         /* message text on its way; also the block the proxy reads into      \
-			       */
-#define POOL_MAX (128u << 20) /* all lent blocks together */
+#define POOL_SMALL  1024u         /* a command line that is not complete */
+#define POOL_MIDDLE (16u * 1024)  /* replies, pipelined commands, addresses for the log */
+#define POOL_LARGE  (320u * 1024) /* message text on its way; the block the proxy reads into */
+#define POOL_MAX    (128u << 20)  /* all lent blocks together */
 
 enum { POOL_CLASSES = 3 };
 

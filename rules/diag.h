@@ -25,9 +25,9 @@ enum diag_level {
 struct diag {
 	enum diag_level level;
 	struct rules_at at;
-	uint32_t width;    /* columns the caret covers */
-	const char *text;  /* "undefined macro "$mx_addr"; did you mean "$mx_address"?" */
-	const char *help;  /* or NULL */
+	uint32_t width;   /* columns the caret covers */
+	const char *text; /* "undefined macro "$mx_addr"; did you mean "$mx_address"?" */
+	const char *help; /* or NULL */
 	struct diag *next;
 };
 
@@ -48,24 +48,29 @@ void diags_init(struct diags *d, struct arena *arena);
 /* Puts @file behind those known, for sorting; tree_assemble() does it for all sources. */
 void diag_file(struct diags *d, const char *file);
 
-/* Adds one; @text and @help are copied. The same text at the same place is kept and counted once. */
-void diag_add(struct diags *d, enum diag_level level, struct rules_at at, uint32_t width, struct span text,
-	const char *help);
+/* Adds one; @text and @help are copied. The same text at the same place is kept and counted once.
+ */
+void diag_add(struct diags *d, enum diag_level level, struct rules_at at, uint32_t width,
+	struct span text, const char *help);
 
 /* The same with a text made of @n pieces. */
 void diag_pieces(struct diags *d, enum diag_level level, struct rules_at at, uint32_t width,
 	const char *help, const struct span *pieces, size_t n);
 
-/* DIAG(d, DIAG_ERROR, word->at, word->width, NULL, SPAN("unknown word \""), word->text, SPAN("\"")) */
+/* DIAG(d, DIAG_ERROR, word->at, word->width, NULL, SPAN("unknown word \""), word->text, SPAN("\""))
+ */
 #define DIAG(d, level, at, width, help, ...)                                                       \
-	diag_pieces((d), (level), (at), (width), (help), (const struct span[]){ __VA_ARGS__ },         \
+	diag_pieces((d), (level), (at), (width), (help), (const struct span[]){ __VA_ARGS__ },     \
 		sizeof((const struct span[]){ __VA_ARGS__ }) / sizeof(struct span))
 
 /*
- * As `postern check` prints it: head line, source line with its number, caret line, help. @colour: ANSI colours.
- * Octets that are not printable ASCII are shown as \xHH, so that no rules file can steer a terminal.
+ * As `postern check` prints it: head line, source line with its number, caret line, help. @colour:
+ * ANSI colours. Octets that are not printable ASCII are shown as \xHH, so that no rules file can
+ * steer a terminal.
  */
-void diag_print(struct out *o, const struct diag *diag, const struct source *sources, size_t n_sources, bool colour);
+void diag_print(struct out *o, const struct diag *diag, const struct source *sources,
+	size_t n_sources, bool colour);
 
-/* The nearest of @n legal words (letters put in, left out, changed or swapped; at most a third of them), or NULL. */
+/* The nearest of @n legal words (letters put in, left out, changed or swapped; at most a third of
+ * them), or NULL. */
 const char *diag_suggest(struct span word, const char *const *legal, size_t n);

@@ -3,9 +3,10 @@
 /*
  * The rule set: what a rules file means
  *
- * Everything is resolved: names are pointers, units are octets, milliseconds and seconds, defaults are filled in. Every
- * thing that a decision can cite knows the file and line it came from. Read-only once built; a reload
- * builds another one. Members of dynamic sets and counters are no part of it: they are facts, see match.h.
+ * Everything is resolved: names are pointers, units are octets, milliseconds and seconds, defaults
+ * are filled in. Every thing that a decision can cite knows the file and line it came from.
+ * Read-only once built; a reload builds another one. Members of dynamic sets and counters are no
+ * part of it: they are facts, see match.h.
  *
  * Owns:    nothing by itself; everything lives in the arena it was built in.
  * Callers: filter/policy, proxy, cli; built by rules/check.c.
@@ -20,7 +21,8 @@
 
 /* Where a thing was written. line 0: nowhere, it is a default or built in. */
 struct rules_at {
-	const char *file; /* as the administrator would name it: relative to the configuration folder */
+	const char *
+		file; /* as the administrator would name it: relative to the configuration folder */
 	uint32_t line, column;
 };
 
@@ -34,21 +36,22 @@ enum set_kind { /* follows from the set's use */
 };
 
 struct set_member {
-	struct span text;        /* domain without "*." and root dot, or mail address; any case, compared without */
+	struct span text; /* domain without "*." and root dot, or mail address; any case, compared
+			     without */
 	struct ip_prefix prefix; /* SET_ADDRESSES */
 	bool below;              /* "*.example.org": everything below, not the name itself */
-	bool from_file;          /* member of a set file: printed by naming the file, not one by one */
+	bool from_file; /* member of a set file: printed by naming the file, not one by one */
 };
 
 struct rule_set {
 	const char *name;
 	struct rules_at at;
 	enum set_kind kind;
-	unsigned number;               /* 0, 1, ...: key of its dynamic members in the facts */
+	unsigned number;                  /* 0, 1, ...: key of its dynamic members in the facts */
 	const struct set_member *members; /* sorted by set_finish(), for rules/set.h */
 	size_t n_members;
-	uint64_t lengths_v4;           /* bit n: a prefix of n bits occurs; set_finish() */
-	uint64_t lengths_v6[3];        /* the same, bit n of word n / 64 */
+	uint64_t lengths_v4;    /* bit n: a prefix of n bits occurs; set_finish() */
+	uint64_t lengths_v6[3]; /* the same, bit n of word n / 64 */
 	const char *const *files;
 	const bool *files_optional;
 	size_t n_files;
@@ -74,10 +77,11 @@ struct rule_expr {
 
 struct schedule_span { /* one range of one allow or deny line, local time of the zone */
 	bool deny;
-	bool dated;       /* from/to dates instead of weekdays */
-	uint8_t weekdays; /* bit 0 Monday ... bit 6 Sunday; the day a range begins on */
+	bool dated;                  /* from/to dates instead of weekdays */
+	uint8_t weekdays;            /* bit 0 Monday ... bit 6 Sunday; the day a range begins on */
 	int32_t first_day, last_day; /* days since 1970-01-01, both included */
-	uint16_t from_min, to_min;   /* minutes of the day; to <= from crosses midnight; 0-1440 is the whole day */
+	uint16_t from_min, to_min; /* minutes of the day; to <= from crosses midnight; 0-1440 is the
+				      whole day */
 	struct rules_at at;
 };
 
@@ -101,7 +105,8 @@ enum verb_action {
 	VERB_AFTER_TLS,
 };
 
-/* A reply an administrator wrote, checked: 4xx or 5xx, enhanced code of the same class if there is one. */
+/* A reply an administrator wrote, checked: 4xx or 5xx, enhanced code of the same class if there is
+ * one. */
 struct rule_reply {
 	uint16_t code;    /* 0: none given */
 	const char *text; /* behind "CODE "; printable ASCII */
@@ -143,19 +148,19 @@ enum limit_then {
 
 struct rule_limits { /* 0: none */
 	uint32_t connections_client, connections_total;
-	uint32_t rate;            /* connections of one client ... */
-	uint32_t rate_ms;         /* ... in this time */
+	uint32_t rate;    /* connections of one client ... */
+	uint32_t rate_ms; /* ... in this time */
 	enum limit_then rate_then;
 	uint64_t rate_for_ms;
-	uint32_t errors;          /* refused commands of a session; default 20 */
-	uint32_t recipients;      /* per message; default 1000 */
-	uint64_t message;         /* octets */
-	uint32_t slow_octets;     /* `limit slow 500B per 1s` */
+	uint32_t errors;      /* refused commands of a session; default 20 */
+	uint32_t recipients;  /* per message; default 1000 */
+	uint64_t message;     /* octets */
+	uint32_t slow_octets; /* `limit slow 500B per 1s` */
 	uint32_t slow_ms;
 	struct rules_at connections_at, rate_at, errors_at, recipients_at, message_at, slow_at;
 };
 
-struct rule_timeouts { /* milliseconds */
+struct rule_timeouts {        /* milliseconds */
 	uint32_t connect;     /* default 30 s */
 	uint32_t greeting;    /* default 5 min, RFC 5321 4.5.3.2 */
 	uint32_t command;     /* a whole command line, or a reply; default 5 min */
@@ -202,8 +207,10 @@ struct publish {
 	size_t n_external;
 	bool internal_original;
 	struct rules_at internal_at;
-	const struct rule_endpoint *internal; /* never any; port filled in from the first external's */
-	const bool *internal_port_given; /* false: with several externals, the port the client asked for */
+	const struct rule_endpoint
+		*internal;               /* never any; port filled in from the first external's */
+	const bool *internal_port_given; /* false: with several externals, the port the client asked
+					    for */
 	size_t n_internal;
 	enum balance balance;
 	struct rule_expr from; /* not given: any */
@@ -223,24 +230,31 @@ struct publish {
 	bool log_given;
 	const char *banner; /* NULL: pass */
 	struct rules_at banner_at;
-	struct smtp_conf smtp; /* what the engine needs of all this; hostname is filled in by the daemon */
+	struct smtp_conf
+		smtp; /* what the engine needs of all this; hostname is filled in by the daemon */
 };
 
 /* ---- parsed and checked now, carried out by later issues ---- */
 
-enum screen_kind { SCREEN_SENDER, SCREEN_RECIPIENT, SCREEN_ATTACHMENT_NAME, SCREEN_ATTACHMENT_OVER, SCREEN_KEYWORD };
+enum screen_kind {
+	SCREEN_SENDER,
+	SCREEN_RECIPIENT,
+	SCREEN_ATTACHMENT_NAME,
+	SCREEN_ATTACHMENT_OVER,
+	SCREEN_KEYWORD
+};
 enum screen_action { SCREEN_DELETE, SCREEN_HOLD, SCREEN_REFUSE, SCREEN_FORWARD, SCREEN_STRIP };
 enum screen_part { SCREEN_IN_SUBJECT = 1, SCREEN_IN_HEADER = 2, SCREEN_IN_BODY = 4 }; /* bits */
 
 struct screen_row {
 	enum screen_kind kind;
-	struct rule_expr expr;     /* SENDER, RECIPIENT */
-	const char *const *names;  /* ATTACHMENT_NAME patterns, KEYWORD texts */
+	struct rule_expr expr;    /* SENDER, RECIPIENT */
+	const char *const *names; /* ATTACHMENT_NAME patterns, KEYWORD texts */
 	size_t n_names;
-	uint64_t over;             /* ATTACHMENT_OVER, octets */
-	unsigned parts;            /* KEYWORD, enum screen_part bits */
+	uint64_t over;  /* ATTACHMENT_OVER, octets */
+	unsigned parts; /* KEYWORD, enum screen_part bits */
 	enum screen_action action;
-	const char *action_text;   /* forward "address", refuse "reply" or NULL */
+	const char *action_text; /* forward "address", refuse "reply" or NULL */
 	struct rules_at at;
 };
 
@@ -356,10 +370,10 @@ struct hostconf {
 	uint32_t workers; /* 0: one a core */
 	uint32_t drain_ms;
 	enum yes_no require_sandbox;
-	const char *user;       /* NULL: per role */
-	const char *hostname;   /* NULL: the host's */
-	const char *postmaster; /* NULL: none */
-	unsigned client_prefix; /* IPv6 bits that make one client; 64 */
+	const char *user;                            /* NULL: per role */
+	const char *hostname;                        /* NULL: the host's */
+	const char *postmaster;                      /* NULL: none */
+	unsigned client_prefix;                      /* IPv6 bits that make one client; 64 */
 	const char *control, *control_group, *state; /* NULL: default */
 	const struct log_sink *logs;
 	size_t n_logs;
@@ -375,7 +389,8 @@ struct ruleset {
 	size_t n_sets;
 	const struct schedule *const *schedules;
 	size_t n_schedules;
-	const struct command_table *const *tables; /* those of the file; built-in ones by command_table_builtin() */
+	const struct command_table *const
+		*tables; /* those of the file; built-in ones by command_table_builtin() */
 	size_t n_tables;
 	const struct screen *const *screens;
 	size_t n_screens;

@@ -3,23 +3,27 @@
 /*
  * Event codes: the one catalogue
  *
- * Every log record carries one of these numbers, and every reply that Postern makes itself comes from here (unless a rule
- * words it). A number is never used again for something else. `postern log code` and postern-codes(7)
- * are made from this list.
+ * Every log record carries one of these numbers, and every reply that Postern makes itself comes
+ * from here (unless a rule words it). A number is never used again for something else. `postern
+ * log code` and postern-codes(7) are made from this list.
  *
- * It stands beside the policy, below log/, because the policy names the codes and log/ only renders them.
+ * It stands beside the policy, below log/, because the policy names the codes and log/ only
+ * renders them.
  *
- *   PN1xxx sessions   PN2xxx messages   PN30xx malformed input   PN31xx refused by a rule   PN4xxx limits and time
- *   PN5xxx out of step   PN6xxx the internal server   PN7xxx configuration   PN8xxx Postern itself
+ *   PN1xxx sessions    PN30xx malformed input     PN4xxx limits and time       PN7xxx configuration
+ *   PN2xxx messages    PN31xx refused by a rule   PN5xxx out of step           PN8xxx Postern
+ * itself PN6xxx the internal server
  *
- * X(number, NAME, severity, reply code or 0, reply text with its enhanced code (RFC 3463), title, clause, advice)
+ * X(number, NAME, severity, reply code or 0, reply text with its enhanced code (RFC 3463), title,
+ * clause, advice)
  */
 #include "base/incident.h"
 #include "base/out.h"
 
 enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 
-/* clang-format off: one row a code, as a table */
+/* One row a code, as a table: */
+/* clang-format off */
 #define CODES_SESSION(X)                                                                           \
 	X(1001, SESSION_OPEN, INFO, 0, "", "session opened", "", "")                                \
 	X(1002, SESSION_CLOSE, INFO, 0, "", "session closed", "", "")                               \
@@ -142,11 +146,10 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(8002, LOG_FULL, ERROR, 0, "", "log has reached its size limit", "", "Rotate or delete old logs, or raise \"max\" of the log statement.") \
 	X(8003, ROLE_FAILED, ERROR, 0, "", "a role ended unexpectedly", "", "")
 
-/* clang-format on */
-
 #define CODES(X)                                                                                   \
 	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \
 	CODES_FAULT(X) CODES_SERVER(X) CODES_CONFIG(X) CODES_OWN(X)
+/* clang-format on */
 
 #define CODE_ENUM(number, name, ...) CODE_##name,
 enum code { CODES(CODE_ENUM) CODE_COUNT };
@@ -155,9 +158,9 @@ enum code { CODES(CODE_ENUM) CODE_COUNT };
 struct code_info {
 	uint16_t number;
 	enum code_severity severity;
-	uint16_t reply;          /* SMTP reply code, 0: none */
-	const char *reply_text;  /* enhanced code and words */
-	const char *name;        /* NAME of the list */
+	uint16_t reply;                      /* SMTP reply code, 0: none */
+	const char *reply_text;              /* enhanced code and words */
+	const char *name;                    /* NAME of the list */
 	const char *title, *clause, *advice; /* "" when there is none */
 };
 

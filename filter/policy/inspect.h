@@ -50,7 +50,7 @@ enum inspect_note_type {
 	INSPECT_NOTE_FAULT,   /* final: code, incident */
 	INSPECT_NOTE_SERVER,  /* the server was lost, silent, closing: code, incident */
 	INSPECT_NOTE_HELLO,   /* HELO or EHLO passed: @path.domain holds the name */
-	INSPECT_NOTE_AUTH,     /* AUTH ended: @reply, the server's words in @text; nothing secret */
+	INSPECT_NOTE_AUTH,    /* AUTH ended: @reply, the server's words in @text; nothing secret */
 	INSPECT_NOTE_OFFER,   /* EHLO's reply was rewritten: @hidden keywords, STARTTLS among them?
 				 @starttls */
 };
@@ -98,9 +98,9 @@ struct inspect {
 	bool greeting;  /* ... its greeting is ours, not the session's */
 	bool relinking; /* a new connection is on its way or not in step yet */
 	bool client_gone;
-	bool auth_seen;                /* an AUTH was tried: what looks like no command may be a secret */
+	bool auth_seen;      /* an AUTH was tried: what looks like no command may be a secret */
 	bool end_after_drop; /* the server was lost in mid-message: farewell at the message's end */
-	bool in_message;               /* before this step the server was in mid-message */
+	bool in_message;     /* before this step the server was in mid-message */
 	bool message_open;   /* octets of a message went by, its outcome is not noted yet */
 	uint8_t message_transaction;
 	uint8_t xclient_n;

@@ -3,8 +3,9 @@
 /*
  * Defects and faults: what can be wrong with octets
  *
- * A defect leaves filter and peers in step: it is refused by one reply and skipped to its end. A fault loses
- * step and is final. The words that a peer gets and the codes of the log are the policy's matter.
+ * A defect leaves filter and peers in step: it is refused by one reply and skipped to its end. A
+ * fault loses step and is final. The words that a peer gets and the codes of the log are the
+ * policy's matter.
  */
 
 /* X(enum word, description) */

@@ -3,9 +3,9 @@
 /*
  * EHLO replies, rewritten by allow-list
  *
- * A keyword passes when it is known, the rule allows it, and its parameters are what its RFC says; everything
- * else is left out and the last line re-marked (never masked in place: that is what broke clients behind
- * older firewalls). STARTTLS is not in the list, so it never passes.
+ * A keyword passes when it is known, the rule allows it, and its parameters are what its RFC says;
+ * everything else is left out and the last line re-marked (never masked in place: that is what
+ * broke clients behind older firewalls). STARTTLS is not in the list, so it never passes.
  *
  * Owns:    nothing.
  * Callers: filter/smtp/session.c, filter/smtp/greet.c, test/fuzz.
@@ -24,13 +24,16 @@ struct ehlo_offer {
 };
 
 struct ehlo_rules {
-	uint32_t allow;   /* SMTP_EXT_BIT()s the rule lets through */
-	uint64_t max_size; /* `limit message`, octets; 0: none. SIZE becomes the smaller of this and the server's */
-	const char *name; /* the first line's domain when the server's own is to be hidden; NULL: pass the server's line */
+	uint32_t allow;    /* SMTP_EXT_BIT()s the rule lets through */
+	uint64_t max_size; /* `limit message`, octets; 0: none. SIZE becomes the smaller of this and
+			      the server's */
+	const char *name;  /* the first line's domain when the server's own is to be hidden; NULL:
+			      pass the server's line */
 };
 
 /* Read what a 250 reply to EHLO offers once @rules are applied. */
-void ehlo_read(const struct smtp_reply *reply, const struct ehlo_rules *rules, struct ehlo_offer *offerp);
+void ehlo_read(
+	const struct smtp_reply *reply, const struct ehlo_rules *rules, struct ehlo_offer *offerp);
 
 /* Print that reply for the client. BINARYMIME without CHUNKING is left out (RFC 3030 3). */
 void ehlo_print(struct out *o, const struct smtp_reply *reply, const struct ehlo_rules *rules);

@@ -3,10 +3,10 @@
 /*
  * SMTP line reader
  *
- * Finds where one line of one direction ends. Knows CR, LF, NUL and length; knows no commands. A line ends at CRLF
- * and nowhere else (RFC 5321 2.3.8); a bare CR, bare LF or NUL is a flaw of the line it stands in.
- * A line over its length is dropped as it comes, up to its CRLF, so that it costs no memory and no
- * tail of it is ever read as a line of its own.
+ * Finds where one line of one direction ends. Knows CR, LF, NUL and length; knows no commands. A
+ * line ends at CRLF and nowhere else (RFC 5321 2.3.8); a bare CR, bare LF or NUL is a flaw of the
+ * line it stands in. A line over its length is dropped as it comes, up to its CRLF, so that it
+ * costs no memory and no tail of it is ever read as a line of its own.
  *
  * Owns:    nothing. Looks at the caller's window, copies no octet.
  * Callers: filter/smtp/session.c, one reader per direction; test/fuzz.
@@ -17,7 +17,8 @@
 
 enum line_end {
 	LINE_MORE,    /* no end in the window yet; *size is 0 */
-	LINE_DROP,    /* the line is too long and goes on: the caller drops *size octets (> 0) and calls again */
+	LINE_DROP,    /* the line is too long and goes on: the caller drops *size octets (> 0) and
+			 calls again */
 	LINE_CRLF,    /* *size octets, CRLF included; look at the flaws */
 	LINE_ENDLESS, /* no CRLF within @drop octets: a fault */
 };
@@ -30,7 +31,7 @@ enum line_flaw { /* bits, all that were met in this line */
 };
 
 struct line_reader {
-	uint32_t max;     /* octets, CRLF included; RFC 5321 4.5.3.1.4 gives 512, extensions raise it */
+	uint32_t max; /* octets, CRLF included; RFC 5321 4.5.3.1.4 gives 512, extensions raise it */
 	uint32_t drop;    /* octets of one line after which it counts as endless */
 	uint32_t seen;    /* octets of the window already looked at, so none is read twice */
 	uint32_t dropped; /* octets of this line the caller was told to drop */
@@ -49,7 +50,8 @@ void line_init(struct line_reader *r, uint32_t max, uint32_t drop);
  * @size: octets covered, see enum line_end
  *
  * The answer depends on the octets, not on how many calls brought them (LINE_DROP may come in other
- * portions). After LINE_CRLF the caller reads r->flaws and r->flaw_at, then calls line_done() and consumes *size octets.
+ * portions). After LINE_CRLF the caller reads r->flaws and r->flaw_at, then calls line_done() and
+ * consumes *size octets.
  */
 enum line_end line_next(struct line_reader *r, const uint8_t *win, size_t n, size_t *size);
 

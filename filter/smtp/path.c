@@ -93,10 +93,10 @@ static enum path_error quoted_string(struct scan *s)
  *   % !    route mail on, behind the domain that was judged (RLY-05, RLY-14)
  *   | & `  run a program where an alias, a .forward file or a filter hands the address to a shell;
  *          $ followed by { does so in Exim (CVE-2019-10149)
- * The rest stays legal. Plus, hyphen, equals sign, hash mark and slash tag users, lists and rewritten
- * senders. The apostrophe stands in people's names: where it closes a shell's quotes, nothing that
- * could begin a command is left to follow. A dollar sign alone, braces, star, question mark, caret, tilde and
- * underscore begin none.
+ * The rest stays legal. Plus, hyphen, equals sign, hash mark and slash tag users, lists and
+ * rewritten senders. The apostrophe stands in people's names: where it closes a shell's quotes,
+ * nothing that could begin a command is left to follow. A dollar sign alone, braces, star, question
+ * mark, caret, tilde and underscore begin none.
  */
 static bool atext_unsafe(uint8_t c)
 {
@@ -104,9 +104,9 @@ static bool atext_unsafe(uint8_t c)
 }
 
 /*
- * In quotes strict takes atext and dots: what quotes buy is dots in odd places ("a..b", in the field
- * at telephone companies). Blanks, brackets, commas, at-signs, semicolons, backslashes are where servers part
- * ways (RLY-07, RLY-10), and a slash beside dots walks through folders.
+ * In quotes strict takes atext and dots: what quotes buy is dots in odd places ("a..b", in the
+ * field at telephone companies). Blanks, brackets, commas, at-signs, semicolons, backslashes are
+ * where servers part ways (RLY-07, RLY-10), and a slash beside dots walks through folders.
  */
 static bool quoted_unsafe(uint8_t c)
 {
@@ -119,7 +119,8 @@ static bool local_unsafe(struct span local, bool quoted)
 
 	if (s.n == 0) /* "": the null path to some */
 		return true;
-	/* A file to deliver to; an option of the program that delivers; Exchange's encapsulated address (RLY-34). */
+	/* A file to deliver to; an option of the program that delivers; Exchange's encapsulated
+	 * address (RLY-34). */
 	if (s.p[0] == '/' || s.p[0] == '-' || span_istarts(s, SPAN("IMCEA")))
 		return true;
 	for (size_t i = 0; i < s.n; i++) {
@@ -176,7 +177,8 @@ static enum path_error label_check(struct span label, bool utf8_ok)
 	return PATH_OK;
 }
 
-/* Resolvers take 2130706433, 127.1 and 0x7f.1 for addresses (RLY-36): a name's last label is no number. */
+/* Resolvers take 2130706433, 127.1 and 0x7f.1 for addresses (RLY-36): a name's last label is no
+ * number. */
 static bool numeric(struct span label)
 {
 	bool hex = span_istarts(label, SPAN("0x"));
@@ -253,7 +255,8 @@ static enum path_error rest_parse(struct scan *s, bool postmaster, struct smtp_p
 		return PATH_E_SYNTAX;
 	s->at += n + 1;
 	if (n == 0)
-		return postmaster && span_ieq(pathp->local, SPAN("postmaster")) ? PATH_OK : PATH_E_DOMAIN;
+		return postmaster && span_ieq(pathp->local, SPAN("postmaster")) ? PATH_OK
+										: PATH_E_DOMAIN;
 	if (rest.p[0] != '@')
 		return PATH_E_LOCAL;
 	r = domain_of_path(span_sub(rest, 1, n - 1), s->utf8_ok, pathp);
@@ -264,8 +267,8 @@ static enum path_error rest_parse(struct scan *s, bool postmaster, struct smtp_p
 	return s->at > SMTP_PATH_MAX ? PATH_E_LONG : PATH_OK;
 }
 
-enum path_error path_parse(struct span text, const struct path_rules *rules, struct smtp_path *pathp,
-	size_t *usedp)
+enum path_error path_parse(
+	struct span text, const struct path_rules *rules, struct smtp_path *pathp, size_t *usedp)
 {
 	struct scan s = { .text = text, .at = 1, .utf8_ok = rules->utf8 };
 	enum path_error r;

@@ -11,12 +11,14 @@
  */
 #include "base/span.h"
 
-/* RFC 4422 3.1: 1 to 20 letters, digits, hyphens and underscores; case does not matter (RFC 4954 4). */
+/* RFC 4422 3.1: 1 to 20 letters, digits, hyphens and underscores; case does not matter (RFC 4954
+ * 4). */
 bool sasl_mechanism(struct span word);
 
 /**
  * sasl_base64() - is this one or more base64 groups (RFC 4648 4), padded, and nothing else?
  *
- * Bits behind the last octet must be 0 (3.5): decoders that skip this take several texts for one secret.
+ * Bits behind the last octet must be 0 (3.5): decoders that skip this take several texts for one
+ * secret.
  */
 bool sasl_base64(struct span text);

@@ -108,7 +108,7 @@ struct smtp_session {
 	bool binary;  /* BODY=BINARYMIME in this transaction */
 	bool chunked; /* this message comes by BDAT */
 	bool chunk_last;
-	bool chunk_failed;         /* a chunk of @failed_transaction was refused by the server */
+	bool chunk_failed; /* a chunk of @failed_transaction was refused by the server */
 	uint8_t failed_transaction;
 	bool mail_refused; /* MAIL of @refused_transaction, the last one answered, was refused */
 	uint8_t refused_transaction;

@@ -44,9 +44,11 @@ static bool torn(const struct smtp_session *s, enum smtp_verb verb, unsigned cod
  * know of. */
 static bool without_mail(const struct smtp_session *s, enum smtp_verb verb, unsigned code)
 {
-	const bool granted = (verb == SMTP_VERB_RCPT && code / 100 == 2) || (verb == SMTP_VERB_DATA && code == 354);
+	const bool granted = (verb == SMTP_VERB_RCPT && code / 100 == 2) ||
+			     (verb == SMTP_VERB_DATA && code == 354);
 
-	return granted && s->mail_refused && queue_head(&s->queue)->transaction == s->refused_transaction;
+	return granted && s->mail_refused &&
+	       queue_head(&s->queue)->transaction == s->refused_transaction;
 }
 
 static enum smtp_fault judge(const struct smtp_session *s, enum smtp_verb verb, unsigned code)

@@ -12,7 +12,8 @@
  */
 #include "base/span.h"
 
-/* Octets of the character at @at (< s.n), its number in *pointp; 0 when it is ill-formed or cut off. */
+/* Octets of the character at @at (< s.n), its number in *pointp; 0 when it is ill-formed or cut
+ * off. */
 size_t utf8_next(struct span s, size_t at, uint32_t *pointp);
 
 /* Is @s well-formed UTF-8? */
@@ -27,7 +28,7 @@ bool utf8_is_text(uint32_t point);
 /**
  * utf8_in_domain() - may a U-label hold this character?
  *
- * The domain that was compared must be the one the next hop looks up. Servers map labels before they do
- * (UTS 46), and some mappings make ASCII or a dot of what was neither, or nothing at all.
+ * The domain that was compared must be the one the next hop looks up. Servers map labels before
+ * they do (UTS 46), and some mappings make ASCII or a dot of what was neither, or nothing at all.
  */
 bool utf8_in_domain(uint32_t point);

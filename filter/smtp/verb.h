@@ -31,10 +31,11 @@
 	X(AUTH, "AUTH") /* RFC 4954 4 */                                                           \
 	X(ETRN, "ETRN") /* RFC 1985 5 */
 
-/* Verbs known by name so that a table can deny them in words of its own; never passed on when inspecting. */
+/* Verbs known by name so that a table can deny them in words of its own; never passed on when
+ * inspecting. */
 #define SMTP_VERBS_NEVER(X)                                                                        \
-	X(STARTTLS, "STARTTLS")         /* RFC 3207: what follows would be opaque */               \
-	X(XEXCH50, "XEXCH50")           /* binary payload follows: no way back into step */        \
+	X(STARTTLS, "STARTTLS") /* RFC 3207: what follows would be opaque */                       \
+	X(XEXCH50, "XEXCH50")   /* binary payload follows: no way back into step */                \
 	X(X_LINK2STATE, "X-LINK2STATE")                                                            \
 	X(X_EXPS, "X-EXPS")                                                                        \
 	X(XCLIENT, "XCLIENT")                                                                      \
@@ -77,9 +78,9 @@ enum smtp_verb {
 	X(ENHANCEDSTATUSCODES, "ENHANCEDSTATUSCODES") /* RFC 2034 */                               \
 	X(AUTH, "AUTH")                               /* RFC 4954 */                               \
 	X(HELP, "HELP")                                                                            \
-	X(ETRN, "ETRN")             /* RFC 1985 */                                                 \
-	X(DELIVERBY, "DELIVERBY")   /* RFC 2852 */                                                 \
-	X(LIMITS, "LIMITS")         /* RFC 9422 */                                                 \
+	X(ETRN, "ETRN")               /* RFC 1985 */                                               \
+	X(DELIVERBY, "DELIVERBY")     /* RFC 2852 */                                               \
+	X(LIMITS, "LIMITS")           /* RFC 9422 */                                               \
 	X(MT_PRIORITY, "MT-PRIORITY") /* RFC 6710 */
 
 #define SMTP_EXT_ENUM(word, text) SMTP_EXT_##word,

@@ -61,7 +61,12 @@ static size_t scan_bytes(const char *p, size_t n)
 {
 	static const uint8_t next[6][4] = {
 		/* state: matched so far; columns: other, CR, LF, dot */
-		{ 0, 1, 0, 0 }, { 0, 1, 2, 0 }, { 0, 1, 0, 3 }, { 0, 4, 0, 0 }, { 0, 1, 5, 0 }, { 0, 1, 0, 3 },
+		{ 0, 1, 0, 0 },
+		{ 0, 1, 2, 0 },
+		{ 0, 1, 0, 3 },
+		{ 0, 4, 0, 0 },
+		{ 0, 1, 5, 0 },
+		{ 0, 1, 0, 3 },
 	};
 	uint8_t cls[256] = { 0 };
 	size_t k = 0;
@@ -95,7 +100,8 @@ static size_t scan_memchr_dot(const char *p, size_t n)
 	const char *b = p, *e = p + n, *q;
 	size_t k = 0;
 	while (p < e && (q = memchr(p, '.', (size_t)(e - p)))) {
-		if (q >= b + 2 && q + 2 < e && q[-1] == '\n' && q[-2] == '\r' && q[1] == '\r' && q[2] == '\n')
+		if (q >= b + 2 && q + 2 < e && q[-1] == '\n' && q[-2] == '\r' && q[1] == '\r' &&
+			q[2] == '\n')
 			k++;
 		p = q + 1;
 	}
@@ -126,19 +132,22 @@ __attribute__((target("avx2"))) static size_t scan_avx2(const char *p, size_t n)
 		__m256i d = _mm256_loadu_si256((const __m256i *)(p + i + 33));
 		__m256i x = _mm256_and_si256(_mm256_cmpeq_epi8(a, lf), _mm256_cmpeq_epi8(b, dot));
 		__m256i y = _mm256_and_si256(_mm256_cmpeq_epi8(c, lf), _mm256_cmpeq_epi8(d, dot));
-		if (__builtin_expect(!_mm256_testz_si256(_mm256_or_si256(x, y), _mm256_set1_epi8(-1)), 0)) {
+		if (__builtin_expect(
+			    !_mm256_testz_si256(_mm256_or_si256(x, y), _mm256_set1_epi8(-1)), 0)) {
 			uint64_t m = (uint32_t)_mm256_movemask_epi8(x) |
 				     (uint64_t)(uint32_t)_mm256_movemask_epi8(y) << 32;
 			while (m) {
 				size_t j = i + (size_t)__builtin_ctzll(m);
-				if (j && p[j - 1] == '\r' && j + 3 < n && p[j + 2] == '\r' && p[j + 3] == '\n')
+				if (j && p[j - 1] == '\r' && j + 3 < n && p[j + 2] == '\r' &&
+					p[j + 3] == '\n')
 					k++;
 				m &= m - 1;
 			}
 		}
 	}
 	for (; i + 4 <= n; i++)
-		if (p[i] == '\n' && p[i + 1] == '.' && p[i + 2] == '\r' && p[i + 3] == '\n' && i && p[i - 1] == '\r')
+		if (p[i] == '\n' && p[i + 1] == '.' && p[i + 2] == '\r' && p[i + 3] == '\n' && i &&
+			p[i - 1] == '\r')
 			k++;
 	return k;
 }
@@ -165,7 +174,8 @@ typedef size_t (*scanfn)(const char *, size_t);
 
 static char *text(size_t n)
 {
-	static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char b64[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	char *p = aligned_alloc(64, (n + 63) & ~(size_t)63);
 	uint64_t x = 88172645463325252ull;
 	if (!p)
@@ -181,7 +191,13 @@ static char *text(size_t n)
 	return p;
 }
 
-struct job { scanfn f; size_t n; double gbs; pthread_barrier_t *bar; size_t found; };
+struct job {
+	scanfn f;
+	size_t n;
+	double gbs;
+	pthread_barrier_t *bar;
+	size_t found;
+};
 
 static void *worker(void *v)
 {
@@ -223,7 +239,8 @@ static void speed(const char *name, scanfn f, size_t n, int threads)
 		pthread_join(th[i], NULL);
 		sum += j[i].gbs;
 	}
-	printf("%-28s block %9zu  threads %d  %7.2f GB/s in all  (found %zu)\n", name, n, threads, sum, j[0].found);
+	printf("%-28s block %9zu  threads %d  %7.2f GB/s in all  (found %zu)\n", name, n, threads,
+		sum, j[0].found);
 }
 
 static void do_scan(int threads)
@@ -245,10 +262,12 @@ static void do_scan(int threads)
 
 static void tcp_pair(int *a, int *b)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t l = sizeof sa;
 	int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-	if (bind(s, (struct sockaddr *)&sa, sizeof sa) || listen(s, 1) || getsockname(s, (struct sockaddr *)&sa, &l))
+	if (bind(s, (struct sockaddr *)&sa, sizeof sa) || listen(s, 1) ||
+		getsockname(s, (struct sockaddr *)&sa, &l))
 		exit(1);
 	*a = socket(AF_INET, SOCK_STREAM, 0);
 	if (connect(*a, (struct sockaddr *)&sa, sizeof sa))
@@ -259,15 +278,17 @@ static void tcp_pair(int *a, int *b)
 	close(s);
 }
 
-#define LOOP(name, N, ...)                                                             \
-	do {                                                                           \
-		double r_[PASSES];                                                     \
-		for (int p_ = 0; p_ < PASSES; p_++) {                                  \
-			double t_ = now();                                             \
-			for (int i_ = 0; i_ < (N); i_++) { __VA_ARGS__; }              \
-			r_[p_] = (now() - t_) / (N)*1e9;                               \
-		}                                                                      \
-		printf("%-44s %8.0f ns\n", name, median(r_, PASSES));                  \
+#define LOOP(name, N, ...)                                                                         \
+	do {                                                                                       \
+		double r_[PASSES];                                                                 \
+		for (int p_ = 0; p_ < PASSES; p_++) {                                              \
+			double t_ = now();                                                         \
+			for (int i_ = 0; i_ < (N); i_++) {                                         \
+				__VA_ARGS__;                                                       \
+			}                                                                          \
+			r_[p_] = (now() - t_) / (N)*1e9;                                           \
+		}                                                                                  \
+		printf("%-44s %8.0f ns\n", name, median(r_, PASSES));                              \
 	} while (0)
 
 static void do_sys(void)
@@ -290,12 +311,17 @@ static void do_sys(void)
 	r += recv(c, b, 1, 0);
 	LOOP("epoll_ctl MOD", 300000, epoll_ctl(ep, EPOLL_CTL_MOD, c, &ev));
 	LOOP("recv on TCP, EAGAIN", 300000, r += recv(c, b, 64, MSG_DONTWAIT));
-	LOOP("unix pair: send 64 + recv 64", 100000, r += send(sv[0], b, 64, 0); r += recv(sv[1], b, 64, 0));
+	LOOP("unix pair: send 64 + recv 64", 100000, r += send(sv[0], b, 64, 0);
+		r += recv(sv[1], b, 64, 0));
 	LOOP("pipe: write 64 + read 64", 100000, r += write(pp[1], b, 64); r += read(pp[0], b, 64));
-	LOOP("loopback TCP: send 64 + recv 64", 100000, r += send(a, b, 64, 0); r += recv(c, b, 64, 0));
-	LOOP("loopback TCP: send 4 KiB + recv 4 KiB", 50000, r += send(a, b, 4096, 0); r += recv(c, b, 4096, MSG_WAITALL));
-	LOOP("loopback TCP: send 64 KiB + recv 64 KiB", 10000, r += send(a, b, 65536, 0); r += recv(c, b, 65536, MSG_WAITALL));
-	LOOP("connect + accept + 2 close (loopback TCP)", 3000, int x, y; tcp_pair(&x, &y); close(x); close(y));
+	LOOP("loopback TCP: send 64 + recv 64", 100000, r += send(a, b, 64, 0);
+		r += recv(c, b, 64, 0));
+	LOOP("loopback TCP: send 4 KiB + recv 4 KiB", 50000, r += send(a, b, 4096, 0);
+		r += recv(c, b, 4096, MSG_WAITALL));
+	LOOP("loopback TCP: send 64 KiB + recv 64 KiB", 10000, r += send(a, b, 65536, 0);
+		r += recv(c, b, 65536, MSG_WAITALL));
+	LOOP("connect + accept + 2 close (loopback TCP)", 3000, int x, y; tcp_pair(&x, &y);
+		close(x); close(y));
 	LOOP("socket + close", 100000, close(socket(AF_INET, SOCK_STREAM, 0)));
 	if (r == -1)
 		puts("");
@@ -386,7 +412,9 @@ static void relaybw(int mode, size_t blk)
 		fcntl(pp[0], F_SETPIPE_SZ, 1 << 20);
 		pid_t tx = fork();
 		if (!tx) {
-			close(a2); close(b1); close(b2);
+			close(a2);
+			close(b1);
+			close(b2);
 			memset(b, 'x', sizeof b);
 			double e = now() + 0.5;
 			while (now() < e)
@@ -396,7 +424,9 @@ static void relaybw(int mode, size_t blk)
 		}
 		pid_t rx = fork();
 		if (!rx) {
-			close(a1); close(a2); close(b1);
+			close(a1);
+			close(a2);
+			close(b1);
 			while (recv(b2, b, sizeof b, 0) > 0)
 				;
 			_exit(0);
@@ -415,7 +445,8 @@ static void relaybw(int mode, size_t blk)
 				if (k <= 0)
 					break;
 				for (ssize_t l = k; l > 0;) {
-					ssize_t w = splice(pp[0], NULL, b1, NULL, (size_t)l, SPLICE_F_MOVE | SPLICE_F_MORE);
+					ssize_t w = splice(pp[0], NULL, b1, NULL, (size_t)l,
+						SPLICE_F_MOVE | SPLICE_F_MORE);
 					if (w <= 0)
 						break;
 					l -= w;
@@ -437,7 +468,9 @@ static void relaybw(int mode, size_t blk)
 		}
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &c1);
 		r[p] = (double)n / (now() - t) / 1e9;
-		cpu[p] = ((double)(c1.tv_sec - c0.tv_sec) + (double)(c1.tv_nsec - c0.tv_nsec) / 1e9) / ((double)n / 1e9);
+		cpu[p] = ((double)(c1.tv_sec - c0.tv_sec) +
+				 (double)(c1.tv_nsec - c0.tv_nsec) / 1e9) /
+			 ((double)n / 1e9);
 		close(b1);
 		close(a2);
 		waitpid(tx, NULL, 0);
@@ -447,7 +480,7 @@ static void relaybw(int mode, size_t blk)
 	}
 	static const char *nm[] = { "recv+send", "recv+scan+send", "splice+splice" };
 	printf("loopback relay %-16s block %8zu  %6.2f GB/s  relay CPU %5.3f s/GB\n", nm[mode], blk,
-	       median(r, PASSES), median(cpu, PASSES));
+		median(r, PASSES), median(cpu, PASSES));
 }
 
 int main(int argc, char **argv)
@@ -475,7 +508,9 @@ int main(int argc, char **argv)
 			for (size_t b = 16384; b <= 1 << 20; b *= 4)
 				relaybw(m, b);
 	} else {
-		fputs("usage: microbench scan|copy [THREADS] | sys | tcp ADDR:PORT | drain ADDR:PORT | relaybw\n", stderr);
+		fputs("usage: microbench scan|copy [THREADS] | sys | tcp ADDR:PORT | drain "
+		      "ADDR:PORT | relaybw\n",
+			stderr);
 		return 2;
 	}
 	return 0;

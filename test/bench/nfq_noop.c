@@ -37,7 +37,11 @@ static uint32_t crange = 0xffff;
 static uint64_t n_pkt, n_bytes, n_recv, n_verdict, n_err, sum;
 static uint32_t last_id;
 
-static void on_sig(int s) { (void)s; stop_flag = 1; }
+static void on_sig(int s)
+{
+	(void)s;
+	stop_flag = 1;
+}
 
 static int cb(const struct nlmsghdr *nlh, void *data)
 {
@@ -103,7 +107,9 @@ int main(int argc, char **argv)
 		case 't': touch = 1; break;
 		case 'T': maxs = atoi(optarg); break;
 		default:
-			fputs("usage: nfq_noop [-q NUM] [-c BYTES] [-g] [-b N] [-M MARK] [-t] [-T MAXSECONDS]\n", stderr);
+			fputs("usage: nfq_noop [-q NUM] [-c BYTES] [-g] [-b N] [-M MARK] [-t] [-T "
+			      "MAXSECONDS]\n",
+				stderr);
 			return 2;
 		}
 	if (batch < 1 || batch > MAXB)
@@ -186,8 +192,8 @@ int main(int argc, char **argv)
 		}
 	}
 	printf("nfq packets=%llu bytes=%llu recvs=%llu verdicts=%llu errs=%llu sum=%llu\n",
-	       (unsigned long long)n_pkt, (unsigned long long)n_bytes, (unsigned long long)n_recv,
-	       (unsigned long long)n_verdict, (unsigned long long)n_err, (unsigned long long)sum);
+		(unsigned long long)n_pkt, (unsigned long long)n_bytes, (unsigned long long)n_recv,
+		(unsigned long long)n_verdict, (unsigned long long)n_err, (unsigned long long)sum);
 	mnl_socket_close(nl);
 	return 0;
 }

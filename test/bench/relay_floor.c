@@ -36,7 +36,7 @@
 #endif
 
 #define BUFMAX (1024 * 1024)
-#define BULK (32 * 1024)
+#define BULK   (32 * 1024)
 
 enum mode { M_COPY, M_SCAN, M_SPLICE, M_PEEK };
 
@@ -52,10 +52,14 @@ struct side {
 	uint8_t bulk;     /* peek: large blocks are arriving */
 	int pipe[2];      /* splice: octets read from this side */
 	size_t inpipe;
-	char *pend;       /* octets to be written to this side */
+	char *pend; /* octets to be written to this side */
 	size_t pendn;
 };
-struct pair { struct side c, s; struct pair *next_dead; uint8_t connecting, dead; };
+struct pair {
+	struct side c, s;
+	struct pair *next_dead;
+	uint8_t connecting, dead;
+};
 
 static enum mode mode = M_COPY;
 static int epfd, lfd, o_orig;
@@ -102,9 +106,13 @@ static const char *lfdot(const char *p, size_t n)
 		__m128i m[4];
 		for (int k = 0; k < 4; k++)
 			m[k] = _mm_and_si128(
-				_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + i + 16 * k)), lf),
-				_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + i + 16 * k + 1)), dot));
-		if (_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(m[0], m[1]), _mm_or_si128(m[2], m[3]))))
+				_mm_cmpeq_epi8(
+					_mm_loadu_si128((const __m128i *)(p + i + 16 * k)), lf),
+				_mm_cmpeq_epi8(
+					_mm_loadu_si128((const __m128i *)(p + i + 16 * k + 1)),
+					dot));
+		if (_mm_movemask_epi8(
+			    _mm_or_si128(_mm_or_si128(m[0], m[1]), _mm_or_si128(m[2], m[3]))))
 			for (int k = 0; k < 4; k++) {
 				int b = _mm_movemask_epi8(m[k]);
 				if (b)
@@ -178,7 +186,8 @@ static int flush_pipe(struct side *x)
 {
 	struct side *to = x->peer;
 	while (x->inpipe) {
-		ssize_t r = splice(x->pipe[0], NULL, to->fd, NULL, x->inpipe, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		ssize_t r = splice(x->pipe[0], NULL, to->fd, NULL, x->inpipe,
+			SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		if (r <= 0) {
 			if (r < 0 && errno != EAGAIN)
 				return -1;
@@ -198,7 +207,8 @@ static int pump_splice(struct side *x)
 {
 	struct side *to = x->peer;
 	if (!x->paused && !x->eof) {
-		ssize_t r = splice(x->fd, NULL, x->pipe[1], NULL, 1 << 20, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		ssize_t r = splice(
+			x->fd, NULL, x->pipe[1], NULL, 1 << 20, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		if (r == 0) {
 			x->eof = 1;
 			arm(x);
@@ -209,7 +219,8 @@ static int pump_splice(struct side *x)
 		}
 	}
 	while (x->inpipe && !x->p->connecting) {
-		ssize_t r = splice(x->pipe[0], NULL, to->fd, NULL, x->inpipe, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		ssize_t r = splice(x->pipe[0], NULL, to->fd, NULL, x->inpipe,
+			SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		if (r <= 0) {
 			if (r < 0 && errno != EAGAIN)
 				return -1;
@@ -243,7 +254,8 @@ static int pump(struct side *x)
 		if (n > 0) {
 			if (n < BULK)
 				x->bulk = 0;
-			ssize_t k = splice(x->fd, NULL, x->pipe[1], NULL, (size_t)n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+			ssize_t k = splice(x->fd, NULL, x->pipe[1], NULL, (size_t)n,
+				SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 			if (k < 0)
 				return errno == EAGAIN ? 0 : -1;
 			scan(x, buf, (size_t)k);
@@ -351,7 +363,7 @@ static void on_accept(void)
 		p->c = (struct side){ .p = p, .peer = &p->s, .fd = fd };
 		p->s = (struct side){ .p = p, .peer = &p->c, .fd = b, .want_out = 1 };
 		if (mode == M_SPLICE && (pipe2(p->c.pipe, O_NONBLOCK | O_CLOEXEC) < 0 ||
-					 pipe2(p->s.pipe, O_NONBLOCK | O_CLOEXEC) < 0)) {
+						pipe2(p->s.pipe, O_NONBLOCK | O_CLOEXEC) < 0)) {
 			close(fd);
 			close(b);
 			free(p);
@@ -391,7 +403,9 @@ static int parse_addr(const char *s, struct sockaddr_in *sa)
 
 static void usage(void)
 {
-	fputs("usage: relay_floor -l ADDR:PORT (-b ADDR:PORT | -o) [-m copy|scan|splice|peek] [-w N] [-B BYTES] [-R BYTES] [-T MAXSECONDS]\n", stderr);
+	fputs("usage: relay_floor -l ADDR:PORT (-b ADDR:PORT | -o) [-m copy|scan|splice|peek] [-w "
+	      "N] [-B BYTES] [-R BYTES] [-T MAXSECONDS]\n",
+		stderr);
 	exit(2);
 }
 
@@ -452,11 +466,19 @@ int main(int argc, char **argv)
 
 	while ((o = getopt(argc, argv, "l:b:m:w:T:B:R:oh")) != -1)
 		switch (o) {
-		case 'l': if (parse_addr(optarg, &la) < 0) usage(); break;
-		case 'b': if (parse_addr(optarg, &backend) < 0) usage(); break;
+		case 'l':
+			if (parse_addr(optarg, &la) < 0)
+				usage();
+			break;
+		case 'b':
+			if (parse_addr(optarg, &backend) < 0)
+				usage();
+			break;
 		case 'm':
-			mode = !strcmp(optarg, "scan") ? M_SCAN : !strcmp(optarg, "splice") ? M_SPLICE :
-			       !strcmp(optarg, "peek") ? M_PEEK : M_COPY;
+			mode = !strcmp(optarg, "scan")     ? M_SCAN
+			       : !strcmp(optarg, "splice") ? M_SPLICE
+			       : !strcmp(optarg, "peek")   ? M_PEEK
+							   : M_COPY;
 			break;
 		case 'w': workers = atoi(optarg); break;
 		case 'T': maxs = atoi(optarg); break;
@@ -465,8 +487,8 @@ int main(int argc, char **argv)
 		case 'B': bufsz = strtoul(optarg, NULL, 10); break;
 		default: usage();
 		}
-	if (!la.sin_family || (!backend.sin_family && !o_orig) || workers < 1 || workers > 64 || bufsz < 1024 ||
-	    bufsz > BUFMAX)
+	if (!la.sin_family || (!backend.sin_family && !o_orig) || workers < 1 || workers > 64 ||
+		bufsz < 1024 || bufsz > BUFMAX)
 		usage();
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;

@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 #define CHUNK (256 * 1024)
-#define LBUF 1024
+#define LBUF  1024
 
 enum want { W_GREET, W_EHLO, W_MAIL, W_RCPT, W_DATA, W_DOT, W_QUIT, W_EOF, W_HOLD };
 
@@ -42,7 +42,7 @@ struct sess {
 	uint8_t lineok; /* current reply line too long: rest ignored */
 	uint8_t piped, pollout, quit_sent, txn_sent, next_sent;
 	unsigned rcpts_left, msgs_done;
-	size_t off, end;    /* body octets sent / to send; sending while off < end */
+	size_t off, end; /* body octets sent / to send; sending while off < end */
 	uint64_t t_conn, t_msg, t_next;
 	uint16_t linelen;
 	char line[8];
@@ -50,7 +50,9 @@ struct sess {
 
 /* histogram: 32 steps per power of two, nanoseconds */
 #define HB (64 * 32)
-struct hist { uint64_t n, b[HB], max; };
+struct hist {
+	uint64_t n, b[HB], max;
+};
 
 static struct hist h_msg, h_conn;
 static volatile sig_atomic_t stop_flag;
@@ -68,7 +70,11 @@ static uint64_t t0, deadline;
 static int epfd, over;
 static char rb[64 * 1024];
 
-static void on_sig(int s) { (void)s; stop_flag = 1; }
+static void on_sig(int s)
+{
+	(void)s;
+	stop_flag = 1;
+}
 
 static uint64_t now(void)
 {
@@ -113,7 +119,8 @@ static double hist_q(const struct hist *h, double q)
 
 static void make_body(void)
 {
-	static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char b64[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	static const char hdr[] =
 		"Received: from client.example (client.example [198.51.100.2])\r\n"
 		"\tby gateway.example with ESMTP; Thu, 01 Jan 2026 00:00:00 +0000\r\n"
@@ -160,13 +167,14 @@ static void make_body(void)
 static void make_groups(void)
 {
 	grp_mail_len = (size_t)snprintf(grp_mail, sizeof grp_mail,
-					"MAIL FROM:<sender@client.example> SIZE=%zu\r\n", o_size);
-	grp_rcpt_len = (size_t)snprintf(grp_rcpt, sizeof grp_rcpt, "RCPT TO:<rcpt0@server.example>\r\n");
+		"MAIL FROM:<sender@client.example> SIZE=%zu\r\n", o_size);
+	grp_rcpt_len =
+		(size_t)snprintf(grp_rcpt, sizeof grp_rcpt, "RCPT TO:<rcpt0@server.example>\r\n");
 	memcpy(grp_full, grp_mail, grp_mail_len);
 	grp_full_len = grp_mail_len;
 	for (unsigned i = 0; i < o_rcpts; i++)
-		grp_full_len += (size_t)snprintf(grp_full + grp_full_len, 128,
-						 "RCPT TO:<rcpt%u@server.example>\r\n", i);
+		grp_full_len += (size_t)snprintf(
+			grp_full + grp_full_len, 128, "RCPT TO:<rcpt%u@server.example>\r\n", i);
 	grp_full_len += (size_t)snprintf(grp_full + grp_full_len, 16, "DATA\r\n");
 }
 
@@ -201,7 +209,8 @@ static void sess_start(struct sess *s)
 {
 	int one = 1;
 
-	if (over || stop_flag || (o_total && started >= o_total) || (!o_idle && now() >= deadline)) {
+	if (over || stop_flag || (o_total && started >= o_total) ||
+		(!o_idle && now() >= deadline)) {
 		over = over || !o_total || started >= o_total;
 		return;
 	}
@@ -274,7 +283,8 @@ static int push_body(struct sess *s)
 			if (errno != EAGAIN)
 				return -1;
 			if (!s->pollout) {
-				struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.ptr = s };
+				struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT,
+					.data.ptr = s };
 				s->pollout = 1;
 				epoll_ctl(epfd, EPOLL_CTL_MOD, s->fd, &ev);
 			}
@@ -284,7 +294,8 @@ static int push_body(struct sess *s)
 		if (s->end > 4 * CHUNK && (size_t)r == k && s->off < s->end) {
 			/* large message: let the other sessions run, come back on writability */
 			if (!s->pollout) {
-				struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.ptr = s };
+				struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT,
+					.data.ptr = s };
 				s->pollout = 1;
 				epoll_ctl(epfd, EPOLL_CTL_MOD, s->fd, &ev);
 			}
@@ -313,7 +324,9 @@ static int begin_body(struct sess *s)
 				s->quit_sent = 1;
 				s->off = s->end = bodylen;
 				struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
-				return sendmsg(s->fd, &m, MSG_NOSIGNAL) == (ssize_t)(bodylen + 6) ? 0 : -1;
+				return sendmsg(s->fd, &m, MSG_NOSIGNAL) == (ssize_t)(bodylen + 6)
+					       ? 0
+					       : -1;
 			}
 		} else {
 			s->next_sent = 1;
@@ -389,8 +402,7 @@ static int reply(struct sess *s, int code)
 			return -1;
 		s->want = W_EOF;
 		return 0;
-	default:
-		return -1;
+	default: return -1;
 	}
 }
 
@@ -460,13 +472,16 @@ static void on_readable(struct sess *s)
 
 static void usage(void)
 {
-	fputs("usage: smtpload -t ADDR:PORT [-c SESSIONS] [-m MESSAGES] [-s SIZE] [-r RCPTS] [-p 0|1|2]\n"
+	fputs("usage: smtpload -t ADDR:PORT [-c SESSIONS] [-m MESSAGES] [-s SIZE] [-r RCPTS] [-p "
+	      "0|1|2]\n"
 	      "                [-d SECONDS] [-n TOTAL_SESSIONS] [-i]\n"
-	      "  -c  sessions at once (50)          -m  messages per session (1); 0: EHLO and QUIT only\n"
+	      "  -c  sessions at once (50)          -m  messages per session (1); 0: EHLO and QUIT "
+	      "only\n"
 	      "  -s  octets per message (4096)      -r  recipients per message (1)\n"
 	      "  -p  pipelining level (1)           -d  run for this long (3)\n"
-	      "  -n  end after this many sessions   -i  open the sessions, EHLO, hold until -d or SIGTERM\n",
-	      stderr);
+	      "  -n  end after this many sessions   -i  open the sessions, EHLO, hold until -d or "
+	      "SIGTERM\n",
+		stderr);
 	exit(2);
 }
 
@@ -492,8 +507,8 @@ int main(int argc, char **argv)
 		default: usage();
 		}
 	const char *c = t ? strrchr(t, ':') : NULL;
-	if (!c || (size_t)(c - t) >= sizeof h || !o_conc || !o_rcpts || o_rcpts > 500 || o_pipe > 2 ||
-	    o_secs <= 0 || o_secs > 600)
+	if (!c || (size_t)(c - t) >= sizeof h || !o_conc || !o_rcpts || o_rcpts > 500 ||
+		o_pipe > 2 || o_secs <= 0 || o_secs > 600)
 		usage();
 	memcpy(h, t, (size_t)(c - t));
 	h[c - t] = 0;
@@ -532,8 +547,9 @@ int main(int argc, char **argv)
 				opened++;
 			}
 			if (held + errs >= o_conc && !told) {
-				printf("idle ready=%llu errs=%llu secs=%.3f\n", (unsigned long long)held,
-				       (unsigned long long)errs, (double)(now() - t0) / 1e9);
+				printf("idle ready=%llu errs=%llu secs=%.3f\n",
+					(unsigned long long)held, (unsigned long long)errs,
+					(double)(now() - t0) / 1e9);
 				fflush(stdout);
 				told = 1;
 			}
@@ -547,8 +563,10 @@ int main(int argc, char **argv)
 			if (!told && now() - last > 10000000000ull) {
 				fprintf(stderr, "smtpload: stuck at %llu idle sessions\n",
 					(unsigned long long)held);
-				printf("idle ready=%llu errs=%llu secs=%.3f\n", (unsigned long long)held,
-				       (unsigned long long)(o_conc - held), (double)(now() - t0) / 1e9);
+				printf("idle ready=%llu errs=%llu secs=%.3f\n",
+					(unsigned long long)held,
+					(unsigned long long)(o_conc - held),
+					(double)(now() - t0) / 1e9);
 				fflush(stdout);
 				told = 1;
 				errs++;
@@ -566,7 +584,7 @@ int main(int argc, char **argv)
 				on_readable(evs[i].data.ptr);
 		}
 		printf("idle alive=%llu closed=%llu errs=%llu\n", (unsigned long long)alive,
-		       (unsigned long long)h_conn.n, (unsigned long long)errs);
+			(unsigned long long)h_conn.n, (unsigned long long)errs);
 		return errs || h_conn.n != o_conc;
 	}
 
@@ -608,11 +626,11 @@ int main(int argc, char **argv)
 	double cpu = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
 		     (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 	printf("msgs=%llu msgs_s=%.1f mb_s=%.2f conns=%llu conns_s=%.1f secs=%.3f "
-	       "msg_p50_us=%.0f msg_p99_us=%.0f msg_max_us=%.0f conn_p50_us=%.0f conn_p99_us=%.0f cpu_s=%.3f errs=%llu\n",
-	       (unsigned long long)msgs, (double)msgs / el,
-	       (double)bytes / el / 1e6,
-	       (unsigned long long)h_conn.n, (double)h_conn.n / el, el, hist_q(&h_msg, 0.5),
-	       hist_q(&h_msg, 0.99), (double)h_msg.max / 1000.0, hist_q(&h_conn, 0.5),
-	       hist_q(&h_conn, 0.99), cpu, (unsigned long long)errs);
+	       "msg_p50_us=%.0f msg_p99_us=%.0f msg_max_us=%.0f conn_p50_us=%.0f conn_p99_us=%.0f "
+	       "cpu_s=%.3f errs=%llu\n",
+		(unsigned long long)msgs, (double)msgs / el, (double)bytes / el / 1e6,
+		(unsigned long long)h_conn.n, (double)h_conn.n / el, el, hist_q(&h_msg, 0.5),
+		hist_q(&h_msg, 0.99), (double)h_msg.max / 1000.0, hist_q(&h_conn, 0.5),
+		hist_q(&h_conn, 0.99), cpu, (unsigned long long)errs);
 	return errs != 0;
 }

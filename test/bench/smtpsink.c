@@ -28,8 +28,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_LEN 2048
-#define RDBUF (256 * 1024)
-#define OUT_MAX (64 * 1024)
+#define RDBUF        (256 * 1024)
+#define OUT_MAX      (64 * 1024)
 
 enum state { ST_CMD, ST_DATA, ST_BDAT, ST_CLOSING };
 /* position inside the DATA terminator */
@@ -55,7 +55,11 @@ static uint64_t opt_size = 104857600;
 static int epfd, lfd;
 static char rdbuf[RDBUF];
 
-static void on_sig(int s) { (void)s; stop_flag = 1; }
+static void on_sig(int s)
+{
+	(void)s;
+	stop_flag = 1;
+}
 
 static void conn_free(struct conn *c)
 {
@@ -175,9 +179,9 @@ static void command(struct conn *c, char *l, size_t n)
 		reset_txn(c);
 		c->helo = 1;
 		snprintf(b, sizeof b, "250-sink.example\r\n%s%s%s250-SIZE %llu\r\n250 8BITMIME\r\n",
-			 opt_pipelining ? "250-PIPELINING\r\n" : "",
-			 opt_chunking ? "250-CHUNKING\r\n" : "",
-			 opt_starttls ? "250-STARTTLS\r\n" : "", (unsigned long long)opt_size);
+			opt_pipelining ? "250-PIPELINING\r\n" : "",
+			opt_chunking ? "250-CHUNKING\r\n" : "",
+			opt_starttls ? "250-STARTTLS\r\n" : "", (unsigned long long)opt_size);
 		say(b);
 	} else if (verb(l, n, "HELO")) {
 		reset_txn(c);
@@ -288,15 +292,9 @@ static size_t data(struct conn *c, const char *p, size_t n)
 		}
 		char ch = p[i++];
 		switch (d) {
-		case D_CR:
-			d = ch == '\n' ? D_BOL : ch == '\r' ? D_CR : D_TEXT;
-			break;
-		case D_BOL:
-			d = ch == '.' ? D_DOT : ch == '\r' ? D_CR : D_TEXT;
-			break;
-		case D_DOT:
-			d = ch == '\r' ? D_DOTCR : D_TEXT;
-			break;
+		case D_CR: d = ch == '\n' ? D_BOL : ch == '\r' ? D_CR : D_TEXT; break;
+		case D_BOL: d = ch == '.' ? D_DOT : ch == '\r' ? D_CR : D_TEXT; break;
+		case D_DOT: d = ch == '\r' ? D_DOTCR : D_TEXT; break;
 		case D_DOTCR:
 			if (ch == '\n') {
 				c->size += i;
@@ -440,7 +438,7 @@ static void usage(void)
 	      "  -l  listen here (0.0.0.0:25)     -T  end after this many seconds (600)\n"
 	      "  -P  do not offer PIPELINING      -C  offer CHUNKING\n"
 	      "  -S  offer STARTTLS (answers 454) -z  largest message (104857600)\n",
-	      stderr);
+		stderr);
 	exit(2);
 }
 
@@ -504,8 +502,8 @@ int main(int argc, char **argv)
 		}
 	}
 	printf("sink conns=%llu msgs=%llu bytes=%llu badcmds=%llu cut=%llu open=%llu peak=%llu\n",
-	       (unsigned long long)n_conn, (unsigned long long)n_msg, (unsigned long long)n_bytes,
-	       (unsigned long long)n_badcmd, (unsigned long long)n_cut, (unsigned long long)n_open,
-	       (unsigned long long)n_peak);
+		(unsigned long long)n_conn, (unsigned long long)n_msg, (unsigned long long)n_bytes,
+		(unsigned long long)n_badcmd, (unsigned long long)n_cut, (unsigned long long)n_open,
+		(unsigned long long)n_peak);
 	return 0;
 }

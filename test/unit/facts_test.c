@@ -205,9 +205,10 @@ static void pipelined_transactions_keep_apart(void **state)
 		.type = INSPECT_NOTE_RCPT_REPLY, .transaction = 2, .reply = 451 });
 	note((struct inspect_note){
 		.type = INSPECT_NOTE_FORGET, .code = CODE_MESSAGE_NONE, .transaction = 2 });
-	expect(HEAD "\"code\":\"PN2007\",\"severity\":\"info\",\"event\":\"message-none\"," WHO RULE
-		    ",\"transaction\":2,\"octets\":0,\"from\":\"a@out.test\",\"recipients\":[{\"to\":"
-		    "\"c@in.test\",\"reply\":451,\"by\":\"server\"}]}\n",
+	expect(HEAD
+		"\"code\":\"PN2007\",\"severity\":\"info\",\"event\":\"message-none\"," WHO RULE
+		",\"transaction\":2,\"octets\":0,\"from\":\"a@out.test\",\"recipients\":[{\"to\":"
+		"\"c@in.test\",\"reply\":451,\"by\":\"server\"}]}\n",
 		"forgotten");
 	note((struct inspect_note){ .type = INSPECT_NOTE_MESSAGE,
 		.code = CODE_MESSAGE_ABORTED,
@@ -358,8 +359,7 @@ static void a_rule_chooses_what_is_logged_but_warnings_are_always(void **state)
 static void commands_show_no_secret_and_what_was_hidden(void **state)
 {
 	(void)state;
-	note((struct inspect_note){
-		.type = INSPECT_NOTE_AUTH,
+	note((struct inspect_note){ .type = INSPECT_NOTE_AUTH,
 		.code = CODE_COMMAND_PASSED,
 		.text = SPAN("2.7.0 Welcome"),
 		.reply = 235 });
@@ -371,8 +371,9 @@ static void commands_show_no_secret_and_what_was_hidden(void **state)
 		.code = CODE_STARTTLS_HIDDEN,
 		.hidden = 2,
 		.starttls = true });
-	expect(HEAD "\"code\":\"PN1006\",\"severity\":\"info\",\"event\":\"starttls-hidden\"," WHO RULE
-		    ",\"hidden\":2}\n",
+	expect(HEAD
+		"\"code\":\"PN1006\",\"severity\":\"info\",\"event\":\"starttls-hidden\"," WHO RULE
+		",\"hidden\":2}\n",
 		"offer");
 	note((struct inspect_note){ .type = INSPECT_NOTE_COMMAND,
 		.code = CODE_COMMAND_PASSED,

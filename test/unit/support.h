@@ -24,7 +24,10 @@
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 /* SPAN() for a member of a static table. */
-#define OCTETS(lit) { (const uint8_t *)(lit), sizeof(lit) - 1 }
+#define OCTETS(lit)                                                                                \
+	{                                                                                          \
+		(const uint8_t *)(lit), sizeof(lit) - 1                                            \
+	}
 
 /* Readable room between two unreadable pages. */
 struct fence {
