@@ -136,7 +136,7 @@ static void check_host(struct report *r, const struct hostconf *h)
 		report(r, h->intercept_at, NULL, NULL,
 			"\"intercept tproxy\" is not built yet: take it out");
 	if (h->workers > WORKERS_MAX)
-		report(r, (struct rules_at){ 0 }, NULL, NULL,
+		report(r, h->workers_at, NULL, NULL,
 			"this version runs at most 64 workers: say \"workers 64\" or fewer, or "
 			"nothing for one a core");
 	if (h->require_sandbox == SAID_YES)
@@ -156,6 +156,14 @@ static void check_host(struct report *r, const struct hostconf *h)
 	check_logs(r, h);
 }
 
+static void check_sets(struct report *r, const struct ruleset *rs)
+{
+	for (size_t i = 0; i < rs->n_sets; i++)
+		if (rs->sets[i]->dynamic)
+			report(r, rs->sets[i]->at, "set", rs->sets[i]->name,
+				"\"dynamic\" has no effect yet: nothing adds members at run time");
+}
+
 unsigned unbuilt_print(struct out *o, const struct ruleset *rs)
 {
 	struct report r = { .o = o };
@@ -163,6 +171,7 @@ unsigned unbuilt_print(struct out *o, const struct ruleset *rs)
 	check_rules(&r, rs);
 	check_host(&r, &rs->host);
 	r.warning = true;
+	check_sets(&r, rs);
 	if (rs->host.control_at.line)
 		report(&r, rs->host.control_at, NULL, NULL,
 			"\"control\" has no effect yet: no control socket is made");

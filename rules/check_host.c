@@ -105,6 +105,7 @@ static const struct value_schema client_prefix = { .name = "client-prefix",
 
 static void read_workers(struct words *w, void *object)
 {
+	host_of(object)->workers_at = w->st->first->at;
 	value_store(w, &workers, host_of(object));
 }
 

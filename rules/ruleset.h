@@ -368,6 +368,7 @@ struct hostconf {
 	uint32_t mark, mark_mask;
 	struct rules_at mark_at;
 	uint32_t workers; /* 0: one a core */
+	struct rules_at workers_at;
 	uint32_t drain_ms;
 	enum yes_no require_sandbox;
 	const char *user;                            /* NULL: per role */

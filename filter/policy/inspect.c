@@ -110,6 +110,12 @@ static bool act_fault(struct inspect *i, const struct smtp_event *ev, struct act
 	return true;
 }
 
+/* A server that said 354 reads text, whether it should have said so or not. */
+static bool grants_text(const struct smtp_event *ev)
+{
+	return ev->verb == SMTP_VERB_DATA && ev->reply.code == 354;
+}
+
 static bool step_server(struct inspect *i, const uint8_t *win, size_t n, struct acts_out out,
 	struct inspect_step *step)
 {
@@ -121,8 +127,10 @@ static bool step_server(struct inspect *i, const uint8_t *win, size_t n, struct 
 		return step_greeting(i, win, n, out, step);
 	smtp_next(&i->smtp, SMTP_S2C, win, n, &ev);
 	step->size = ev.size;
-	if (ev.type == SMTP_EV_FAULT)
+	if (ev.type == SMTP_EV_FAULT) {
+		i->in_message = i->in_message || grants_text(&ev);
 		return act_fault(i, &ev, out);
+	}
 	if (ev.type != SMTP_EV_REPLY)
 		return false;
 	acts_reply(i, &ev, out);

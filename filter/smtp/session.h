@@ -86,7 +86,7 @@ struct smtp_event {
 			      */
 	bool dropped;        /* BODY_END: of a message that was refused before */
 	struct smtp_command command; /* COMMAND; DEFECT as far as it was understood */
-	struct smtp_reply reply;     /* REPLY */
+	struct smtp_reply reply; /* REPLY; FAULT of the server: code 0 if it is no reply at all */
 };
 
 struct smtp_session {

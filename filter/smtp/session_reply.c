@@ -92,6 +92,7 @@ void replies_next(struct smtp_session *s, struct span win, struct smtp_event *ev
 	case REPLY_MORE: s->reply = r; return;
 	case REPLY_FAULT:
 		ev->verb = smtp_owed(s);
+		ev->reply.code = 0;
 		session_fault(s, fault, ev);
 		return;
 	case REPLY_WHOLE: offer_reply(s, ev); return;

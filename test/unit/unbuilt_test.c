@@ -51,7 +51,7 @@ static void what_is_built_is_not_told(void **state)
 	expect_lines("all of it",
 		GOOD "publish q {\n external 192.0.2.1:993\n internal 10.0.0.1\n pass\n "
 		     "client-address proxy-v2\n}\n"
-		     "set s { dynamic timeout 1h }\ndefault reset\n",
+		     "default reset\n",
 		"mode direct\nworkers 1\nhostname gw.example.org\nrequire-sandbox no\n"
 		"log json \"/var/log/postern.json\" max 10MiB\n",
 		"");
@@ -97,7 +97,8 @@ static void statements_of_the_host_are_told_by_their_line(void **state)
 	expect_lines("tproxy", GOOD, "mode direct\nintercept tproxy\n",
 		"postern.conf:3: error: \"intercept tproxy\" is not built yet: take it out\n");
 	expect_lines("workers", GOOD, "workers 65\n",
-		"postern.conf: error: this version runs at most 64 workers: say \"workers 64\" or "
+		"postern.conf:2: error: this version runs at most 64 workers: say \"workers 64\" "
+		"or "
 		"fewer, or "
 		"nothing for one a core\n");
 	expect_lines("sandbox", GOOD, "require-sandbox yes\n",
@@ -123,6 +124,10 @@ static void what_has_no_effect_is_a_warning(void **state)
 	expect_lines("control", GOOD, "control \"/run/postern/control\"\n",
 		"postern.conf:2: warning: \"control\" has no effect yet: no control socket is "
 		"made\n");
+	expect_lines("dynamic", GOOD "set s { dynamic timeout 1h }\n", "",
+		"rules.conf:8: warning: set s: \"dynamic\" has no effect yet: nothing adds members "
+		"at "
+		"run time\n");
 }
 
 int main(void)
