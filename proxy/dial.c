@@ -53,7 +53,7 @@ static bool worth_trying(const struct flow *f)
 
 	if (f->place < flow_rule(f)->n_internal)
 		return s->retry_ms <= f->proxy->now_ms;
-	return s->failed_ms < f->dial_ms;
+	return s->failed_in < f->dial;
 }
 
 /* From @place on. False: every internal was tried. */
@@ -87,7 +87,7 @@ static void note_failure(struct flow *f)
 {
 	struct server_state *s = state_of(f);
 
-	s->failed_ms = f->proxy->now_ms;
+	s->failed_in = f->proxy->dials;
 	if (s->retry_ms > f->proxy->now_ms) /* others met it at the same time */
 		return;
 	if (s->rest_ms == 0)
@@ -142,7 +142,7 @@ int dial_start(struct flow *f, void (*on_server)(struct ev_loop *, ev_io *, int)
 {
 	struct rule_state *state = &f->proxy->states[flow_rule(f)->number];
 
-	f->dial_ms = f->proxy->now_ms;
+	f->dial = ++f->proxy->dials;
 	f->first = 0;
 	if (flow_rule(f)->balance == BALANCE_ROUND_ROBIN)
 		f->first = (uint32_t)(state->turn++ % flow_rule(f)->n_internal);

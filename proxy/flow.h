@@ -19,7 +19,7 @@ struct flow {
 	struct wheel_entry timer;
 	uint64_t opened_ms, since_ms; /* @since_ms: the wait began */
 	uint64_t c2s, s2c;            /* octets read from the client, written to it */
-	uint64_t dial_ms;             /* dialling began */
+	uint64_t dial;                /* number of this dialling, by proxy->dials */
 	uint32_t first, place;        /* the internal it began with, how far from there it is */
 	struct log_session log;       /* id, client, to, internal, rule */
 	uint8_t wait;                 /* enum wait */

@@ -29,7 +29,7 @@ struct flow;
 
 /* What a worker knows of one internal server of a rule; all 0: nothing bad. See proxy/dial.h. */
 struct server_state {
-	uint64_t failed_ms; /* last */
+	uint64_t failed_in; /* the newest dialling when it failed last */
 	uint64_t retry_ms;  /* it rests until then */
 	uint32_t rest_ms;
 };
@@ -69,6 +69,7 @@ struct proxy {
 	size_t n_flows;
 	unsigned partings;
 	uint64_t now_ms;  /* steady; set once a round */
+	uint64_t dials;   /* diallings begun */
 	uint8_t *scratch; /* what is read goes here; POOL_LARGE octets, given away when they must
 			     wait */
 	struct out to_client, to_server; /* printed and not yet written; empty between callbacks */

@@ -202,8 +202,19 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
         self.scratch = None
 
     def start(self):
-        self.scratch = Scratch("pn-pf-")
-        self.dir = self.scratch.path
+        """A port that was free may be taken by then: a Postfix that ends at once is tried again."""
+        for attempt in range(3):
+            self.scratch = Scratch("pn-pf-")
+            self.dir = self.scratch.path
+            self._spawn()
+            if self.process.poll() is None:
+                self.settle()
+                return
+            if attempt == 2:
+                raise AssertionError("Postfix did not start:\n" + self.log())
+            self.stop()
+
+    def _spawn(self):
         self.port, self.xclient_port, self.proxy_port = free_port(), free_port(), free_port()
         self._folders()
         cert, key = certificate()
@@ -217,9 +228,6 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
         for port in (self.port, self.xclient_port, self.proxy_port):
             wait_for(lambda: "Postfix to listen\n" + self.log(),
                      lambda: listening(port, lambda: self.process.poll() is None))
-        if self.process.poll() is not None:
-            raise AssertionError("Postfix did not start:\n" + self.log())
-        self.settle()
 
     def _folders(self):
         postfix, postdrop = pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postdrop").gr_gid
