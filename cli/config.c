@@ -54,5 +54,6 @@ int config_load(const struct cli *c, struct load *l)
 		return CLI_OK;
 	config_tell(c, &l->diags, l->sources, l->n_sources, CONFIG_SHOW_ERRORS);
 	load_free(l);
-	return cli_fail(exit, "%s holds errors; \"postern check\" shows everything", c->dir);
+	return cli_fail(
+		(enum cli_exit)exit, "%s holds errors; \"postern check\" shows everything", c->dir);
 }

@@ -20,7 +20,7 @@ int cli_fail(enum cli_exit exit, const char *format, ...)
 	vfprintf(stderr, format, list);
 	fputc('\n', stderr);
 	va_end(list);
-	return exit;
+	return (int)exit;
 }
 
 /* https://no-color.org: set and not empty, whatever its value. */
@@ -82,7 +82,8 @@ static int run(struct cli *c, int argc, char **argv)
 	if (args_value(&argc, argv, "-c", &c->dir) != CLI_OK)
 		return CLI_USAGE;
 	c->json = args_flag(&argc, argv, "--json");
-	wants_help = args_flag(&argc, argv, "--help") | args_flag(&argc, argv, "-h");
+	wants_help = args_flag(&argc, argv, "--help");
+	wants_help = args_flag(&argc, argv, "-h") || wants_help;
 	if (wants_help) {
 		argv[0] = help;
 		return run_verb(c, argc, argv);

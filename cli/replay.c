@@ -204,6 +204,8 @@ static int run(struct replay *r)
 
 	if (transcript_read(&r->transcript, r->path) != 0)
 		return CLI_CONFIG;
+	if (r->transcript.only != NULL && strncmp(r->transcript.only, "proxy", 5) == 0)
+		return cli_fail(CLI_UNAVAILABLE, "%s: only %s", r->path, r->transcript.only);
 	e = load_rules(r);
 	if (e == CLI_OK)
 		e = choose_rule(r);

@@ -104,7 +104,7 @@ struct inspect {
 	bool message_open;   /* octets of a message went by, its outcome is not noted yet */
 	uint8_t message_transaction;
 	uint8_t xclient_n;
-	char xclient[80]; /* "ADDR=... PORT=..." or empty */
+	char xclient[64]; /* "ADDR=... PORT=..." or empty */
 };
 
 struct inspect_step {

@@ -14,7 +14,7 @@
 #include "filter/smtp/verb.h"
 
 #define SMTP_LOCAL_REPLY_MAX 512 /* RFC 5321 4.5.3.1.5 */
-#define SMTP_QUEUE_MAX       24
+#define SMTP_QUEUE_MAX       20
 
 /* A reply of our own: "CODE TEXT [INCIDENT]". */
 struct smtp_local {
