@@ -11,12 +11,3 @@ int err_trace_at(int r, const char *file, int line, const char *function)
 		fprintf(stderr, "  at %s:%d %s(): %s\n", file, line, function, strerror(-r));
 	return r;
 }
-
-int err_fold_at(int r, const char *file, int line, const char *function)
-{
-	if (r > 0) {
-		fprintf(stderr, "unhandled code %d\n", r);
-		r = -ENOTRECOVERABLE;
-	}
-	return err_trace_at(r, file, line, function);
-}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/explain.h"
 
+#include "filter/smtp/session.h"
+
 /* ---- reading: what the session does with a line, without a session ---- */
 
 static enum smtp_defect line_flaw(struct span line, size_t *atp)
@@ -41,22 +43,12 @@ static enum smtp_defect read_line(
 	return command_parse(line, &rules, cmd, atp);
 }
 
-/* Without a size that can be read nobody knows where the next command begins. */
-static enum smtp_fault fault_of(const struct smtp_command *cmd, enum smtp_defect defect)
-{
-	if (cmd->verb == SMTP_VERB_XEXCH50)
-		return SMTP_FAULT_C_PAYLOAD;
-	if (cmd->verb == SMTP_VERB_BDAT && defect != SMTP_DEFECT_NONE)
-		return SMTP_FAULT_C_BDAT_SIZE;
-	return SMTP_FAULT_NONE;
-}
-
 static void judge(struct explain_line *l, const struct publish *p, struct span line)
 {
 	const struct policy_facts facts = { .offered = p->commands->extensions };
 	struct smtp_command cmd = { .verb = SMTP_VERB_OTHER };
 	const enum smtp_defect defect = read_line(p, line, &cmd, &l->defect_at);
-	const enum smtp_fault fault = fault_of(&cmd, defect);
+	const enum smtp_fault fault = smtp_line_fault(line, defect);
 	struct out label;
 
 	out_init(&label, l->label, sizeof(l->label));

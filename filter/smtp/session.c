@@ -103,12 +103,3 @@ enum smtp_verb smtp_owed(const struct smtp_session *s)
 
 	return head != NULL ? (enum smtp_verb)head->verb : SMTP_VERB_COUNT;
 }
-
-const char *smtp_state_name(enum smtp_state state)
-{
-#define STATE_TEXT(word, text) [SMTP_ST_##word] = text,
-	static const char *const names[SMTP_ST_COUNT] = { SMTP_STATES(STATE_TEXT) };
-#undef STATE_TEXT
-
-	return names[state];
-}

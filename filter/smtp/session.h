@@ -177,4 +177,13 @@ bool smtp_ready(const struct smtp_session *s, enum smtp_dir dir);
 /* The verb the server owes a reply to, SMTP_VERB_COUNT when it owes none. */
 enum smtp_verb smtp_owed(const struct smtp_session *s);
 
-const char *smtp_state_name(enum smtp_state state);
+/**
+ * smtp_line_fault() - does nobody know where commands begin again behind this line?
+ * @line:   without its CRLF, or the beginning of one that is too long
+ * @defect: what is wrong with it
+ *
+ * BDAT and XEXCH50 announce octets that are no commands. Where the announcement cannot be read as
+ * the most lenient server behind us might read it, or is none we follow, that is a fault, not a
+ * defect.
+ */
+enum smtp_fault smtp_line_fault(struct span line, enum smtp_defect defect);

@@ -19,15 +19,12 @@ static struct span first_word(struct span line)
 	return span_sub(line, at, end - at);
 }
 
-/*
- * BDAT and XEXCH50 announce octets that are no commands. Where the announcement cannot be read, or
- * is none we follow, nobody knows where commands begin again. Of a line too long what is looked at
- * must not depend on how much of it had come when it was dropped.
- */
-static enum smtp_fault payload_fault(struct span line)
+enum smtp_fault smtp_line_fault(struct span line, enum smtp_defect defect)
 {
+	/* of a line too long what is looked at must not depend on how much of it had come */
 	switch ((unsigned)smtp_verb_find(first_word(span_sub(line, 0, SMTP_COMMAND_MAX)))) {
-	case SMTP_VERB_BDAT: return SMTP_FAULT_C_BDAT_SIZE;
+	case SMTP_VERB_BDAT:
+		return defect != SMTP_DEFECT_NONE ? SMTP_FAULT_C_BDAT_SIZE : SMTP_FAULT_NONE;
 	case SMTP_VERB_XEXCH50: return SMTP_FAULT_C_PAYLOAD;
 	}
 	return SMTP_FAULT_NONE;
@@ -138,7 +135,7 @@ static void read_flawed(struct smtp_session *s, const struct line_reader *r, str
 	/* Where the head was dropped, it was looked at then. */
 	const enum smtp_fault fault = r->dropped > 0 || s->state == SMTP_ST_SASL
 					      ? SMTP_FAULT_NONE
-					      : payload_fault(ev->text);
+					      : smtp_line_fault(ev->text, flaw_defect(r->flaws));
 
 	if (r->flaws & LINE_FLAW_LONG) /* a tail tells nothing, and may be that of a secret */
 		ev->text = span_of(NULL, 0);
@@ -158,10 +155,9 @@ static void read_command(struct smtp_session *s, struct smtp_event *ev)
 	};
 	size_t at = 0;
 	enum smtp_defect what = command_parse(ev->text, &rules, &ev->command, &at);
-	enum smtp_fault fault = payload_fault(ev->text);
+	const enum smtp_fault fault = smtp_line_fault(ev->text, what);
 
-	if (fault == SMTP_FAULT_C_PAYLOAD ||
-		(fault != SMTP_FAULT_NONE && what != SMTP_DEFECT_NONE)) {
+	if (fault != SMTP_FAULT_NONE) {
 		session_fault(s, fault, ev);
 		return;
 	}
@@ -210,8 +206,9 @@ static void read_line(
 
 static void drop_part(struct smtp_session *s, bool first, struct span win, struct smtp_event *ev)
 {
-	const enum smtp_fault fault =
-		first && s->state == SMTP_ST_COMMAND ? payload_fault(win) : SMTP_FAULT_NONE;
+	const enum smtp_fault fault = first && s->state == SMTP_ST_COMMAND
+					      ? smtp_line_fault(win, SMTP_DEFECT_LINE_LONG)
+					      : SMTP_FAULT_NONE;
 
 	ev->type = SMTP_EV_SKIP;
 	if (fault != SMTP_FAULT_NONE)

@@ -325,7 +325,7 @@ def explain_takes_the_host_zone_without_an_offset():
 
 def explain_judges_lines():
     with Folder(example="C") as f:
-        for line, code, reply in (("VRFY root", "PN3101", 502), ("BDAT 5LAST", "PN5003", 501),
+        for line, code, reply in (("VRFY root", "PN3101", 502), ("BDAT 5LAST", "PN5003", 501), (" BDAT 5 X", "PN5003", 501),
                                   ("RCPT TO:<@a,@b:c@d.test>", "PN3012", 553), ("FOO", "PN3007", 500),
                                   ("EHLO a\nb", "PN3002", 500), ("STARTTLS", "PN3102", 502)):
             got = json.loads(f.run(*CASE, "--at", "2026-11-21T12:00", "--json", "--line", line)[1])

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "rules/rules.h"
+#include "test/unit/rule_of.h"
 #include "test/unit/support.h"
 
 /* What the scenarios do not show: notes, phases, wishes. */
@@ -53,21 +53,11 @@ static uint32_t on_incident(void *context)
 
 static const struct publish *rule(void)
 {
-	static uint8_t block[1 << 20];
-	static const struct ruleset *rs;
-	const struct source source = {
-		.kind = SOURCE_RULES, .name = "rules.conf", .text = SPAN(text)
-	};
-	struct arena arena;
-	struct diags diags;
+	static const struct publish *built;
 
-	if (rs != NULL)
-		return rs->rules[0].publish;
-	arena_init(&arena, block, sizeof block);
-	diags_init(&diags, &arena);
-	if (rules_build(&arena, &source, 1, &diags, &rs) != RULES_OK)
-		fail_msg("%u: %s", diags.first->at.line, diags.first->text);
-	return rs->rules[0].publish;
+	if (built == NULL)
+		built = rule_of(SPAN(text));
+	return built;
 }
 
 static void begin(struct talk *t, struct seen *seen)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rules/rules.h"
+#include "test/unit/rule_of.h"
 #include "test/unit/support.h"
 
 static const char text[] =
@@ -26,21 +26,11 @@ static const char text[] =
 
 static const struct publish *rule(void)
 {
-	static uint8_t block[1 << 20];
-	static const struct ruleset *rs;
-	const struct source source = {
-		.kind = SOURCE_RULES, .name = "rules.conf", .text = SPAN(text)
-	};
-	struct arena arena;
-	struct diags diags;
+	static const struct publish *built;
 
-	if (rs != NULL)
-		return rs->rules[0].publish;
-	arena_init(&arena, block, sizeof block);
-	diags_init(&diags, &arena);
-	if (rules_build(&arena, &source, 1, &diags, &rs) != RULES_OK)
-		fail_msg("%u: %s", diags.first->at.line, diags.first->text);
-	return rs->rules[0].publish;
+	if (built == NULL)
+		built = rule_of(SPAN(text));
+	return built;
 }
 
 static struct verdict decide(const char *line, struct policy_facts facts)
