@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/house/generation.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/clock.h"
+#include "proxy/house/house.h"
+
+/* How many `workers` of postern.conf asks for. */
+static unsigned worker_count(const struct hostconf *host)
+{
+	unsigned n = host->workers;
+	cpu_set_t cores; /* those we may run on, which in a container are not all */
+
+	if (n == 0)
+		n = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? (unsigned)CPU_COUNT(&cores)
+								     : 1;
+	return n < WORKERS_MAX ? n : WORKERS_MAX;
+}
+
+static int fail(const char *what, int error, struct out *why)
+{
+	out_str(why, "posternd: ");
+	out_str(why, what);
+	out_str(why, ": ");
+	out_str(why, strerror(error));
+	out_octet(why, '\n');
+	return EXIT_UNAVAILABLE;
+}
+
+static int make_workers(struct generation *g, struct out *why)
+{
+	unsigned n = worker_count(&g->rules.ruleset->host);
+
+	g->workers = calloc(n, sizeof(*g->workers));
+	if (!g->workers)
+		return fail("workers", ENOMEM, why);
+	while (g->n_workers < n) {
+		unsigned i = g->n_workers++; /* also when it is half made: it will be taken down */
+		int r = worker_init(&g->workers[i], g, i);
+		if (r < 0)
+			return fail("workers", -r, why);
+	}
+	return 0;
+}
+
+static int read_rules(struct generation *g, struct out *why)
+{
+	int r = unbundle(&g->rules, g->bundle);
+
+	if (r == 0)
+		return 0;
+	out_str(why, "posternd: the rules cannot be read back: ");
+	unbundle_problem(why, &g->rules, r);
+	out_octet(why, '\n');
+	return EXIT_CONFIG;
+}
+
+struct generation *generation_new(struct house *h, int bundle, struct out *why, int *exitp)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+	const struct binds *old = h->running ? &h->running->binds : NULL;
+
+	if (!g) {
+		close(bundle);
+		*exitp = fail("rules", ENOMEM, why);
+		return NULL;
+	}
+	g->house = h;
+	g->bundle = bundle;
+	*exitp = read_rules(g, why);
+	if (*exitp == 0)
+		*exitp = make_workers(g, why);
+	if (*exitp == 0)
+		*exitp = bind_all(&g->binds, g->rules.ruleset, g->n_workers, old, why);
+	if (*exitp == 0)
+		return g;
+	generation_free(g);
+	return NULL;
+}
+
+void generation_free(struct generation *g)
+{
+	for (unsigned i = 0; i < g->n_workers; i++)
+		worker_deinit(&g->workers[i]);
+	free(g->workers);
+	bind_free(&g->binds);
+	unbundle_free(&g->rules);
+	close(g->bundle);
+	free(g);
+}
+
+/* ---- life ---- */
+
+int generation_start(struct generation *g)
+{
+	g->state = GENERATION_STARTING;
+	for (unsigned i = 0; i < g->n_workers; i++) {
+		int r = child_start(&g->workers[i].child);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void generation_send(struct generation *g, uint16_t type, struct span body, int fd)
+{
+	for (unsigned i = 0; i < g->n_workers; i++)
+		if (g->workers[i].child.state == CHILD_READY)
+			child_send(&g->workers[i].child, type, body, fd);
+}
+
+/* A worker that rests is not started again: who drains starts nothing. */
+static void dismiss_resting(struct generation *g)
+{
+	for (unsigned i = 0; i < g->n_workers; i++)
+		if (g->workers[i].child.state == CHILD_RESTING)
+			child_dismiss(&g->workers[i].child);
+}
+
+void generation_drain(struct generation *g, uint32_t ms)
+{
+	g->state = GENERATION_DRAINING;
+	g->until_ms = clock_steady_ms() + ms;
+	dismiss_resting(g);
+	for (unsigned i = 0; i < g->n_workers; i++)
+		child_send(&g->workers[i].child, ROLE_DRAIN, span_of(&ms, sizeof(ms)), -1);
+	bind_free(&g->binds); /* the successor has copies of those it wants */
+}
+
+void generation_stop(struct generation *g, bool force)
+{
+	g->state = GENERATION_DRAINING;
+	dismiss_resting(g);
+	bind_free(&g->binds);
+	for (unsigned i = 0; i < g->n_workers; i++)
+		if (force)
+			child_kill(&g->workers[i].child, SIGKILL);
+		else
+			child_send(&g->workers[i].child, ROLE_STOP, (struct span){ 0 }, -1);
+}
+
+bool generation_lives(const struct generation *g)
+{
+	for (unsigned i = 0; i < g->n_workers; i++)
+		if (g->workers[i].child.state != CHILD_NONE)
+			return true;
+	return false;
+}
+
+/* ---- its workers ---- */
+
+void generation_worker_ready(struct generation *g)
+{
+	if (g->state != GENERATION_STARTING || ++g->n_ready < g->n_workers)
+		return;
+	house_generation_ready(g->house, g);
+}
+
+bool generation_worker_ended(struct generation *g, struct worker *w, int status, uint32_t rest_ms)
+{
+	if (g->state == GENERATION_RUNNING)
+		return house_child_ended(g->house, &w->child, status, rest_ms);
+	if (g->state == GENERATION_STARTING && !g->failed) {
+		g->failed = true;
+		house_generation_failed(g->house, g, status);
+	} else if (g->state == GENERATION_DRAINING && status != 0) {
+		house_child_ended(g->house, &w->child, status, 0);
+	}
+	return false;
+}
+
+/* shutdown(2) takes a socket off its port's share of clients, listen(2) puts it back. */
+void generation_listen(struct generation *g, unsigned index, bool on)
+{
+	for (size_t i = 0; i < g->binds.n; i++) {
+		const struct bind_socket *s = &g->binds.sockets[i];
+		if (s->worker != index)
+			continue;
+		if (on)
+			listen(s->fd, BIND_BACKLOG); /* nothing, where it listens already */
+		else
+			shutdown(s->fd, SHUT_RD);
+	}
+}

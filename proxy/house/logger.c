@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/house/logger.h"
+
+#include <stdio.h>
+
+#include "log/place.h"
+#include "proxy/house/house.h"
+
+#define LOG_MAX ((uint64_t)1 << 30)
+
+static struct logger *logger_of(struct child *c)
+{
+	return (struct logger *)(void *)((char *)c - offsetof(struct logger, child));
+}
+
+static void on_ready(struct child *c)
+{
+	struct logger *l = logger_of(c);
+
+	ends_give(&l->ends);
+	house_child_ready(l->house, c);
+}
+
+static bool on_ended(struct child *c, int status, uint32_t rest_ms)
+{
+	struct logger *l = logger_of(c);
+
+	if (l->child.ready_ms == 0)
+		l->first_status = status;
+	return house_child_ended(l->house, c, status, rest_ms);
+}
+
+static uint64_t log_max(const struct hostconf *host)
+{
+	return host->n_logs && host->logs[0].max_octets ? host->logs[0].max_octets : LOG_MAX;
+}
+
+/* postern-log SANDBOX CONTROL PATH MAX */
+static pid_t start(struct child *c, int control)
+{
+	struct house *h = logger_of(c)->house;
+	const struct hostconf *host = &house_rules(h)->host;
+	char sandbox[ROLE_PLACE_TEXT], text[12], path[LOG_PLACE_MAX], max[24];
+	char *argv[] = { (char[]){ "postern-log" }, sandbox, text, path, max, NULL };
+	int fds[2];
+	struct start s = { .program = "postern-log", .folder = "../../log", .argv = argv, .fds = fds };
+	struct out o;
+
+	fds[s.n_fds++] = control;
+	snprintf(text, sizeof(text), "%u", START_FD);
+	house_place(h, ROLE_LOG, h->log_folder, fds, &s.n_fds, sandbox);
+	out_init(&o, path, sizeof(path));
+	log_place_file(&o, host, h->dir);
+	out_cstr(&o);
+	out_init(&o, max, sizeof(max));
+	out_u64(&o, log_max(host));
+	out_cstr(&o);
+	return start_role(&s);
+}
+
+static const struct child_kind kind = { ROLE_LOG, start, on_ready, NULL, on_ended };
+
+void logger_init(struct logger *l, struct house *house)
+{
+	*l = (struct logger){ .house = house };
+	child_init(&l->child, &kind, house->loop);
+	l->ends.role = &l->child;
+}
+
+int logger_start(struct logger *l)
+{
+	return child_start(&l->child);
+}
+
+int logger_add(struct logger *l, int *fdp)
+{
+	return ends_add(&l->ends, 0, 0, fdp);
+}
+
+void logger_remove(struct logger *l, int number)
+{
+	ends_remove(&l->ends, number, true);
+}
+
+void logger_deinit(struct logger *l)
+{
+	ends_deinit(&l->ends);
+	child_deinit(&l->child);
+}

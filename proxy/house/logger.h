@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Logger: postern-log as posternd sees it, and who sends to it
+ *
+ * posternd keeps the receiving end of every sender: what was sent while postern-log was down is
+ * read by its successor. A sender's end goes when its process is gone.
+ *
+ * Callers: proxy/house.
+ */
+#include "proxy/house/ends.h"
+
+struct house;
+
+struct logger {
+	struct child child;
+	struct house *house;
+	struct ends ends;
+	int first_status; /* of waitpid(2), when it ended before it was ever ready; else 0 */
+};
+
+void logger_init(struct logger *l, struct house *house);
+int logger_start(struct logger *l);
+
+/* A new sender. Return: its number, @fdp the sending end; <0 errno. */
+int logger_add(struct logger *l, int *fdp);
+/* The sender's process is gone. */
+void logger_remove(struct logger *l, int number);
+
+void logger_deinit(struct logger *l);

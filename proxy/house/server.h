@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Server: the control socket
+ *
+ * proxy/control.h is what is said. One request at a time: while one is carried out, which may mean
+ * to ask every proxy or to start a generation, the others wait in their sockets. A client that does
+ * not read its answers, or says nonsense, is dropped.
+ *
+ * Callers: proxy/house.
+ */
+#include <ev.h>
+
+#include "base/msg.h"
+
+#define SERVER_CLIENTS_MAX 16
+
+struct house;
+struct worker;
+
+struct server_client {
+	struct server *server;
+	struct server_client *next;
+	int fd; /* -1: it went away while it was served */
+	ev_io io;
+};
+
+struct server {
+	struct house *house;
+	int socket; /* -1: none */
+	ev_io io;
+	ev_timer patience; /* with the proxies */
+	struct server_client *clients;
+	unsigned n_clients;
+	struct server_client *served; /* NULL: nobody */
+	uint16_t awaits; /* role_message from the proxies; 0: nothing */
+	unsigned killed;
+	char path[108];
+};
+
+/* Makes the socket where postern.conf says; a stale one is removed. Return: 0, or the exit code
+ * after a line on standard error. */
+int server_open(struct server *s, struct house *house);
+void server_start(struct server *s);
+
+/* To the one that is served. */
+void server_text(struct server *s, struct span lines);
+void server_file(struct server *s, int fd);
+void server_done(struct server *s, int exit, struct span text);
+
+/* A proxy's answer. False: nobody asked for that. */
+bool server_answered(struct server *s, struct worker *w, const struct msg *m);
+void server_worker_gone(struct server *s, struct worker *w);
+
+void server_close(struct server *s);
+
+/* ---- status.c ---- */
+
+void status_tell(struct server *s);
+void status_sets(struct server *s, const char *name);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC */
+/* What posternd knows of itself, as lines of JSON: proxy/control.h lists the keys. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/civil.h"
+#include "base/memfd.h"
+#include "base/record.h"
+#include "proxy/clock.h"
+#include "proxy/control.h"
+#include "proxy/house/house.h"
+
+#define LINE_SIZE 2048
+
+static void put_time(struct record *r, const char *key, int64_t wall_ns)
+{
+	char text[40];
+	struct out o;
+
+	if (wall_ns == 0)
+		return;
+	out_init(&o, text, sizeof(text));
+	civil_print_utc(&o, wall_ns);
+	record_octets(r, key, out_span(&o), SIZE_MAX);
+}
+
+static void begin(struct record *r, uint8_t block[static LINE_SIZE], const char *what)
+{
+	record_open(r, block, LINE_SIZE);
+	record_str(r, "what", what);
+}
+
+/* ---- generations ---- */
+
+static void tell_daemon(struct server *s)
+{
+	const struct house *h = s->house;
+	uint8_t block[LINE_SIZE];
+	struct record r;
+
+	begin(&r, block, "daemon");
+	record_str(&r, "version", POSTERN_VERSION);
+	record_u64(&r, "pid", (uint64_t)getpid());
+	record_str(&r, "folder", h->dir);
+	put_time(&r, "since", h->since_ns);
+	record_u64(&r, "generation", h->number);
+	record_u64(&r, "generations_kept", history_count(&h->history));
+	if (reload_left_s(h))
+		record_u64(&r, "confirm_left_s", reload_left_s(h));
+	server_text(s, record_end(&r));
+}
+
+static const char *state_of(const struct generation *g)
+{
+	switch (g->state) {
+	case GENERATION_WAITING:
+	case GENERATION_STARTING: return "waiting";
+	case GENERATION_RUNNING: return "running";
+	case GENERATION_DRAINING: break;
+	}
+	return "draining";
+}
+
+static void tell_generation(struct server *s, const struct generation *g)
+{
+	const uint64_t now = clock_steady_ms();
+	uint8_t block[LINE_SIZE];
+	struct record r;
+
+	begin(&r, block, "generation");
+	record_u64(&r, "number", g->number);
+	record_str(&r, "state", state_of(g));
+	put_time(&r, "since", g->since_ns);
+	record_u64(&r, "rules", g->rules.ruleset->n_rules);
+	if (g->state == GENERATION_DRAINING)
+		record_u64(&r, "left_s", g->until_ms > now ? (g->until_ms - now) / 1000 : 0);
+	server_text(s, record_end(&r));
+}
+
+static const char *kind_of(const struct bind_socket *b)
+{
+	switch (b->kind) {
+	case BIND_REDIRECT: return "redirect";
+	case BIND_TPROXY: return "tproxy";
+	case BIND_DIRECT: break;
+	}
+	return "direct";
+}
+
+/* Each address once, however many proxies listen there. */
+static void tell_listeners(struct server *s, const struct binds *binds)
+{
+	for (size_t i = 0; i < binds->n; i++) {
+		const struct bind_socket *b = &binds->sockets[i];
+		uint8_t block[LINE_SIZE];
+		struct record r;
+
+		if (i > 0 && b->addr.port == b[-1].addr.port && ip_eq(&b->addr.ip, &b[-1].addr.ip))
+			continue;
+		begin(&r, block, "listener");
+		record_ip(&r, "address", &b->addr.ip);
+		record_u64(&r, "port", b->addr.port);
+		record_str(&r, "kind", kind_of(b));
+		server_text(s, record_end(&r));
+	}
+}
+
+/* ---- roles ---- */
+
+static const char *life_of(const struct child *c)
+{
+	switch (c->state) {
+	case CHILD_READY: return "ready";
+	case CHILD_STARTING: return "starting";
+	case CHILD_NONE:
+	case CHILD_RESTING: break;
+	}
+	return "waiting";
+}
+
+static void put_layers(struct record *r, uint32_t layers)
+{
+	char text[128];
+	struct out o;
+
+	out_init(&o, text, sizeof(text));
+	for (unsigned i = 0; i < ROLE_LAYER_COUNT; i++) {
+		if (!(layers & ROLE_LAYER_BIT(i)))
+			continue;
+		if (o.n > 0)
+			out_str(&o, ", ");
+		out_str(&o, role_layer_text((enum role_layer)i));
+	}
+	record_octets(r, "sandbox", out_span(&o), SIZE_MAX);
+}
+
+static void tell_role(struct server *s, const struct child *c, const struct worker *w)
+{
+	uint8_t block[LINE_SIZE];
+	struct record r;
+
+	begin(&r, block, "role");
+	record_str(&r, "program", role_program(c->kind->role));
+	record_str(&r, "state", life_of(c));
+	if (child_lives(c))
+		record_u64(&r, "pid", (uint64_t)c->pid);
+	record_u64(&r, "restarts", c->restarts);
+	put_layers(&r, child_lives(c) ? c->layers : 0);
+	if (w) {
+		record_u64(&r, "seat", w->seat);
+		record_u64(&r, "generation", w->generation->number);
+		record_u64(&r, "sessions", c->pong.sessions);
+		record_u64(&r, "opened", c->pong.opened);
+		record_u64(&r, "refused", c->pong.refused);
+		record_u64(&r, "messages", c->pong.messages);
+		record_u64(&r, "log_dropped", c->pong.log_dropped);
+		record_u64(&r, "lent_octets", c->pong.lent_octets);
+	}
+	server_text(s, record_end(&r));
+}
+
+void status_tell(struct server *s)
+{
+	const struct house *h = s->house;
+
+	tell_daemon(s);
+	for (const struct generation *g = h->list; g; g = g->next)
+		tell_generation(s, g);
+	tell_listeners(s, &h->running->binds);
+	tell_role(s, &h->logger.child, NULL);
+	if (h->as_root)
+		tell_role(s, &h->supplier.child, NULL);
+	for (const struct generation *g = h->list; g; g = g->next)
+		for (unsigned i = 0; i < g->n_workers; i++)
+			if (g->workers[i].child.state != CHILD_NONE)
+				tell_role(s, &g->workers[i].child, &g->workers[i]);
+}
+
+/* ---- dynamic sets ---- */
+
+static void put_member(struct record *r, const struct dynamic_member *m)
+{
+	const uint64_t now = clock_steady_ms();
+	char text[64];
+	struct out o;
+
+	out_init(&o, text, sizeof(text));
+	ip_prefix_print(&o, &m->prefix);
+	record_octets(r, "member", out_span(&o), SIZE_MAX);
+	if (m->end_ms)
+		record_u64(r, "left_s", m->end_ms > now ? (m->end_ms - now + 999) / 1000 : 0);
+}
+
+/* The lines of one set; of one without members its name alone. */
+static void put_set(struct out *o, const struct dynamic *d, const char *name)
+{
+	uint8_t block[LINE_SIZE];
+	struct record r;
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		if (strcmp(d->list[i].set, name) != 0)
+			continue;
+		record_open(&r, block, sizeof(block));
+		record_str(&r, "set", name);
+		put_member(&r, &d->list[i]);
+		out_bytes(o, record_end(&r));
+		n++;
+	}
+	if (n > 0)
+		return;
+	record_open(&r, block, sizeof(block));
+	record_str(&r, "set", name);
+	record_u64(&r, "members", 0);
+	out_bytes(o, record_end(&r));
+}
+
+/* They may be many: one file. */
+void status_sets(struct server *s, const char *name)
+{
+	const struct ruleset *rs = house_rules(s->house);
+	const size_t size = MEMBERS_TEXT_MAX + rs->n_sets * LINE_SIZE;
+	uint8_t *block = malloc(size);
+	struct out o;
+	int fd;
+
+	if (!block)
+		return;
+	out_init(&o, block, size);
+	for (size_t i = 0; i < rs->n_sets; i++)
+		if (rs->sets[i]->dynamic && (!name[0] || strcmp(rs->sets[i]->name, name) == 0))
+			put_set(&o, &s->house->dynamic, rs->sets[i]->name);
+	fd = o.n > 0 ? memfd_sealed("postern-sets", out_span(&o)) : -1;
+	if (fd >= 0) {
+		server_file(s, fd);
+		close(fd);
+	}
+	free(block);
+}

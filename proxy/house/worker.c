@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/house/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "proxy/house/house.h"
+
+#define LISTEN_LATER_MS 1000 /* shorter rests are not worth a refused client */
+
+static struct worker *worker_of(struct child *c)
+{
+	return (struct worker *)(void *)((char *)c - offsetof(struct worker, child));
+}
+
+static struct house *house_of(const struct worker *w)
+{
+	return w->generation->house;
+}
+
+/* ---- what it is started with ---- */
+
+struct arguments {
+	char text[START_FDS_MAX + 1][12], sandbox[ROLE_PLACE_TEXT];
+	char *argv[START_FDS_MAX + 3];
+	int fds[START_FDS_MAX];
+	size_t n, n_fds;
+};
+
+/* One more descriptor, named in one more argument. -1: "-". */
+static void put_fd(struct arguments *a, const char *kind, int fd)
+{
+	if (fd < 0)
+		snprintf(a->text[a->n], sizeof(a->text[0]), "-");
+	else
+		snprintf(a->text[a->n], sizeof(a->text[0]), "%s%u", kind,
+			START_FD + (unsigned)a->n_fds);
+	if (fd >= 0)
+		a->fds[a->n_fds++] = fd;
+	a->argv[a->n + 2] = a->text[a->n];
+	a->n++;
+}
+
+static const char *kind_of(const struct bind_socket *s)
+{
+	switch (s->kind) {
+	case BIND_REDIRECT: return "r";
+	case BIND_TPROXY: return "t";
+	case BIND_DIRECT: break;
+	}
+	return "";
+}
+
+static bool put_listeners(struct arguments *a, const struct worker *w)
+{
+	const struct binds *binds = &w->generation->binds;
+
+	for (size_t i = 0; i < binds->n; i++) {
+		if (binds->sockets[i].worker != w->index)
+			continue;
+		if (a->n_fds >= START_FDS_MAX - 1)
+			return false;
+		put_fd(a, kind_of(&binds->sockets[i]), binds->sockets[i].fd);
+	}
+	return true;
+}
+
+/* Pairs that only this process has: its ends, to be closed here once it is started; -1: none. */
+struct own_ends {
+	int log, channel4, channel6;
+};
+
+static void close_own(struct own_ends *own)
+{
+	int fds[] = { own->log, own->channel4, own->channel6 };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int make_own(struct worker *w, struct own_ends *own)
+{
+	struct house *h = house_of(w);
+
+	*own = (struct own_ends){ -1, -1, -1 };
+	w->log = logger_add(&h->logger, &own->log);
+	if (w->log < 0)
+		return w->log;
+	if (!h->as_root)
+		return 0;
+	w->channel4 = supplier_add(&h->supplier, 4, &own->channel4);
+	if (w->channel4 < 0)
+		return w->channel4;
+	w->channel6 = supplier_add(&h->supplier, 6, &own->channel6);
+	return w->channel6 < 0 ? w->channel6 : 0;
+}
+
+static void forget_own(struct worker *w)
+{
+	struct house *h = house_of(w);
+
+	logger_remove(&h->logger, w->log);
+	supplier_remove(&h->supplier, w->channel4);
+	supplier_remove(&h->supplier, w->channel6);
+	w->log = w->channel4 = w->channel6 = -1;
+}
+
+/* postern-proxy SANDBOX SEAT CONTROL LOG BUNDLE COUNTS LEDGER SPARE4 SPARE6 LISTENER... */
+static pid_t exec_proxy(struct worker *w, int control, const struct own_ends *own)
+{
+	static struct arguments a; /* large, and one at a time */
+	struct house *h = house_of(w);
+	struct start s = { .program = "postern-proxy", .folder = "..", .argv = a.argv, .fds = a.fds };
+
+	a.n = a.n_fds = 0;
+	a.argv[0] = (char[]){ "postern-proxy" };
+	a.argv[1] = a.sandbox;
+	snprintf(a.text[0], sizeof(a.text[0]), "%u", w->seat);
+	a.argv[2] = a.text[a.n++];
+	put_fd(&a, "", control);
+	put_fd(&a, "", own->log);
+	put_fd(&a, "", w->generation->bundle);
+	put_fd(&a, "", h->counts);
+	put_fd(&a, "", w->ledger_fd);
+	put_fd(&a, "", own->channel4);
+	put_fd(&a, "", own->channel6);
+	if (!put_listeners(&a, w))
+		return -E2BIG;
+	house_place(h, ROLE_PROXY, h->empty_folder, a.fds, &a.n_fds, a.sandbox);
+	a.argv[a.n + 2] = NULL;
+	s.n_fds = a.n_fds;
+	return start_role(&s);
+}
+
+static pid_t start(struct child *c, int control)
+{
+	struct worker *w = worker_of(c);
+	struct own_ends own;
+	pid_t pid;
+	int r = make_own(w, &own);
+
+	pid = r < 0 ? (pid_t)r : exec_proxy(w, control, &own);
+	close_own(&own);
+	if (pid < 0)
+		forget_own(w);
+	else
+		generation_listen(w->generation, w->index, true);
+	return pid;
+}
+
+/* ---- what it tells ---- */
+
+static void on_ready(struct child *c)
+{
+	struct worker *w = worker_of(c);
+
+	dynamic_tell(&house_of(w)->dynamic, c);
+	addresses_tell(&house_of(w)->addresses, c);
+	generation_worker_ready(w->generation);
+}
+
+static bool on_told(struct child *c, const struct msg *m)
+{
+	return server_answered(&house_of(worker_of(c))->server, worker_of(c), m);
+}
+
+static bool on_ended(struct child *c, int status, uint32_t rest_ms)
+{
+	struct worker *w = worker_of(c);
+
+	forget_own(w);
+	house_recount(house_of(w), w);
+	server_worker_gone(&house_of(w)->server, w);
+	house_look(house_of(w));
+	if (!generation_worker_ended(w->generation, w, status, rest_ms))
+		return false;
+	if (rest_ms >= LISTEN_LATER_MS)
+		generation_listen(w->generation, w->index, false);
+	return true;
+}
+
+static const struct child_kind kind = { ROLE_PROXY, start, on_ready, on_told, on_ended };
+
+/* ---- the whole ---- */
+
+static unsigned take_seat(struct house *h)
+{
+	unsigned seat = 0;
+
+	while (seat < SEATS_MAX && h->seats[seat])
+		seat++;
+	if (seat < SEATS_MAX)
+		h->seats[seat] = true;
+	return seat;
+}
+
+int worker_init(struct worker *w, struct generation *g, unsigned index)
+{
+	int r;
+
+	*w = (struct worker){ .generation = g, .index = index, .log = -1, .channel4 = -1, .channel6 = -1 };
+	child_init(&w->child, &kind, g->house->loop);
+	w->seat = take_seat(g->house);
+	w->ledger_fd = ledger_make();
+	if (w->ledger_fd < 0)
+		return w->ledger_fd;
+	r = ledger_map(&w->ledger, w->ledger_fd);
+	if (r > 0)
+		r = -EINVAL;
+	return r == 0 && w->seat == WORKER_NO_SEAT ? -EUSERS : r;
+}
+
+void worker_deinit(struct worker *w)
+{
+	if (!w->generation)
+		return;
+	child_deinit(&w->child);
+	if (w->seat < SEATS_MAX)
+		w->generation->house->seats[w->seat] = false;
+	ledger_unmap(&w->ledger);
+	if (w->ledger_fd >= 0)
+		close(w->ledger_fd);
+}

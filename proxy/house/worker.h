@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Worker: one postern-proxy as posternd sees it
+ *
+ * Each process has a log pair, channels of sockets and a ledger of its own, so that what one does
+ * to them concerns no other. Its listening sockets belong to its generation.
+ *
+ * Callers: proxy/house/generation.c.
+ */
+#include "proxy/house/child.h"
+#include "proxy/ledger.h"
+
+struct generation;
+
+struct worker {
+	struct child child;
+	struct generation *generation;
+	unsigned index; /* which of the generation's sockets are its own */
+	unsigned seat;  /* WORKER_NO_SEAT: none */
+	int log;        /* numbers of what logger and supplier keep for it; -1: none */
+	int channel4, channel6;
+	bool asked; /* by the control socket, and has not answered */
+	int ledger_fd;
+	struct ledger ledger; /* mapped, for recounting */
+};
+
+#define WORKER_NO_SEAT SEATS_MAX
+
+/* Return: 0; <0 errno. */
+int worker_init(struct worker *w, struct generation *g, unsigned index);
+/* The process must be gone. */
+void worker_deinit(struct worker *w);
