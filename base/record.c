@@ -41,13 +41,19 @@ static bool field_end(struct record *r, size_t mark)
 	return false;
 }
 
-void record_begin(struct record *r, void *block, size_t size, int64_t wall_ns, const char *code,
-	const char *severity, const char *event)
+void record_open(struct record *r, void *block, size_t size)
 {
 	assert(size >= 256 && size <= RECORD_MAX);
 	*r = (struct record){ 0 };
 	out_init(&r->o, block, size - ENDING);
-	out_str(&r->o, "{\"time\":\"");
+	out_octet(&r->o, '{');
+}
+
+void record_begin(struct record *r, void *block, size_t size, int64_t wall_ns, const char *code,
+	const char *severity, const char *event)
+{
+	record_open(r, block, size);
+	out_str(&r->o, "\"time\":\"");
 	civil_print_utc(&r->o, wall_ns);
 	out_octet(&r->o, '"');
 	r->comma = true;

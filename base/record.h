@@ -28,6 +28,8 @@ struct record {
 /* @block holds RECORD_MAX octets or less, at least 256. */
 void record_begin(struct record *r, void *block, size_t size, int64_t wall_ns, const char *code,
 	const char *severity, const char *event);
+/* An object without the fields that every fact has: for what is told, not logged. */
+void record_open(struct record *r, void *block, size_t size);
 void record_str(
 	struct record *r, const char *key, const char *value); /* our own words; NULL: left out */
 void record_octets(

@@ -154,17 +154,52 @@ void log_config(struct log_sender *s, int64_t wall_ns, enum code code, const cha
 	log_sender_end(s);
 }
 
-void log_role_failed(struct log_sender *s, int64_t wall_ns, const char *role, int pid, int status)
+void log_reload(struct log_sender *s, int64_t wall_ns, enum code code, const char *folder,
+	unsigned generation, struct span text)
 {
-	struct record *r = log_begin(s, wall_ns, CODE_ROLE_FAILED, NULL);
+	struct record *r = log_begin(s, wall_ns, code, NULL);
 
 	if (r == NULL)
 		return;
-	record_str(r, "role", role);
-	record_u64(r, "pid", (uint64_t)pid);
-	if (WIFSIGNALED(status))
-		record_u64(r, "signal", (uint64_t)WTERMSIG(status));
+	record_str(r, "folder", folder);
+	record_u64(r, "generation", generation);
+	if (text.n > 0)
+		record_octets(r, "why", text, LOG_LINE_MAX);
+	log_sender_end(s);
+}
+
+void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
+	const struct ip_prefix *prefix, const char *what)
+{
+	struct record *r = log_begin(s, wall_ns, CODE_SET_CHANGED, NULL);
+	uint8_t block[64];
+	struct out o;
+
+	if (r == NULL)
+		return;
+	record_str(r, "set", set);
+	if (prefix != NULL) {
+		out_init(&o, block, sizeof block);
+		ip_prefix_print(&o, prefix);
+		record_octets(r, "member", out_span(&o), SIZE_MAX);
+	}
+	record_str(r, "what", what);
+	log_sender_end(s);
+}
+
+void log_role_failed(struct log_sender *s, int64_t wall_ns, const struct log_role *role)
+{
+	struct record *r =
+		log_begin(s, wall_ns, role->hung ? CODE_ROLE_HUNG : CODE_ROLE_FAILED, NULL);
+
+	if (r == NULL)
+		return;
+	record_str(r, "role", role->program);
+	record_u64(r, "pid", role->pid);
+	if (WIFSIGNALED(role->status))
+		record_u64(r, "signal", (uint64_t)WTERMSIG(role->status));
 	else
-		record_u64(r, "exit", (uint64_t)WEXITSTATUS(status));
+		record_u64(r, "exit", (uint64_t)WEXITSTATUS(role->status));
+	record_u64(r, "restart_ms", role->rest_ms);
 	log_sender_end(s);
 }

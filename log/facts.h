@@ -78,5 +78,21 @@ void log_host(struct log_sender *s, int64_t wall_ns, enum code code, int error);
 void log_config(struct log_sender *s, int64_t wall_ns, enum code code, const char *folder,
 	const struct ruleset *ruleset);
 
-/* PN8003. @status: of waitpid(2). */
-void log_role_failed(struct log_sender *s, int64_t wall_ns, const char *role, int pid, int status);
+/* PN7003 to PN7005: what a reload came to. @generation: in force now. @text: why it was refused, lines
+ * for the administrator; else empty. */
+void log_reload(struct log_sender *s, int64_t wall_ns, enum code code, const char *folder,
+	unsigned generation, struct span text);
+
+/* PN7006: a member of a dynamic set. @prefix NULL: all of them. @what: "added", "deleted", "flushed". */
+void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
+	const struct ip_prefix *prefix, const char *what);
+
+struct log_role {
+	const char *program;
+	uint64_t pid;
+	int status;       /* of waitpid(2) */
+	bool hung;        /* it was killed since it did not answer */
+	uint32_t rest_ms; /* until it is started again */
+};
+/* PN8003, or PN8004 where it was hung. */
+void log_role_failed(struct log_sender *s, int64_t wall_ns, const struct log_role *role);

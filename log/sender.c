@@ -19,8 +19,14 @@ void log_sender_init(struct log_sender *s, int fd)
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &socket_room, sizeof socket_room); /* less will do */
 	s->fd = fd;
-	s->dropped = 0;
+	s->dropped = s->lost = 0;
 	s->n = 0;
+}
+
+static void drop(struct log_sender *s, uint64_t records)
+{
+	s->dropped += records;
+	s->lost += records;
 }
 
 /* Whole lines from @from on, as many as one packet takes. No line is longer than a packet. */
@@ -63,8 +69,7 @@ static void send_waiting(struct log_sender *s)
 		}
 		if (would_pass(errno))
 			break;
-		s->dropped += log_batch_lines(
-			span_of(s->buffer + sent, s->n - sent)); /* nobody reads any more */
+		drop(s, log_batch_lines(span_of(s->buffer + sent, s->n - sent))); /* nobody reads any more */
 		sent = s->n;
 		s->fd = -1;
 	}
@@ -97,7 +102,7 @@ struct record *log_sender_begin(struct log_sender *s, int64_t wall_ns, const cha
 	if (s->n >= LOG_BATCH_MAX)
 		send_waiting(s);
 	if (!room(s)) {
-		s->dropped++;
+		drop(s, 1);
 		return NULL;
 	}
 	if (s->dropped > 0)

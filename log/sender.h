@@ -21,6 +21,7 @@
 struct log_sender {
 	int fd;           /* -1: postern-log is gone */
 	uint64_t dropped; /* records, not yet told by a PN8001 */
+	uint64_t lost;    /* records dropped since the beginning */
 	size_t n;         /* octets of whole records waiting */
 	struct record record;
 	uint8_t buffer[LOG_SENDER_SIZE];

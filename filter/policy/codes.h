@@ -111,6 +111,7 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(4103, TIMEOUT_DATA, INFO, 421, "4.4.2 Timeout in message", "client stopped in the middle of a message", "RFC 5321 4.5.3.2.5", "") \
 	X(4104, TIMEOUT_TOTAL, INFO, 421, "4.4.2 Session too long", "session exceeded its total time", "", "") \
 	X(4105, TIMEOUT_CLIENT_READ, INFO, 0, "", "client does not read its replies", "", "")        \
+	X(4107, SESSION_KILLED, INFO, 421, "4.3.2 Session ended by the administrator", "session was ended by \"postern session kill\"", "", "") \
 	X(4106, EARLY_TALKER, INFO, 554, "5.5.1 Talked before the greeting", "client sent before it was greeted", "RFC 5321 3.1", "")
 
 #define CODES_FAULT(X)                                                                             \
@@ -139,12 +140,20 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 
 #define CODES_CONFIG(X)                                                                            \
 	X(7001, CONFIG_STARTED, INFO, 0, "", "started with these rules", "", "")                    \
-	X(7002, CONFIG_STOPPED, INFO, 421, "4.3.2 Service shutting down", "stopped", "", "")
+	X(7002, CONFIG_STOPPED, INFO, 421, "4.3.2 Service shutting down", "stopped", "", "")        \
+	X(7003, CONFIG_APPLIED, INFO, 0, "", "new rules are in force", "", "Sessions that are open end under the rules they began with.") \
+	X(7004, CONFIG_REFUSED, WARNING, 0, "", "new rules were refused, the old ones stay in force", "", \
+		"\"postern check\" shows each error with its line.")                                \
+	X(7005, CONFIG_ROLLED_BACK, INFO, 0, "", "rules of an earlier generation are in force again", "", \
+		"The files are as they were: \"postern diff\" shows how they differ, \"postern apply\" brings them back.") \
+	X(7006, SET_CHANGED, INFO, 0, "", "a dynamic set was changed", "", "")
 
 #define CODES_OWN(X)                                                                               \
 	X(8001, LOG_DROPPED, WARNING, 0, "", "log records were dropped", "", "The log was full or too slow; mail went on. The record says how many.") \
 	X(8002, LOG_FULL, ERROR, 0, "", "log has reached its size limit", "", "Rotate or delete old logs, or raise \"max\" of the log statement.") \
-	X(8003, ROLE_FAILED, ERROR, 0, "", "a role ended unexpectedly", "", "")
+	X(8003, ROLE_FAILED, ERROR, 0, "", "a role ended unexpectedly", "", \
+		"It is started again, after \"restart_ms\"; its sessions ended without an end of data. Signal 31 means that it tried what its sandbox forbids.") \
+	X(8004, ROLE_HUNG, ERROR, 0, "", "a role did not answer and was killed", "", "It is started again, as for PN8003.")
 
 #define CODES(X)                                                                                   \
 	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \

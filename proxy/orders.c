@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/orders.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memfd.h"
+#include "proxy/inspected.h"
+#include "proxy/listen.h"
+#include "proxy/passed.h"
+#include "proxy/roles.h"
+#include "proxy/sessions.h"
+
+#define STOP_MS 30000 /* at most, after SIGTERM */
+
+/* Down, the largest is the list of addresses. */
+static uint8_t block[MSG_HEAD + MSG_BODY_MAX];
+
+static bool answer(struct proxy *p, uint16_t type, struct span body, int fd)
+{
+	/* no room: posternd has not read for very long, and will miss it */
+	return msg_send(p->parent.fd, type, body, fd) != MSG_E_CLOSED;
+}
+
+/* ---- ends ---- */
+
+static void stop_flows(struct proxy *p, bool force)
+{
+	struct flow *next;
+
+	for (struct flow *f = p->flows; f; f = next) {
+		next = f->next; /* a flow's end frees no other */
+		flow_stop(f, force);
+	}
+}
+
+void orders_stop(struct proxy *p)
+{
+	uint32_t ms = p->rules->host.drain_ms;
+
+	if (p->stopping)
+		return;
+	p->stopping = true;
+	p->stop_ms = p->now_ms + (ms < STOP_MS ? ms : STOP_MS);
+	listen_end(p);
+	stop_flows(p, false);
+}
+
+static bool drain(struct proxy *p, struct span body)
+{
+	uint32_t ms;
+
+	if (body.n != sizeof(ms))
+		return false;
+	memcpy(&ms, body.p, sizeof(ms));
+	listen_end(p);
+	p->draining = true;
+	p->drain_ms = p->now_ms + ms;
+	return true;
+}
+
+void orders_look(struct proxy *p)
+{
+	if (p->stopping && p->now_ms >= p->stop_ms)
+		stop_flows(p, true);
+	else if (p->draining && !p->stopping && p->now_ms >= p->drain_ms)
+		orders_stop(p);
+}
+
+bool orders_done(const struct proxy *p)
+{
+	return (p->stopping || p->draining) && !p->flows && !p->partings;
+}
+
+/* ---- facts ---- */
+
+static bool pong(struct proxy *p)
+{
+	struct role_pong pong = p->counted;
+
+	pong.sessions = p->n_flows;
+	pong.log_dropped = p->log.lost;
+	pong.lent_octets = p->pool.lent;
+	return answer(p, ROLE_PONG, span_of(&pong, sizeof(pong)), -1);
+}
+
+static void members_free(struct members *m)
+{
+	free(m->sets);
+	free(m->room);
+	*m = (struct members){ 0 };
+}
+
+/* Return: 0; <0 errno; 1: nonsense. The text need not stay. */
+static int read_members(struct proxy *p, struct span text, struct members *m)
+{
+	const size_t n = members_lines(text);
+
+	m->sets = calloc(p->rules->n_sets + 1, sizeof(*m->sets));
+	m->room = calloc(n + 1, sizeof(*m->room));
+	if (!m->sets || !m->room)
+		return -ENOMEM;
+	return members_read(text, p->rules, m->sets, m->room) ? 0 : 1;
+}
+
+/* Who cannot know who is blocked must not go on letting in: false ends the proxy. */
+static bool take_members(struct proxy *p, int fd)
+{
+	struct members fresh = { 0 };
+	struct span text;
+	int r;
+
+	if (fd < 0 || memfd_map(fd, MEMBERS_TEXT_MAX, &text) != 0)
+		return false;
+	r = read_members(p, text, &fresh);
+	memfd_unmap(text);
+	if (r != 0) {
+		members_free(&fresh);
+		return false;
+	}
+	members_free(&p->members);
+	p->members = fresh;
+	return true;
+}
+
+bool orders_member(void *proxy, const struct rule_set *set, const struct ip *ip)
+{
+	const struct proxy *p = proxy;
+
+	return p->members.sets && set_has_ip(&p->members.sets[set->number], ip) != NULL;
+}
+
+static bool take_addresses(struct proxy *p, struct span body)
+{
+	if (body.n % sizeof(p->own.list[0]) != 0 || body.n > sizeof(p->own.list))
+		return false;
+	memcpy(p->own.list, body.p, body.n);
+	p->own.n = body.n / sizeof(p->own.list[0]);
+	return true;
+}
+
+static bool tell_sessions(struct proxy *p)
+{
+	int fd = sessions_memfd(p);
+	bool told = answer(p, ROLE_SESSIONS, (struct span){ 0 }, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return told;
+}
+
+static bool kill_session(struct proxy *p, struct span id)
+{
+	struct flow *f = sessions_find(p, id);
+	uint32_t n = f != NULL;
+
+	if (f && f->inspected)
+		inspected_cut(f, CODE_SESSION_KILLED);
+	else if (f)
+		passed_cut(f, CODE_SESSION_KILLED);
+	return answer(p, ROLE_KILLED, span_of(&n, sizeof(n)), -1);
+}
+
+/* ---- the pair ---- */
+
+static bool carry_out(struct proxy *p, const struct msg *m)
+{
+	switch (m->type) {
+	case ROLE_PING: return pong(p);
+	case ROLE_STOP: orders_stop(p); return true;
+	case ROLE_DRAIN: return drain(p, m->body);
+	case ROLE_MEMBERS: return take_members(p, m->fd);
+	case ROLE_ADDRESSES: return take_addresses(p, m->body);
+	case ROLE_ASK_SESSIONS: return tell_sessions(p);
+	case ROLE_KILL: return kill_session(p, m->body);
+	default: return false;
+	}
+}
+
+static void on_parent(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct proxy *p = w->data;
+	struct msg m;
+	int r = msg_recv(w->fd, block, sizeof(block), &m);
+	bool good;
+
+	(void)events;
+	if (r == MSG_E_AGAIN)
+		return;
+	good = r == MSG_OK && carry_out(p, &m);
+	if (r == MSG_OK && m.fd >= 0)
+		close(m.fd);
+	if (!good)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+void orders_begin(struct proxy *p, int control)
+{
+	ev_io_init(&p->parent, on_parent, control, EV_READ);
+	p->parent.data = p;
+	ev_io_start(p->loop, &p->parent);
+}
+
+void orders_end(struct proxy *p)
+{
+	members_free(&p->members);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/sessions.h"
+
+#include <stdlib.h>
+
+#include "base/memfd.h"
+#include "log/begin.h"
+#include "proxy/inspected.h"
+
+#define LINE_SIZE 2048
+
+static const char *phase_of(const struct flow *f)
+{
+	if (f->connecting)
+		return "dialling";
+	if (!f->inspected)
+		return "passed";
+	switch (inspect_phase(&((const struct inspected *)(const void *)f)->inspect)) {
+	case INSPECT_PHASE_DIAL: return "greeting";
+	case INSPECT_PHASE_COMMAND: return "command";
+	case INSPECT_PHASE_REPLY: return "reply";
+	case INSPECT_PHASE_TEXT: return "message";
+	case INSPECT_PHASE_DONE: return "message-reply";
+	case INSPECT_PHASE_END: break;
+	}
+	return "ending";
+}
+
+static void put_session(struct out *o, const struct flow *f)
+{
+	const struct log_session *s = &f->log;
+	uint8_t block[LINE_SIZE];
+	struct record r;
+
+	record_open(&r, block, sizeof(block));
+	record_str(&r, "session", s->id);
+	log_put_peer(&r, "client", "client_port", &s->client);
+	log_put_peer(&r, "to", "to_port", &s->to);
+	log_put_peer(&r, "internal", "internal_port", &s->internal);
+	record_str(&r, "rule", s->rule->name);
+	log_put_at(&r, "rule_at", &s->rule->at);
+	record_bool(&r, "inspected", f->inspected);
+	record_str(&r, "phase", phase_of(f));
+	record_u64(&r, "age_ms", f->proxy->now_ms - f->opened_ms);
+	record_u64(&r, "c2s", f->c2s);
+	record_u64(&r, "s2c", f->s2c);
+	if (s->hello.n > 0)
+		record_octets(&r, "hello", s->hello, LOG_LINE_MAX);
+	out_bytes(o, record_end(&r));
+}
+
+int sessions_memfd(const struct proxy *p)
+{
+	const size_t need = p->n_flows * LINE_SIZE;
+	const size_t size = need < SESSIONS_TEXT_MAX ? need : SESSIONS_TEXT_MAX;
+	uint8_t *block = size > 0 ? malloc(size) : NULL;
+	struct out o;
+	int fd;
+
+	if (!block)
+		return -1;
+	out_init(&o, block, size);
+	for (const struct flow *f = p->flows; f && !o.full; f = f->next)
+		put_session(&o, f);
+	fd = memfd_sealed("postern-sessions", out_span(&o));
+	free(block);
+	return fd < 0 ? -1 : fd;
+}
+
+struct flow *sessions_find(const struct proxy *p, struct span id)
+{
+	for (struct flow *f = p->flows; f; f = f->next)
+		if (span_eq(span_str(f->log.id), id))
+			return f;
+	return NULL;
+}
