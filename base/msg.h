@@ -3,16 +3,18 @@
 /*
  * Msg: typed messages between roles
  *
- * One message is one packet of a SOCK_SEQPACKET pair: a head (mark, type, size), a body, and at
- * most one descriptor (SCM_RIGHTS). A message from another role is input too: mark, size and number
- * of descriptors are checked here, the type and the body by the caller. Nothing here waits.
+ * One message is one packet of a SOCK_SEQPACKET pair: a head (mark, type, size), a body, and
+ * descriptors (SCM_RIGHTS): one at most, but for those who ask for more. A message from another
+ * role is input too: mark, size and number of descriptors are checked here, the type and the body
+ * by the caller. Nothing here waits.
  *
- * Owns:    nothing. A received descriptor is the caller's, close-on-exec.
+ * Owns:    nothing. Received descriptors are the caller's, close-on-exec.
  * Callers: proxy/posternd and the roles it starts.
  */
 #include "base/span.h"
 
 #define MSG_BODY_MAX 65536
+#define MSG_FDS_MAX  32 /* descriptors of one message */
 
 enum {
 	MSG_OK = 0,
@@ -49,3 +51,11 @@ int msg_send(int socket, uint16_t type, struct span body, int fd);
  */
 #define MSG_HEAD 8
 int msg_recv(int socket, void *block, size_t size, struct msg *m);
+
+/* The same with up to MSG_FDS_MAX descriptors, which stay open here. */
+int msg_send_fds(int socket, uint16_t type, struct span body, const int *fds, size_t n);
+
+/* The same with up to @max descriptors, put into @fds; *np: how many came. A message with more is
+ * MSG_E_BAD, as is one whose descriptors found no place in this process. @m->fd is not set. */
+int msg_recv_fds(
+	int socket, void *block, size_t size, struct msg *m, int *fds, size_t max, size_t *np);

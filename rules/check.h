@@ -267,6 +267,8 @@ enum relay_row {
 /* What only several statements together can break (check_cross.c); sets are finished. */
 void cross_publish(struct check *c, const struct named *named);
 void cross_relay(struct check *c, const struct named *named);
+/* The same for both files together, once postern.conf is read. */
+void cross_host(struct check *c);
 
 /* ---- the state ---- */
 

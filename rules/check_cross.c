@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "rules/check.h"
+#include "rules/view.h"
 
 /* An error at a statement whose place alone is known. */
 #define TELL_AT(c, place, keyword, help, ...)                                                      \
@@ -106,6 +107,64 @@ static void check_circle(struct check *c, const struct publish *p)
 					     "a connection would come back for ever"));
 }
 
+/* ---- client-address keep: an address of one family can only be shown to a server of that ---- */
+
+/* Columns of an endpoint as it is usually written, for the caret. */
+static uint32_t width_of(const struct rule_endpoint *e)
+{
+	uint8_t text[64];
+	struct out o;
+
+	out_init(&o, text, sizeof(text));
+	if (e->any)
+		return sizeof("any") - 1;
+	ip_port_print(&o, &e->addr);
+	return (uint32_t)o.n;
+}
+
+static bool has_internal_of(const struct publish *p, enum ip_family family)
+{
+	for (size_t i = 0; i < p->n_internal; i++)
+		if (p->internal[i].addr.ip.family == family)
+			return true;
+	return p->internal_original;
+}
+
+static void tell_family(struct check *c, const struct publish *p, const struct rule_endpoint *e)
+{
+	const bool v6 = e->addr.ip.family == IP_V6;
+
+	DIAG(c->diags, DIAG_ERROR, e->at, width_of(e),
+		p->pass ? "add such a server, or write \"client-address gateway\" or "
+			  "\"client-address proxy-v2\""
+			: "add such a server, or write \"client-address gateway\", "
+			  "\"client-address xclient\" or \"client-address proxy-v2\"",
+		SPAN("clients of this address have "), v6 ? SPAN("IPv6") : SPAN("IPv4"),
+		SPAN(" addresses, and \"client-address keep\""),
+		p->client_address_at.line != 0 ? SPAN("") : SPAN(" (the default)"),
+		SPAN(" shows them to servers of that family only, of which \"internal\" names "
+		     "none"));
+}
+
+/* Each family is told once. any:PORT may bring either: who has no server then is refused when he
+ * comes. */
+static void check_families(struct check *c, const struct publish *p)
+{
+	bool told[IP_V6 + 1] = { false };
+
+	if (p->client_address != CLIENT_KEEP)
+		return;
+	for (size_t i = 0; i < p->n_external; i++) {
+		const struct rule_endpoint *e = &p->external[i];
+		const enum ip_family family = e->addr.ip.family;
+
+		if (e->any || told[family] || has_internal_of(p, family))
+			continue;
+		told[family] = true;
+		tell_family(c, p, e);
+	}
+}
+
 void cross_publish(struct check *c, const struct named *named)
 {
 	const struct publish *p = named->object;
@@ -121,8 +180,12 @@ void cross_publish(struct check *c, const struct named *named)
 		check_starttls(c, p);
 		check_gateway(c, p, seen);
 	}
-	if (((seen->faulty >> PUBLISH_EXTERNAL | seen->faulty >> PUBLISH_INTERNAL) & 1) == 0)
+	if (((seen->faulty >> PUBLISH_EXTERNAL | seen->faulty >> PUBLISH_INTERNAL) & 1) == 0) {
 		check_circle(c, p);
+		if (gave(seen, PUBLISH_EXTERNAL) && gave(seen, PUBLISH_INTERNAL) &&
+			((seen->faulty >> PUBLISH_CLIENT_ADDRESS) & 1) == 0 && !seen->unknown)
+			check_families(c, p);
+	}
 }
 
 /* ---- relays ---- */
@@ -170,4 +233,30 @@ void cross_relay(struct check *c, const struct named *named)
 	check_open(c, named);
 	if (!relay_faulty(named, RELAY_INSPECT))
 		check_login(c, named);
+}
+
+/* ---- both files ---- */
+
+/* Whoever asks for that port itself came past the interception. */
+static void check_intercept_port(struct check *c, const struct rule_endpoint *e)
+{
+	if (e->at.line != 0 && e->addr.port == c->rs->host.intercept_port)
+		DIAG(c->diags, DIAG_ERROR, e->at, width_of(e),
+			"\"intercept ... port N\" of postern.conf moves it",
+			SPAN("this is the port that intercepted connections are taken on: it "
+			     "cannot be published itself"));
+}
+
+void cross_host(struct check *c)
+{
+	const enum host_mode mode = c->rs->host.mode;
+
+	if (mode != MODE_EXTERNAL && mode != MODE_MANAGED && mode != MODE_SETS_ONLY)
+		return;
+	for (size_t i = 0; i < c->rs->n_rules; i++) {
+		const struct rule_view v = rule_view(&c->rs->rules[i]);
+
+		for (size_t j = 0; j < v.n_endpoints; j++)
+			check_intercept_port(c, rule_endpoint(&c->rs->rules[i], j));
+	}
 }

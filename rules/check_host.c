@@ -27,14 +27,23 @@ static void read_mode(struct words *w, void *object)
 		host->mode = (enum host_mode)(MODE_DIRECT + i);
 }
 
+static const struct value_schema intercept_port = { .name = "intercept ... port",
+	.min = 1,
+	.max = 65535,
+	.preset = 10525,
+	.example = "intercept redirect port 10525",
+	.offset = offsetof(struct hostconf, intercept_port) };
+
 static void read_intercept(struct words *w, void *object)
 {
 	static const char *const list[] = { "redirect", "tproxy" };
 	struct hostconf *host = host_of(object);
 
+	host->intercept_at = w->st->first->at;
 	host->intercept =
 		words_choice(w, list, ROWS(list)) == 1 ? INTERCEPT_TPROXY : INTERCEPT_REDIRECT;
-	host->intercept_at = w->st->first->at;
+	if (words_take(w, "port"))
+		value_store(w, &intercept_port, host);
 }
 
 static int hex_digit(uint8_t c)
@@ -293,7 +302,7 @@ static void read_version(struct words *w, void *object)
 static const struct block_row rows[] = {
 	{ "version", read_version, "version 1", ROW_ONCE },
 	{ "mode", read_mode, "mode direct", ROW_ONCE },
-	{ "intercept", read_intercept, "intercept redirect", ROW_ONCE },
+	{ "intercept", read_intercept, "intercept redirect port 10525", ROW_ONCE },
 	{ "mark", read_mark, "mark 0x00500000/0x00f00000", ROW_ONCE },
 	{ "workers", read_workers, "workers 4", ROW_ONCE },
 	{ "drain", read_drain, "drain 10m", ROW_ONCE },
@@ -313,6 +322,7 @@ void host_preset(struct hostconf *host)
 {
 	host->mark = 0x00500000;
 	host->mark_mask = 0x00f00000;
+	value_preset(&intercept_port, 1, host);
 	value_preset(&drain, 1, host);
 	value_preset(&client_prefix, 1, host);
 }

@@ -29,9 +29,12 @@ static void print_firewall(struct out *o, const struct hostconf *host)
 		[MODE_EXTERNAL] = "external" };
 
 	print_option(o, "mode", modes[host->mode]); /* MODE_AUTO has no word */
-	if (host->intercept_at.line != 0)
-		print_option(o, "intercept",
-			host->intercept == INTERCEPT_TPROXY ? "tproxy" : "redirect");
+	if (host->intercept_at.line != 0) {
+		out_str(o, host->intercept == INTERCEPT_TPROXY ? "intercept tproxy port "
+							       : "intercept redirect port ");
+		out_u64(o, host->intercept_port);
+		out_octet(o, '\n');
+	}
 	if (host->mark_at.line != 0) {
 		out_str(o, "mark 0x");
 		out_hex(o, host->mark, 8);

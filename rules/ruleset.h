@@ -364,6 +364,7 @@ struct hostconf {
 	enum host_mode mode;
 	struct rules_at mode_at;
 	enum host_intercept intercept;
+	uint32_t intercept_port; /* where intercepted connections arrive; 10525 */
 	struct rules_at intercept_at;
 	uint32_t mark, mark_mask;
 	struct rules_at mark_at;

@@ -9,6 +9,10 @@ static void postern_conf_is_checked(void **state)
 		{ "mode", "1:5: expected \"direct\", \"managed\", \"sets-only\" or \"external\" "
 			  "here, as in \"mode direct\"" },
 		{ "intercept nat", "1:11: \"nat\": expected \"redirect\" or \"tproxy\"" },
+		{ "intercept tproxy port 65536",
+			"1:23: intercept ... port 65536: give 1 to 65535, as in \"intercept "
+			"redirect port 10525\"" },
+		{ "intercept redirect 25", "1:20: \"25\": expected \"port\", or nothing more" },
 		{ "mark 5", "1:6: \"5\" is no mark with its mask, as in \"mark "
 			    "0x00500000/0x00f00000\"" },
 		{ "mark 0x5/0x3", "1:6: mark 0x5/0x3: the mark has to be some bit of its mask, and "

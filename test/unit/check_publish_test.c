@@ -149,6 +149,29 @@ static void publishing_rules_are_checked(void **state)
 		{ PUBLISH("client-address gateway; recipients any"),
 			"warning 2:85: \"recipients any\" with \"client-address gateway\": if the "
 			"server trusts the gateway's address, this is an open relay" },
+#define ADD_SERVER "; add such a server, or write \"client-address gateway\""
+		{ "publish p { external 198.51.100.2:25, [2001:db8::2]:25; internal 10.0.0.1 }\n",
+			"2:39: clients of this address have IPv6 addresses, and \"client-address "
+			"keep\" (the default) shows them to servers of that family only, of which "
+			"\"internal\" names none" ADD_SERVER ", \"client-address xclient\" or "
+			"\"client-address proxy-v2\"" },
+		{ "publish p { external 198.51.100.2:25; internal fd00:10::1; pass; client-address "
+		  "keep }\n",
+			"2:22: clients of this address have IPv4 addresses, and \"client-address "
+			"keep\" shows them to servers of that family only, of which \"internal\" "
+			"names none" ADD_SERVER " or \"client-address proxy-v2\"" },
+		{ "publish p { external [2001:db8::2]:25; internal 10.0.0.1; client-address "
+		  "xclient }\n",
+			NULL },
+		{ "publish p { external [2001:db8::2]:25, 198.51.100.2:25; internal 10.0.0.1, "
+		  "fd00:10::1 }\n",
+			NULL },
+		{ "publish p { external [2001:db8::2]:25; internal original }\n", NULL },
+		{ "publish p { external any:25; internal 10.0.0.1 }\n", NULL },
+		{ "publish p { external [2001:db8::2]:25; internal 10.0.0.1; client-address kep "
+		  "}\n",
+			"2:74: \"kep\": did you mean \"keep\"? Expected \"keep\", \"gateway\", "
+			"\"xclient\" or \"proxy-v2\"" },
 		{ "commands t like internet { extension STARTTLS allow }\n" PUBLISH(
 			  "inspect commands t"),
 			"3:61: command table \"t\" offers STARTTLS, which ends inspection: that is "
@@ -160,10 +183,37 @@ static void publishing_rules_are_checked(void **state)
 	expect_told(cases, COUNT_OF(cases), false);
 }
 
+/* What is told of rules.conf, with this postern.conf beside it. */
+static void the_port_of_intercepted_connections_is_not_published(void **state)
+{
+#define TAKEN(place)                                                                               \
+	place ": this is the port that intercepted connections are taken on: it cannot be "        \
+	      "published itself; \"intercept ... port N\" of postern.conf moves it"
+	static const struct {
+		const char *rules, *host, *want;
+	} cases[] = {
+		{ "version 1\npublish p { external any:10525; internal original }\n",
+			"mode external\n", TAKEN("2:22") },
+		{ "version 1\npublish p { external 198.51.100.2:25, 198.51.100.2:2525; internal "
+		  "10.0.0.1 }\n",
+			"mode external\nintercept tproxy port 2525\n", TAKEN("2:39") },
+		{ "version 1\npublish p { external 198.51.100.2:2525; internal 10.0.0.1 }\n",
+			"mode external\n", "" },
+		{ "version 1\npublish p { external 198.51.100.2:10525; internal 10.0.0.1 }\n",
+			"mode direct\n", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		expect_str(told(span_str(cases[i].rules), span_str(cases[i].host)), cases[i].want,
+			cases[i].rules, cases[i].host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(publishing_rules_are_checked),
+		cmocka_unit_test(the_port_of_intercepted_connections_is_not_published),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,7 +106,7 @@ static void send_fds(int n)
 	struct iovec part = { head, sizeof head };
 	union {
 		struct cmsghdr align;
-		char octets[CMSG_SPACE(20 * sizeof(int))];
+		char octets[CMSG_SPACE(44 * sizeof(int))];
 	} control = { 0 };
 	struct msghdr hdr = { .msg_iov = &part,
 		.msg_iovlen = 1,
@@ -129,13 +129,48 @@ static void descriptors_nobody_asked_for_are_closed(void **state)
 	struct msg m;
 
 	(void)state;
-	for (int n = 2; n <= 20; n += 6) { /* more than the receiver has room for, too */
+	for (int n = 2; n <= 44; n += 6) { /* more than the receiver has room for, too */
 		send_fds(n);
 		assert_int_equal(msg_recv(pair[1], block, sizeof block, &m), MSG_E_BAD);
 		assert_int_equal(next_fd(), before);
 	}
 	assert_int_equal(send(pair[0], "x", 1, 0), 1);
 	assert_int_equal(msg_recv(pair[1], block, sizeof block, &m), MSG_E_BAD);
+}
+
+static void several_descriptors_arrive_in_their_order(void **state)
+{
+	uint8_t block[MSG_HEAD];
+	int ends[MSG_FDS_MAX][2], fds[MSG_FDS_MAX], came[MSG_FDS_MAX], before = next_fd();
+	struct msg m;
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < MSG_FDS_MAX; i++) {
+		assert_int_equal(pipe(ends[i]), 0);
+		fds[i] = ends[i][0];
+	}
+	assert_int_equal(msg_send_fds(pair[0], 3, SPAN(""), fds, MSG_FDS_MAX), MSG_OK);
+	assert_int_equal(
+		msg_recv_fds(pair[1], block, sizeof block, &m, came, MSG_FDS_MAX, &n), MSG_OK);
+	assert_int_equal(n, MSG_FDS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		char c = 0;
+
+		assert_true(fcntl(came[i], F_GETFD) & FD_CLOEXEC);
+		assert_int_equal(write(ends[i][1], &(char){ (char)i }, 1), 1);
+		assert_int_equal(read(came[i], &c, 1), 1);
+		assert_int_equal(c, i);
+		close(came[i]);
+	}
+	/* more than are wanted: none is taken, none leaks */
+	assert_int_equal(msg_send_fds(pair[0], 3, SPAN(""), fds, 5), MSG_OK);
+	assert_int_equal(msg_recv_fds(pair[1], block, sizeof block, &m, came, 4, &n), MSG_E_BAD);
+	for (size_t i = 0; i < MSG_FDS_MAX; i++) {
+		close(ends[i][0]);
+		close(ends[i][1]);
+	}
+	assert_int_equal(next_fd(), before);
 }
 
 static void a_full_socket_says_again_and_loses_nothing(void **state)
@@ -173,6 +208,7 @@ int main(void)
 		TEST(the_largest_body_passes),
 		TEST(what_is_no_message_is_dropped),
 		TEST(descriptors_nobody_asked_for_are_closed),
+		TEST(several_descriptors_arrive_in_their_order),
 		TEST(a_full_socket_says_again_and_loses_nothing),
 		TEST(the_end_is_told),
 	};

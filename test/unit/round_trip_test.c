@@ -365,8 +365,10 @@ static void a_printed_host_means_the_same(void **state)
 	static const char *const texts[] = {
 		"",
 		"mode direct\n",
+		"mode external\nintercept redirect port 2525\n",
 		"postmaster \"\\\"a b\\\"@example.org\"\n",
-		"version 1\nmode sets-only\nintercept tproxy\nmark 0x00100000/0x00f00000\nworkers "
+		"version 1\nmode sets-only\nintercept tproxy port 10525\nmark "
+		"0x00100000/0x00f00000\nworkers "
 		"3\ndrain 90s\n"
 		"require-sandbox no\nuser postern\nhostname mail.example.org\npostmaster "
 		"joe@example.org\n"
