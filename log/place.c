@@ -20,14 +20,21 @@ static void put_path(struct out *o, const char *path, const char *dir)
 	out_str(o, path);
 }
 
+/* What is said; else @usual where the folder is the usual one, @name in any other. */
+static void put_place(
+	struct out *o, const char *said, const char *usual, const char *name, const char *dir)
+{
+	if (said != NULL)
+		put_path(o, said, dir);
+	else if (span_eq(without_end_slashes(dir), SPAN("/etc/postern")))
+		out_str(o, usual);
+	else
+		put_path(o, name, dir);
+}
+
 void log_place_state(struct out *o, const struct hostconf *host, const char *dir)
 {
-	if (host->state != NULL)
-		put_path(o, host->state, dir);
-	else if (span_eq(without_end_slashes(dir), SPAN("/etc/postern")))
-		out_str(o, "/var/lib/postern");
-	else
-		put_path(o, "state", dir);
+	put_place(o, host->state, "/var/lib/postern", "state", dir);
 }
 
 void log_place_file(struct out *o, const struct hostconf *host, const char *dir)
@@ -39,4 +46,9 @@ void log_place_file(struct out *o, const struct hostconf *host, const char *dir)
 		}
 	log_place_state(o, host, dir);
 	out_str(o, "/log.json");
+}
+
+void log_place_control(struct out *o, const struct hostconf *host, const char *dir)
+{
+	put_place(o, host->control, "/run/postern/control", "control", dir);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * Place: where the log is
+ * Place: where the log is, and the control socket
  *
- * The one answer for posternd, which has it written, and for the tool, which reads it. A relative
+ * The one answer for posternd, which has them made, and for the tool, which uses them. A relative
  * path starts at the folder of postern.conf.
  *
  * Purity:  no allocation, no system call.
@@ -19,3 +19,7 @@ void log_place_state(struct out *o, const struct hostconf *host, const char *dir
 
 /* The JSON log: path of the first `log json` statement, else log.json in the state folder. */
 void log_place_file(struct out *o, const struct hostconf *host, const char *dir);
+
+/* The control socket: path of `control`; else /run/postern/control for /etc/postern, DIR/control
+ * for any other DIR. Whether a socket can have so long a name is the caller's matter. */
+void log_place_control(struct out *o, const struct hostconf *host, const char *dir);

@@ -26,7 +26,7 @@ static void name_host(struct arena *arena, const struct ruleset *rs)
 
 /* posternd built the same rules from the same text: an error here is a fault of ours, told as far
  * as it can be. */
-static const struct ruleset *fail(const struct unbundled *u, int r)
+static const struct ruleset *fail(const struct unbundle *u, int r)
 {
 	char text[4096];
 	struct out o;
@@ -39,7 +39,7 @@ static const struct ruleset *fail(const struct unbundled *u, int r)
 
 const struct ruleset *ruleset_from_bundle(int fd)
 {
-	static struct unbundled u; /* for the life of the process */
+	static struct unbundle u; /* for the life of the process */
 	int r = unbundle(&u, fd);
 
 	close(fd);

@@ -27,7 +27,7 @@ static void print_members(struct print *pr, const struct rule_set *set)
 		print_end(pr);
 }
 
-static void print_set(struct print *pr, const struct rule_set *set)
+void print_set(struct print *pr, const struct rule_set *set)
 {
 	print_open(pr, &set->at, "set", set->name);
 	out_str(pr->o, " {\n");
@@ -59,7 +59,7 @@ static void print_span(struct print *pr, const struct schedule_span *s)
 	print_end(pr);
 }
 
-static void print_schedule(struct print *pr, const struct schedule *s)
+void print_schedule(struct print *pr, const struct schedule *s)
 {
 	print_open(pr, &s->at, "schedule", s->name);
 	out_str(pr->o, " {\n");
@@ -73,7 +73,7 @@ static void print_schedule(struct print *pr, const struct schedule *s)
 
 /* ---- the whole ---- */
 
-static void print_default(struct print *pr, const struct ruleset *rs)
+void print_default(struct print *pr, const struct ruleset *rs)
 {
 	static const char *const actions[] = {
 		[DEFAULT_REFUSE] = "refuse", [DEFAULT_RESET] = "reset", [DEFAULT_DROP] = "drop"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * Canonical text of a rule set: one statement a line. Private to rules/print*.c.
+ * Canonical text of a rule set: one statement a line. Private to rules/print*.c
+ * and rules/diff*.c.
  *
  * What was not said is not printed: parsed again, the text gives the same rule set.
  *
@@ -41,6 +42,9 @@ void print_comma(struct print *pr, size_t i);
 
 /* ---- blocks ---- */
 
+void print_set(struct print *pr, const struct rule_set *set); /* print.c */
+void print_schedule(struct print *pr, const struct schedule *s);
+void print_default(struct print *pr, const struct ruleset *rs);
 void print_table(struct print *pr, const struct command_table *table); /* print_table.c */
 void print_publish(struct print *pr, const struct publish *p);         /* print_rule.c */
 void print_relay(struct print *pr, const struct relay *r);

@@ -12,7 +12,7 @@ static int prefix_cmp(const struct ip_prefix *a, const struct ip_prefix *b)
 	return d != 0 ? d : (a->bits > b->bits) - (a->bits < b->bits);
 }
 
-static int member_cmp(const struct set_member *a, const struct set_member *b)
+int set_member_cmp(const struct set_member *a, const struct set_member *b)
 {
 	struct member_key x, y;
 
@@ -23,10 +23,11 @@ static int member_cmp(const struct set_member *a, const struct set_member *b)
 	return member_key_cmp(&x, &y);
 }
 
-/* As member_cmp, and of two doubles the one from the rules file first: it is the one that stays. */
+/* As set_member_cmp(), and of two doubles the one from the rules file first: it is the one that
+ * stays. */
 static int sort_cmp(const struct set_member *a, const struct set_member *b)
 {
-	int d = member_cmp(a, b);
+	int d = set_member_cmp(a, b);
 
 	return d != 0 ? d : a->from_file - b->from_file;
 }
@@ -75,7 +76,7 @@ static size_t drop_doubles(struct set_member *m, size_t n)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || member_cmp(&m[kept - 1], &m[i]) != 0)
+		if (kept == 0 || set_member_cmp(&m[kept - 1], &m[i]) != 0)
 			m[kept++] = m[i];
 	return kept;
 }

@@ -43,6 +43,9 @@ const char *set_error_text(enum set_error error);
  */
 enum set_error set_member_parse(struct span text, enum set_kind kind, struct set_member *memberp);
 
+/* The order of a finished set; 0: the same member. */
+int set_member_cmp(const struct set_member *a, const struct set_member *b);
+
 /* As written in a rules file: prefix, "*." and domain, mail address. */
 void set_member_print(struct out *o, const struct set_member *member);
 

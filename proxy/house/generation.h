@@ -31,7 +31,7 @@ struct generation {
 	int64_t since_ns; /* in force, wall clock */
 	uint64_t until_ms; /* DRAINING: its sessions end by then */
 	int bundle;
-	struct unbundled rules;
+	struct unbundle rules;
 	struct binds binds;
 	struct worker *workers;
 	unsigned n_workers, n_ready;

@@ -203,11 +203,11 @@ static bool explain_missing(struct collection *c)
 	return text != NULL;
 }
 
-int collect(struct arena *arena, const char *dir, const struct source *top,
+int collect(struct arena *arena, const char *dir, const struct source *top, bool host,
 	const struct source **sourcesp, size_t *np)
 {
 	static const struct source rules = { .kind = SOURCE_RULES, .name = "rules.conf" };
-	static const struct source host = { .kind = SOURCE_HOST, .name = "postern.conf" };
+	static const struct source host_conf = { .kind = SOURCE_HOST, .name = "postern.conf" };
 	struct collection c = { .arena = arena, .dir = dir };
 	int r;
 
@@ -216,7 +216,9 @@ int collect(struct arena *arena, const char *dir, const struct source *top,
 		return RULES_E_ARENA;
 	if (top != NULL)
 		c.list[c.n++] = *top;
-	else if (!add(&c, dir, SOURCE_RULES_MAX, rules) || !add(&c, dir, SOURCE_RULES_MAX, host))
+	else if (!add(&c, dir, SOURCE_RULES_MAX, rules))
+		return RULES_E_ARENA;
+	if (host && !add(&c, dir, SOURCE_RULES_MAX, host_conf))
 		return RULES_E_ARENA;
 	if (c.n == 2 && c.list[1].error == ENOENT)
 		c.n--; /* defaults */

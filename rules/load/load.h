@@ -34,4 +34,8 @@ int load_dir(struct load *l, const char *dir);
 /* The same from a text in memory (tests, scenarios); set files are looked up under @dir. */
 int load_text(struct load *l, const char *dir, const char *name, struct span text);
 
+/* postern.conf alone: the rule set holds no rule, and faults of rules.conf do not matter. For verbs
+ * that must work while it is being edited. */
+int load_host(struct load *l, const char *dir);
+
 void load_free(struct load *l);

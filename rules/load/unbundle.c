@@ -12,7 +12,7 @@
 #define BLOCK_LAST  ((size_t)4 << 30)
 #define BLOCK_STEP  4
 
-static void drop_memory(struct unbundled *u)
+static void drop_memory(struct unbundle *u)
 {
 	if (u->memory != NULL)
 		munmap(u->memory, u->memory_size);
@@ -21,7 +21,7 @@ static void drop_memory(struct unbundled *u)
 }
 
 /* Return: RULES_OK; RULES_E_ARENA; RULES_E_FAULTY; <0 errno. */
-static int attempt(struct unbundled *u, size_t size)
+static int attempt(struct unbundle *u, size_t size)
 {
 	void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -35,7 +35,7 @@ static int attempt(struct unbundled *u, size_t size)
 	return rules_build(&u->arena, u->sources, u->n_sources, &u->diags, &u->ruleset);
 }
 
-static int build(struct unbundled *u)
+static int build(struct unbundle *u)
 {
 	for (size_t size = BLOCK_FIRST; size <= BLOCK_LAST; size *= BLOCK_STEP) {
 		int r = attempt(u, size);
@@ -51,11 +51,11 @@ static int build(struct unbundled *u)
 	return -ENOMEM;
 }
 
-int unbundle(struct unbundled *u, int fd)
+int unbundle(struct unbundle *u, int fd)
 {
 	int r;
 
-	*u = (struct unbundled){ 0 };
+	*u = (struct unbundle){ 0 };
 	r = memfd_map(fd, BUNDLE_MAX, &u->bundle);
 	if (r != 0) {
 		u->bundle = (struct span){ 0 };
@@ -66,7 +66,7 @@ int unbundle(struct unbundled *u, int fd)
 	return build(u);
 }
 
-void unbundle_free(struct unbundled *u)
+void unbundle_free(struct unbundle *u)
 {
 	drop_memory(u);
 	if (u->bundle.n > 0)
@@ -74,7 +74,7 @@ void unbundle_free(struct unbundled *u)
 	u->bundle = (struct span){ 0 };
 }
 
-void unbundle_problem(struct out *o, const struct unbundled *u, int r)
+void unbundle_problem(struct out *o, const struct unbundle *u, int r)
 {
 	if (r == UNBUNDLE_E_FAULTY && u->diags.first != NULL)
 		diag_print(o, u->diags.first, u->sources, u->n_sources, false);

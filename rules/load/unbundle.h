@@ -12,11 +12,12 @@
 #include "rules/rules.h"
 
 enum {
-	UNBUNDLE_E_MALFORMED = 1, /* no bundle, or not sealed */
+	UNBUNDLE_OK = 0,
+	UNBUNDLE_E_MALFORMED, /* no bundle, or not sealed */
 	UNBUNDLE_E_FAULTY,        /* its rules have errors: see diags */
 };
 
-struct unbundled {
+struct unbundle {
 	const struct ruleset *ruleset;
 	struct arena arena; /* what is put beside the rule set lives as long */
 	struct diags diags;
@@ -29,8 +30,8 @@ struct unbundled {
 
 /* @fd may be closed afterwards. Return: 0; UNBUNDLE_E_*; <0 errno. Whatever it is, unbundle_free()
  * gives back what was taken. */
-int unbundle(struct unbundled *u, int fd);
-void unbundle_free(struct unbundled *u);
+int unbundle(struct unbundle *u, int fd);
+void unbundle_free(struct unbundle *u);
 
 /* Why it failed, in words: the first of its diagnostics, or what @r of unbundle() means. */
-void unbundle_problem(struct out *o, const struct unbundled *u, int r);
+void unbundle_problem(struct out *o, const struct unbundle *u, int r);

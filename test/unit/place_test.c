@@ -37,10 +37,37 @@ static void paths_start_at_the_folder_of_postern_conf(void **state)
 	}
 }
 
+static void the_control_socket_lies_in_run_or_in_the_folder(void **state)
+{
+	static const struct {
+		const char *dir, *control, *is;
+	} cases[] = {
+		{ "/etc/postern", NULL, "/run/postern/control" },
+		{ "/etc/postern/", NULL, "/run/postern/control" },
+		{ "/srv/p/", NULL, "/srv/p/control" },
+		{ "p", NULL, "p/control" },
+		{ "/etc/postern", "/run/p/c", "/run/p/c" },
+		{ "/etc/postern", "c", "/etc/postern/c" },
+		{ "p", "run/c", "p/run/c" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const struct hostconf host = { .control = cases[i].control };
+		char text[LOG_PLACE_MAX];
+		struct out o;
+
+		out_init(&o, text, sizeof(text));
+		log_place_control(&o, &host, cases[i].dir);
+		assert_string_equal(out_cstr(&o), cases[i].is);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_start_at_the_folder_of_postern_conf),
+		cmocka_unit_test(the_control_socket_lies_in_run_or_in_the_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
