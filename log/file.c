@@ -25,9 +25,9 @@ static bool end_last_line(struct log_file *f)
 }
 
 /* O_NONBLOCK: a FIFO without a reader must not hold us up before we see what it is. */
-static int open_path(const char *path, struct stat *st)
+static int open_path(const struct log_file *f, struct stat *st)
 {
-	int fd = open(path,
+	int fd = openat(f->folder, f->name,
 		O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
 
 	if (fd < 0)
@@ -41,7 +41,7 @@ static int open_path(const char *path, struct stat *st)
 static int open_into(struct log_file *f)
 {
 	struct stat st = { 0 };
-	int fd = open_path(f->path, &st);
+	int fd = open_path(f, &st);
 
 	if (fd == -ELOOP || fd == -EMEDIUMTYPE)
 		return LOG_FILE_E_TYPE;
@@ -56,9 +56,9 @@ static int open_into(struct log_file *f)
 	return LOG_FILE_OK;
 }
 
-int log_file_open(struct log_file *f, const char *path, uint64_t max)
+int log_file_open(struct log_file *f, int folder, const char *name, uint64_t max)
 {
-	*f = (struct log_file){ .path = path, .max = max, .fd = -1 };
+	*f = (struct log_file){ .folder = folder, .name = name, .max = max, .fd = -1 };
 	return open_into(f);
 }
 

@@ -20,7 +20,8 @@ enum {
 };
 
 struct log_file {
-	const char *path; /* borrowed */
+	int folder;       /* borrowed, as is @name */
+	const char *name; /* in that folder */
 	uint64_t max;     /* octets */
 	int fd;
 	uint64_t size;
@@ -30,10 +31,11 @@ struct log_file {
 
 #define LOG_FILE_MIN 4096 /* least size that makes sense as @max */
 
-/* Return: LOG_FILE_OK; LOG_FILE_E_TYPE; <0 errno. */
-int log_file_open(struct log_file *f, const char *path, uint64_t max);
+/* @folder: descriptor, or AT_FDCWD and @name is a path. Return: LOG_FILE_OK; LOG_FILE_E_TYPE; <0
+ * errno. */
+int log_file_open(struct log_file *f, int folder, const char *name, uint64_t max);
 
-/* Opens the path again; on failure, returned as by open, the old file stays in use. */
+/* Opens it again, by its name; on failure, returned as by open, the old file stays in use. */
 int log_file_reopen(struct log_file *f);
 
 /* Appends whole lines, or counts them. @wall_ns: for a notice of its own. */

@@ -5,6 +5,7 @@
  * log/role.h tells how it is run.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/role.h"
+#include "base/talk.h"
 #include "log/batch.h"
 #include "log/file.h"
 #include "log/role.h"
@@ -22,6 +25,13 @@
 
 /* Batches that wait together are written together. */
 static uint8_t gathered[4 * LOG_BATCH_MAX];
+
+/* What poll(2) looks at: the signals, posternd, then the senders. */
+enum { AT_SIGNALS, AT_CONTROL, AT_SENDERS };
+static struct pollfd polled[AT_SENDERS + LOG_SENDERS_MAX];
+static nfds_t n_polled = AT_SENDERS;
+
+static const char *log_path; /* as messages name it */
 
 static int64_t wall_ns(void)
 {
@@ -31,10 +41,10 @@ static int64_t wall_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static int complain(const char *path, int r)
+static int complain(int r)
 {
 	fprintf(stderr, "postern-log: %s: %s (\"log\" or \"state\" of postern.conf names it)\n",
-		path,
+		log_path,
 		r == LOG_FILE_E_TYPE ? "not a regular file; the log is never written through a "
 				       "link or into a device"
 				     : strerror(-r));
@@ -57,16 +67,16 @@ static int signals_init(void)
 	return signalfd(-1, &reopen, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void reopen(struct log_file *f, int signals)
+static void reopen(struct log_file *f)
 {
 	struct signalfd_siginfo info;
 	int r;
 
-	while (read(signals, &info, sizeof info) > 0)
+	while (read(polled[AT_SIGNALS].fd, &info, sizeof info) > 0)
 		;
 	r = log_file_reopen(f);
 	if (r != 0) {
-		complain(f->path, r);
+		complain(r);
 		fputs("postern-log: the file opened before stays in use\n", stderr);
 	}
 }
@@ -99,69 +109,135 @@ static bool take_batches(struct log_file *f, int fd)
 	return size > 0;
 }
 
-/* @p: the signals, then the senders. Each in turn, so that none keeps the others waiting. What one
- * sent before its end is still there: the end is told by poll() before it is read. */
-static int serve(struct log_file *f, struct pollfd *p, nfds_t n)
-{
-	nfds_t senders = n - 1;
+/* ---- posternd ---- */
 
-	while (senders > 0) {
-		if (poll(p, n, -1) < 0 && errno != EINTR)
-			return EX_OSERR;
-		if (p[0].revents != 0)
-			reopen(f, p[0].fd);
-		for (nfds_t i = 1; i < n; i++) {
-			if (p[i].fd < 0 || p[i].revents == 0 || take_batches(f, p[i].fd) ||
-				!(p[i].revents & (POLLHUP | POLLRDHUP)))
-				continue;
-			close(p[i].fd);
-			p[i].fd = -1;
-			senders--;
+static bool add_sender(int fd)
+{
+	if (fd < 0 || n_polled == AT_SENDERS + LOG_SENDERS_MAX)
+		return false;
+	polled[n_polled++] = (struct pollfd){ .fd = fd, .events = POLLIN | POLLRDHUP };
+	return true;
+}
+
+static bool carry_out(const struct msg *m)
+{
+	static const struct role_pong pong;
+
+	if (m->type == ROLE_ADD)
+		return add_sender(m->fd);
+	if (m->fd >= 0)
+		close(m->fd);
+	return m->type == ROLE_PING && msg_send(polled[AT_CONTROL].fd, ROLE_PONG,
+					       span_of(&pong, sizeof pong), -1) != MSG_E_CLOSED;
+}
+
+/* At the end of the pair, or after nonsense, no sender is added any more: those there are read to
+ * their ends. */
+static void listen_to_posternd(void)
+{
+	static uint8_t block[MSG_HEAD + 64];
+	struct msg m;
+	int r = msg_recv(polled[AT_CONTROL].fd, block, sizeof block, &m);
+
+	if (r == MSG_E_AGAIN || (r == MSG_OK && carry_out(&m)))
+		return;
+	close(polled[AT_CONTROL].fd);
+	polled[AT_CONTROL].fd = -1;
+}
+
+/* ---- serving ---- */
+
+/* The last sender takes the place of one that is gone. */
+static void remove_sender(nfds_t i)
+{
+	close(polled[i].fd);
+	polled[i] = polled[--n_polled];
+}
+
+/* Each in turn, so that none keeps the others waiting. What one sent before its end is still there:
+ * the end is told by poll() before it is read. */
+static void serve_senders(struct log_file *f)
+{
+	for (nfds_t i = n_polled; i-- > AT_SENDERS;)
+		if (polled[i].revents != 0 && !take_batches(f, polled[i].fd) &&
+			(polled[i].revents & (POLLHUP | POLLRDHUP)) != 0)
+			remove_sender(i);
+}
+
+static int serve(struct log_file *f)
+{
+	while (n_polled > AT_SENDERS || polled[AT_CONTROL].fd >= 0) {
+		if (poll(polled, n_polled, -1) < 0) {
+			if (errno != EINTR)
+				return EX_OSERR;
+			continue;
 		}
+		if (polled[AT_SIGNALS].revents != 0)
+			reopen(f);
+		serve_senders(f);
+		if (polled[AT_CONTROL].fd >= 0 && polled[AT_CONTROL].revents != 0)
+			listen_to_posternd();
 	}
 	return EX_OK;
 }
 
-/* FD PATH MAX FD...: the descriptors into @p. */
-static bool read_descriptors(struct pollfd *p, int argc, char **argv)
-{
-	nfds_t n = 0;
+/* ---- beginning ---- */
 
-	for (int i = 1; i < argc; i++) {
-		uint64_t fd;
-		if (i == 2 || i == 3)
-			continue;
-		if (!span_u64(span_str(argv[i]), 1 << 20, &fd))
-			return false;
-		p[n++] = (struct pollfd){ .fd = (int)fd, .events = POLLIN | POLLRDHUP };
-	}
-	return true;
+/* The folder is opened while it can still be seen. Return: its descriptor; <0 errno. */
+static int open_folder(char *path, const char **namep)
+{
+	char *slash = strrchr(path, '/');
+	int fd;
+
+	*namep = slash != NULL ? slash + 1 : path;
+	if (slash == NULL)
+		return AT_FDCWD;
+	*slash = '\0';
+	fd = open(slash == path ? "/" : path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*slash = '/';
+	return fd < 0 ? -errno : fd;
+}
+
+/* Return: 0 or the exit code. */
+static int begin(struct log_file *f, struct role_place *place, char *path, uint64_t max)
+{
+	struct role_ready ready = { 0 };
+	const char *name;
+	int folder = open_folder(path, &name), r;
+
+	log_path = path;
+	if (folder < 0 && folder != AT_FDCWD)
+		return complain(folder);
+	if (place->root < 0)
+		place->root = folder; /* all that Landlock leaves it */
+	polled[AT_SIGNALS] = (struct pollfd){ .fd = signals_init(), .events = POLLIN };
+	if (polled[AT_SIGNALS].fd < 0)
+		return EX_OSERR;
+	if (role_enter(ROLE_LOG, place, &ready.layers) < 0)
+		return EX_UNAVAILABLE;
+	r = log_file_open(f, folder, name, max);
+	if (r != 0)
+		return complain(r);
+	return msg_send(polled[AT_CONTROL].fd, ROLE_READY, span_of(&ready, sizeof ready), -1) == MSG_OK
+		       ? 0
+		       : EX_UNAVAILABLE;
 }
 
 int main(int argc, char **argv)
 {
-	static struct pollfd p[1 + LOG_SENDERS_MAX];
-	uint64_t max;
+	struct role_place place;
 	struct log_file f;
+	uint64_t max, fd;
 	int r;
 
-	if (argc < 4 || argc > 3 + LOG_SENDERS_MAX || !read_descriptors(p + 1, argc, argv) ||
-		!span_u64(span_str(argv[3]), INT64_MAX, &max) || max < LOG_FILE_MIN) {
-		fputs("postern-log is started by posternd: postern-log FD PATH MAX FD...\n",
+	if (argc != 5 || !role_place_parse(span_str(argv[1]), &place) ||
+		!span_u64(span_str(argv[2]), 1 << 20, &fd) ||
+		!span_u64(span_str(argv[4]), INT64_MAX, &max) || max < LOG_FILE_MIN) {
+		fputs("postern-log is started by posternd: postern-log SANDBOX CONTROL PATH MAX\n",
 			stderr);
 		return EX_USAGE;
 	}
-	p[0] = (struct pollfd){ .fd = signals_init(), .events = POLLIN };
-	if (p[0].fd < 0)
-		return EX_OSERR;
-	r = log_file_open(&f, argv[2], max);
-	if (r != 0)
-		return complain(argv[2], r);
-	/* senders that are gone already may have left records */
-	if (send(p[1].fd, LOG_READY, sizeof LOG_READY - 1, MSG_NOSIGNAL) < 0 &&
-		(errno == EBADF || errno == ENOTSOCK)) {
-		perror("postern-log: descriptor of the senders");
-		return EX_USAGE;
-	}
-	return serve(&f, p, (nfds_t)argc - 2);
+	polled[AT_CONTROL] = (struct pollfd){ .fd = (int)fd, .events = POLLIN | POLLRDHUP };
+	r = begin(&f, &place, argv[3], max);
+	return r != 0 ? r : serve(&f);
 }

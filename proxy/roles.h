@@ -1,27 +1,51 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * What posternd and postern-proxy agree on
+ * What posternd and the roles it starts agree on
  *
- *     postern-proxy WORKER CONTROL LOG BUNDLE COUNTS LISTENER...
+ *     postern-proxy  SANDBOX SEAT CONTROL LOG BUNDLE COUNTS LEDGER SPARE4 SPARE6 LISTENER...
+ *     postern-socket SANDBOX MARK CONTROL
+ *     postern-log    SANDBOX CONTROL PATH MAX                    (see log/role.h)
  *
- * WORKER is the number of this proxy among those of its posternd, from 0. The other arguments are
- * numbers of descriptors the program inherits, the only ones beside the standard three. CONTROL is
- * one end of msg_pair(): ROLE_READY goes up when the proxy listens; when posternd's end closes, the
- * proxy ends at once. LOG is the sending end of a pair of its own with postern-log, BUNDLE the
- * sealed rule set, COUNTS of shared_make(), LISTENER... listen already.
+ * SANDBOX is a role_place (base/role.h). CONTROL is one end of msg_pair(): messages, in both
+ * directions; when posternd's end closes, the role ends at once. The other arguments in capitals
+ * are numbers of descriptors the program inherits, the only ones beside the standard three.
  *
- * SIGTERM ends it in order, SIGINT is ignored.
+ * SEAT is a number below SEATS_MAX that no other living proxy of this posternd has. LOG is the
+ * sending end of a pair of its own with postern-log, BUNDLE the sealed rule set, COUNTS of
+ * shared_make(), LEDGER of ledger_make(). SPARE4 and SPARE6 are the receiving ends of channels
+ * that postern-socket keeps filled with sockets of that family; "-": make them yourself.
+ * LISTENER... listen already: a number alone listens on a published address; "r" before it: takes
+ * what REDIRECT brings, "t": what TPROXY brings. MARK is hexadecimal, 0: none.
+ *
+ * SIGTERM ends a proxy in order, as ROLE_STOP does; SIGINT is ignored.
  */
-enum {
-	ROLE_READY = 1, /* message type; no body */
-};
+#include <stdint.h>
+
+#include "base/talk.h"
 
 #define WORKERS_MAX   64
+#define SEATS_MAX     1024 /* as IDENT_WORKERS: the seat stands in the ids of sessions */
 #define START_FDS_MAX 1000 /* descriptors a role is started with */
 
 /* the order of a proxy's descriptors */
-enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_LISTENERS };
+enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_LEDGER, FD_SPARE4, FD_SPARE6, FD_LISTENERS };
+
+enum role_message { /* beyond those of base/talk.h */
+	/* from a proxy */
+	ROLE_SESSIONS = TALK_PROXY, /* a sealed memfd, one JSON object a line, a session each; no
+				       descriptor: there are none */
+	ROLE_KILLED,                /* uint32_t: how many sessions ROLE_KILL ended, 0 or 1 */
+	/* to a proxy */
+	ROLE_STOP,         /* as SIGTERM */
+	ROLE_DRAIN,        /* uint32_t milliseconds. Accept nothing more, go on with the sessions
+			      there are; when the time is over as ROLE_STOP; end with the last
+			      session */
+	ROLE_MEMBERS,      /* a sealed memfd with the members of all dynamic sets: rules/members.h */
+	ROLE_ADDRESSES,    /* struct ip[]: the host's own addresses */
+	ROLE_ASK_SESSIONS, /* answer ROLE_SESSIONS */
+	ROLE_KILL,         /* the id of a session. Answer ROLE_KILLED */
+};
 
 /* exit codes, those of sysexits.h that the manual names */
 enum {

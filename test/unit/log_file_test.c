@@ -86,10 +86,10 @@ static void lines_are_appended_to_a_private_file(void **state)
 
 	(void)state;
 	umask(0);
-	assert_int_equal(log_file_open(&file, path, 1 << 20), LOG_FILE_OK);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, 1 << 20), LOG_FILE_OK);
 	write_lines(2);
 	close(file.fd);
-	assert_int_equal(log_file_open(&file, path, 1 << 20), LOG_FILE_OK);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, 1 << 20), LOG_FILE_OK);
 	write_lines(1);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
@@ -100,13 +100,13 @@ static void links_and_devices_are_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(symlink(other, path), 0);
-	assert_int_equal(log_file_open(&file, path, 1 << 20), LOG_FILE_E_TYPE);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, 1 << 20), LOG_FILE_E_TYPE);
 	assert_int_equal(access(other, F_OK), -1);
 	unlink(path);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(log_file_open(&file, path, 1 << 20), LOG_FILE_E_TYPE);
-	assert_int_equal(log_file_open(&file, "/dev/null", 1 << 20), LOG_FILE_E_TYPE);
-	assert_int_equal(log_file_open(&file, "/nowhere/log.json", 1 << 20), -ENOENT);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, 1 << 20), LOG_FILE_E_TYPE);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, "/dev/null", 1 << 20), LOG_FILE_E_TYPE);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, "/nowhere/log.json", 1 << 20), -ENOENT);
 }
 
 static void a_full_log_says_so_once_and_counts(void **state)
@@ -114,7 +114,7 @@ static void a_full_log_says_so_once_and_counts(void **state)
 	struct span s;
 
 	(void)state;
-	assert_int_equal(log_file_open(&file, path, LOG_FILE_MIN), LOG_FILE_OK);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, LOG_FILE_MIN), LOG_FILE_OK);
 	for (int i = 0; i < 300; i++)
 		write_lines(1);
 	s = read_file(path);
@@ -128,7 +128,7 @@ static void of_a_batch_that_does_not_fit_the_first_lines_are_written(void **stat
 	struct span s;
 
 	(void)state;
-	assert_int_equal(log_file_open(&file, path, LOG_FILE_MIN), LOG_FILE_OK);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, LOG_FILE_MIN), LOG_FILE_OK);
 	write_lines(200);
 	s = read_file(path);
 	assert_true(s.n <= LOG_FILE_MIN && s.n > LOG_FILE_MIN - 1100);
@@ -142,7 +142,7 @@ static void after_rotation_the_count_is_told(void **state)
 	struct span s;
 
 	(void)state;
-	assert_int_equal(log_file_open(&file, path, LOG_FILE_MIN), LOG_FILE_OK);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, LOG_FILE_MIN), LOG_FILE_OK);
 	for (int i = 0; i < 300; i++)
 		write_lines(1);
 	snprintf(want, sizeof want, "\"records\":%u,\"by\":\"log\"", (unsigned)file.lost);
@@ -162,7 +162,7 @@ static void an_emptied_log_is_written_again(void **state)
 	struct span s;
 
 	(void)state;
-	assert_int_equal(log_file_open(&file, path, LOG_FILE_MIN), LOG_FILE_OK);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, LOG_FILE_MIN), LOG_FILE_OK);
 	for (int i = 0; i < 300; i++)
 		write_lines(1);
 	assert_int_equal(truncate(path, 0), 0);
@@ -175,7 +175,7 @@ static void an_emptied_log_is_written_again(void **state)
 static void a_reopen_that_fails_keeps_the_old_file(void **state)
 {
 	(void)state;
-	assert_int_equal(log_file_open(&file, path, 1 << 20), LOG_FILE_OK);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, 1 << 20), LOG_FILE_OK);
 	assert_int_equal(rename(path, other), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(log_file_reopen(&file), LOG_FILE_E_TYPE);
@@ -194,7 +194,7 @@ static void a_full_disk_never_leaves_half_a_line(void **state)
 	for (rlim_t size = 1000; size < 1080; size++) {
 		limit = (struct rlimit){ size, old.rlim_max };
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-		assert_int_equal(log_file_open(&file, path, 1 << 20), LOG_FILE_OK);
+		assert_int_equal(log_file_open(&file, AT_FDCWD, path, 1 << 20), LOG_FILE_OK);
 		write_lines(20);
 		write_lines(20);
 		write_lines(20);
@@ -219,7 +219,7 @@ static void a_line_a_crash_left_unended_is_ended(void **state)
 	(void)state;
 	assert_int_equal(write(fd, "{\"co", 4), 4);
 	close(fd);
-	assert_int_equal(log_file_open(&file, path, 1 << 20), LOG_FILE_OK);
+	assert_int_equal(log_file_open(&file, AT_FDCWD, path, 1 << 20), LOG_FILE_OK);
 	write_lines(1);
 	fd = open(path, O_RDONLY);
 	n = read(fd, got, sizeof got);
