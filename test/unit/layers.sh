@@ -20,6 +20,7 @@ is_pure() # FILE
 	[[ " $pure_folders " == *" $folder "* ]] && return 0
 	[ "$folder" = base ] || return 1
 	local header=${1%.*}.h
+	[ -f "$header" ] || header=${1%_*}.h # msg_part.c: a part of msg.h's module
 	[ ! -f "$header" ] || grep -q '^ \* Purity:' "$header"
 }
 
@@ -100,6 +101,7 @@ self_test()
 	expect 1 "no folder in the include" rules/x.c '#include "rules.h"'
 	expect 1 "the system in a pure module" filter/smtp/x.c '#include <stdio.h>'
 	expect 1 "an impure module in a pure one" rules/x.c '#include "base/msg.h"'
+	expect 0 "the system in a part of a module" base/msg_part.c '#include <fcntl.h>'
 	expect 0 "the system elsewhere" rules/load/x.c '#include <fcntl.h>'
 	expect 1 "a folder in no layer" filter/x.c '#include <stddef.h>'
 }
