@@ -183,39 +183,19 @@ static int serve(struct log_file *f)
 
 /* ---- beginning ---- */
 
-/* The folder is opened while it can still be seen. Return: its descriptor; <0 errno. */
-static int open_folder(char *path, const char **namep)
-{
-	char *slash = strrchr(path, '/');
-	int fd;
-
-	*namep = slash != NULL ? slash + 1 : path;
-	if (slash == NULL)
-		return AT_FDCWD;
-	*slash = '\0';
-	fd = open(slash == path ? "/" : path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*slash = '/';
-	return fd < 0 ? -errno : fd;
-}
-
 /* Return: 0 or the exit code. */
-static int begin(struct log_file *f, struct role_place *place, char *path, uint64_t max)
+static int begin(struct log_file *f, const struct role_place *place, uint64_t max)
 {
+	const char *slash = strrchr(log_path, '/');
 	struct role_ready ready = { 0 };
-	const char *name;
-	int folder = open_folder(path, &name), r;
+	int folder = fcntl(place->folder, F_DUPFD_CLOEXEC, 0), r;
 
-	log_path = path;
-	if (folder < 0 && folder != AT_FDCWD)
-		return complain(folder);
-	if (place->root < 0)
-		place->root = folder; /* all that Landlock leaves it */
 	polled[AT_SIGNALS] = (struct pollfd){ .fd = signals_init(), .events = POLLIN };
-	if (polled[AT_SIGNALS].fd < 0)
+	if (folder < 0 || polled[AT_SIGNALS].fd < 0)
 		return EX_OSERR;
 	if (role_enter(ROLE_LOG, place, &ready.layers) < 0)
 		return EX_UNAVAILABLE;
-	r = log_file_open(f, folder, name, max);
+	r = log_file_open(f, folder, slash != NULL ? slash + 1 : log_path, max);
 	if (r != 0)
 		return complain(r);
 	return msg_send(polled[AT_CONTROL].fd, ROLE_READY, span_of(&ready, sizeof ready), -1) == MSG_OK
@@ -230,7 +210,7 @@ int main(int argc, char **argv)
 	uint64_t max, fd;
 	int r;
 
-	if (argc != 5 || !role_place_parse(span_str(argv[1]), &place) ||
+	if (argc != 5 || !role_place_parse(span_str(argv[1]), &place) || place.folder < 0 ||
 		!span_u64(span_str(argv[2]), 1 << 20, &fd) ||
 		!span_u64(span_str(argv[4]), INT64_MAX, &max) || max < LOG_FILE_MIN) {
 		fputs("postern-log is started by posternd: postern-log SANDBOX CONTROL PATH MAX\n",
@@ -238,6 +218,7 @@ int main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	polled[AT_CONTROL] = (struct pollfd){ .fd = (int)fd, .events = POLLIN | POLLRDHUP };
-	r = begin(&f, &place, argv[3], max);
+	log_path = argv[3];
+	r = begin(&f, &place, max);
 	return r != 0 ? r : serve(&f);
 }

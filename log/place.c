@@ -37,15 +37,27 @@ void log_place_state(struct out *o, const struct hostconf *host, const char *dir
 	put_place(o, host->state, "/var/lib/postern", "state", dir);
 }
 
-void log_place_file(struct out *o, const struct hostconf *host, const char *dir)
+static const char *said_path(const struct hostconf *host)
 {
 	for (size_t i = 0; i < host->n_logs; i++)
-		if (host->logs[i].format == LOG_JSON && host->logs[i].path != NULL) {
-			put_path(o, host->logs[i].path, dir);
-			return;
-		}
+		if (host->logs[i].format == LOG_JSON && host->logs[i].path != NULL)
+			return host->logs[i].path;
+	return NULL;
+}
+
+bool log_place_said(const struct hostconf *host)
+{
+	return said_path(host) != NULL;
+}
+
+void log_place_file(struct out *o, const struct hostconf *host, const char *dir)
+{
+	if (log_place_said(host)) {
+		put_path(o, said_path(host), dir);
+		return;
+	}
 	log_place_state(o, host, dir);
-	out_str(o, "/log.json");
+	out_str(o, "/log/log.json"); /* a folder that the log role may own */
 }
 
 void log_place_control(struct out *o, const struct hostconf *host, const char *dir)

@@ -17,7 +17,9 @@
  * any other DIR. */
 void log_place_state(struct out *o, const struct hostconf *host, const char *dir);
 
-/* The JSON log: path of the first `log json` statement, else log.json in the state folder. */
+/* Does a statement say where the JSON log is? */
+bool log_place_said(const struct hostconf *host);
+/* The JSON log: path of the first `log json` statement, else log/log.json in the state folder. */
 void log_place_file(struct out *o, const struct hostconf *host, const char *dir);
 
 /* The control socket: path of `control`; else /run/postern/control for /etc/postern, DIR/control

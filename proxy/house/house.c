@@ -24,16 +24,16 @@ void house_place(struct house *h, enum role_id role, int folder, int *fds, size_
 	char text[static ROLE_PLACE_TEXT])
 {
 	struct role_place place = {
-		.as_root = h->as_root,
+		.as_root = h->as_root && h->owner[role].uid != 0,
 		.uid = h->owner[role].uid,
 		.gid = h->owner[role].gid,
-		.root = -1,
+		.folder = -1,
 		.required = h->required,
 	};
 	struct out o;
 
 	if (folder >= 0) {
-		place.root = START_FD + (int)*np;
+		place.folder = START_FD + (int)*np;
 		fds[(*np)++] = folder;
 	}
 	out_init(&o, text, ROLE_PLACE_TEXT);

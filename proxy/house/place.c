@@ -35,7 +35,7 @@ static int find_owner(struct house *h, enum role_id role)
 		"posternd: %s: no user \"%s\" on this host: make it (the package does; else "
 		"\"systemd-sysusers\"), or name one for all roles by \"user NAME\" in postern.conf\n",
 		h->required ? "error" : "warning", name);
-	h->owner[role] = (struct role_owner){ geteuid(), getegid() };
+	h->owner[role] = (struct role_owner){ 0 }; /* stays root */
 	return h->required ? EXIT_CONFIG : 0;
 }
 
@@ -167,7 +167,7 @@ static int open_server(struct house *h)
 /* From here on without the rights that only the beginning needed. */
 static int confine(struct house *h)
 {
-	const struct role_place place = { .as_root = h->as_root, .root = -1, .required = h->required };
+	const struct role_place place = { .as_root = h->as_root, .folder = -1, .required = h->required };
 	unsigned layers;
 
 	return role_enter(ROLE_POSTERND, &place, &layers) < 0 ? EXIT_UNAVAILABLE : 0;

@@ -118,19 +118,13 @@ static const char *life_of(const struct child *c)
 	return "waiting";
 }
 
-static void put_layers(struct record *r, uint32_t layers)
+static void put_layers(struct record *r, unsigned layers)
 {
 	char text[128];
 	struct out o;
 
 	out_init(&o, text, sizeof(text));
-	for (unsigned i = 0; i < ROLE_LAYER_COUNT; i++) {
-		if (!(layers & ROLE_LAYER_BIT(i)))
-			continue;
-		if (o.n > 0)
-			out_str(&o, ", ");
-		out_str(&o, role_layer_text((enum role_layer)i));
-	}
+	role_layers_print(&o, layers);
 	record_octets(r, "sandbox", out_span(&o), SIZE_MAX);
 }
 
