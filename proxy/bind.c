@@ -18,6 +18,7 @@ static const char *advice(int error)
 {
 	switch (error) {
 	case EADDRINUSE: return "another program listens there; \"ss -ltnp\" names it";
+	case EPERM: return "\"intercept tproxy\" needs root, or CAP_NET_RAW";
 	case EACCES:
 		return "no right to a port below 1024; start as root, or give CAP_NET_BIND_SERVICE";
 	case EADDRNOTAVAIL:
@@ -38,13 +39,23 @@ static int fail(const struct rule_endpoint *e, int error)
 	return error == EACCES || error == EPERM ? EXIT_PERMISSION : EXIT_UNAVAILABLE;
 }
 
+/* TPROXY brings connections to addresses that are not this host's. */
+static bool set_transparent(int fd, int family)
+{
+	int one = 1;
+
+	return family == AF_INET6
+		       ? setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one, sizeof(one)) == 0
+		       : setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one)) == 0;
+}
+
 /*
  * TCP_NODELAY is inherited by what is accepted: replies are small and must not wait for each other.
  *
  * The first socket of an address asks to share it only once it has it: so that a second posternd of
  * the same user meets EADDRINUSE, instead of taking half of the connections.
  */
-static int listen_on(const struct ip_port *addr, bool first, bool share)
+static int listen_on(const struct ip_port *addr, enum listen_kind kind, bool first, bool share)
 {
 	struct sockaddr_storage sa;
 	socklen_t n = sockets_to_kernel(addr, &sa);
@@ -59,7 +70,8 @@ static int listen_on(const struct ip_port *addr, bool first, bool share)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (share && !first)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&sa, n) == 0 &&
+	if ((kind != LISTEN_TPROXY || set_transparent(fd, sa.ss_family)) &&
+		bind(fd, (struct sockaddr *)&sa, n) == 0 &&
 		(!share || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0) &&
 		listen(fd, BACKLOG) == 0)
 		return fd;
@@ -77,7 +89,8 @@ static bool bound(const struct binds *b, const struct ip_port *addr)
 	return false;
 }
 
-static int bind_one(struct binds *b, const struct rule_endpoint *e, unsigned workers)
+static int bind_one(
+	struct binds *b, const struct rule_endpoint *e, enum listen_kind kind, unsigned workers)
 {
 	struct bind_socket *more;
 
@@ -89,24 +102,57 @@ static int bind_one(struct binds *b, const struct rule_endpoint *e, unsigned wor
 		return fail(e, ENOMEM);
 	b->sockets = more;
 	for (unsigned w = 0; w < workers; w++) {
-		int fd = listen_on(&e->addr, w == 0, workers > 1);
+		int fd = listen_on(&e->addr, kind, w == 0, workers > 1);
 		if (fd < 0)
 			return fail(e, -fd);
-		b->sockets[b->n++] = (struct bind_socket){ e->addr, w, fd };
+		b->sockets[b->n++] = (struct bind_socket){ e->addr, kind, w, fd };
 	}
 	return 0;
 }
 
-int bind_all(struct binds *b, const struct ruleset *rs, unsigned workers)
+static bool has_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	sockets_close(fd);
+	return fd >= 0;
+}
+
+static int bind_intercept(struct binds *b, const struct hostconf *host, unsigned workers)
+{
+	const enum listen_kind kind =
+		host->intercept == INTERCEPT_TPROXY ? LISTEN_TPROXY : LISTEN_REDIRECT;
+	struct rule_endpoint e = {
+		.addr = { .ip = { .family = IP_V4 }, .port = (uint16_t)host->intercept_port },
+		.at = host->intercept_at.line ? host->intercept_at : host->mode_at,
+	};
+	int r = bind_one(b, &e, kind, workers);
+
+	if (r || !has_ipv6())
+		return r;
+	e.addr.ip.family = IP_V6;
+	return bind_one(b, &e, kind, workers);
+}
+
+static int bind_published(struct binds *b, const struct ruleset *rs, unsigned workers)
 {
 	int r = 0;
 
-	*b = (struct binds){ 0 };
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		const struct publish *p = rs->rules[i].publish;
 		for (size_t j = 0; r == 0 && p && j < p->n_external; j++)
-			r = bind_one(b, &p->external[j], workers);
+			r = bind_one(b, &p->external[j], LISTEN_DIRECT, workers);
 	}
+	return r;
+}
+
+int bind_all(struct binds *b, const struct ruleset *rs, unsigned workers)
+{
+	int r;
+
+	*b = (struct binds){ 0 };
+	r = rs->host.mode == MODE_EXTERNAL ? bind_intercept(b, &rs->host, workers)
+					   : bind_published(b, rs, workers);
 	if (r)
 		bind_free(b);
 	return r;

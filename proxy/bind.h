@@ -4,20 +4,23 @@
  * Bind: the sockets that the rules' published addresses need
  *
  * Each worker has a socket of its own for every address (SO_REUSEPORT); the kernel spreads
- * connections over them.
+ * connections over them. In `mode external` a firewall diverts connections: instead of the
+ * published addresses there is the one port of `intercept`, at all addresses of both families.
  *
  * Callers: proxy/posternd.c.
  */
+#include "proxy/intercept.h"
 #include "rules/ruleset.h"
 
 struct bind_socket {
 	struct ip_port addr;
+	enum listen_kind kind;
 	unsigned worker;
 	int fd; /* listens, close-on-exec */
 };
 
 struct binds {
-	struct bind_socket *sockets;
+	struct bind_socket *sockets; /* of an address one for each worker, in order */
 	size_t n;
 };
 

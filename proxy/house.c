@@ -16,10 +16,12 @@
 #include "log/facts.h"
 #include "log/place.h"
 #include "log/role.h"
+#include "proxy/addresses.h"
 #include "proxy/clock.h"
 #include "proxy/roles.h"
 #include "proxy/sockets.h"
 #include "proxy/start.h"
+#include "proxy/transparent.h"
 
 #define READY_MS      30000 /* a role that says nothing for so long has failed */
 #define PROXY_STOP_MS 10000 /* the proxy itself drains 2 s, and waits 2 s for clients */
@@ -48,6 +50,12 @@ static void reap_one(struct house *h, pid_t pid, int status)
 		h->log_role = 0;
 		h->log_failed = true;
 		h->log_status = status;
+		return;
+	}
+	if (pid == h->factory.pid) {
+		h->factory.pid = 0;
+		h->factory_failed = true;
+		h->factory_status = status;
 		return;
 	}
 	for (unsigned i = 0; i < h->n_workers; i++) {
@@ -214,6 +222,48 @@ static int await_log(struct house *h)
 		       : EXIT_UNAVAILABLE;
 }
 
+/* ---- the maker of sockets ---- */
+
+static bool factory_runs(const struct house *h)
+{
+	return h->factory.pid != 0;
+}
+
+/* Return: 0; the exit code; -1: told to stop meanwhile. */
+static int start_factory(struct house *h)
+{
+	uint8_t block[MSG_HEAD + sizeof(struct role_ready)];
+	struct msg m;
+	int r;
+
+	if (!transparent_allowed())
+		return 0;
+	r = factory_start(&h->factory, h->load->ruleset->host.mark);
+	if (r < 0)
+		return fail("postern-socket cannot be started", -r);
+	switch (next_told(h, h->factory.control, READY_MS)) {
+	case TOLD_READY:
+		if (msg_recv(h->factory.control, block, sizeof(block), &m) == MSG_OK &&
+			m.type == ROLE_READY)
+			return 0;
+		break;
+	case TOLD_CHILD: break;
+	case TOLD_STOP: return -1;
+	case TOLD_LATE: return fail("postern-socket does not answer", ETIMEDOUT);
+	}
+	return EXIT_UNAVAILABLE;
+}
+
+static void stop_factory(struct house *h)
+{
+	close_end(&h->factory.control);
+	await_end(h, factory_runs, LOG_STOP_MS);
+	if (h->factory.pid) {
+		kill(h->factory.pid, SIGKILL);
+		await_end(h, factory_runs, LOG_STOP_MS);
+	}
+}
+
 /* ---- the workers ---- */
 
 static int start_workers(struct house *h)
@@ -222,10 +272,22 @@ static int start_workers(struct house *h)
 	int r = worker_common_init(&common, h->load, &h->binds);
 
 	for (unsigned i = 0; r == 0 && i < h->n_workers; i++)
+		r = factory_channels(&h->factory, h->workers[i].spares);
+	for (unsigned i = 0; r == 0 && i < h->n_workers; i++)
 		r = worker_start(&h->workers[i], i, &common);
 	worker_common_deinit(&common);
 	bind_free(&h->binds); /* the workers' now: when they are gone, nobody listens */
 	return r < 0 ? fail("postern-proxy cannot be started", -r) : 0;
+}
+
+static void tell_addresses(struct house *h)
+{
+	static struct ip list[ADDRESSES_MAX];
+	int n = addresses_read(list);
+
+	for (unsigned i = 0; n >= 0 && i < h->n_workers; i++)
+		msg_send(h->workers[i].control[1], ROLE_ADDRESSES,
+			span_of((const uint8_t *)list, (size_t)n * sizeof(list[0])), -1);
 }
 
 static int await_worker(struct house *h, const struct worker *w)
@@ -273,9 +335,13 @@ static int start_all(struct house *h)
 	if (r)
 		return r;
 	log_sender_init(&h->sender, h->log[1]);
-	r = start_workers(h);
+	r = start_factory(h);
+	if (r == 0)
+		r = start_workers(h);
 	for (unsigned i = 0; r == 0 && i < h->n_workers; i++)
 		r = await_worker(h, &h->workers[i]);
+	if (r == 0)
+		tell_addresses(h);
 	return r;
 }
 
@@ -306,7 +372,7 @@ static void tell_failed(struct house *h, const char *role, pid_t pid, int status
 /* Until a signal or the end of a role. Return: the exit code. */
 static int watch_over(struct house *h)
 {
-	const pid_t log_role = h->log_role;
+	const pid_t log_role = h->log_role, factory = h->factory.pid;
 	bool failed = false;
 
 	log_config(&h->sender, clock_wall_ns(), CODE_CONFIG_STARTED, h->dir, h->load->ruleset);
@@ -321,7 +387,9 @@ static int watch_over(struct house *h)
 			}
 		if (h->log_failed)
 			tell_failed(h, "postern-log", log_role, h->log_status);
-		if (failed || h->log_failed)
+		if (h->factory_failed)
+			tell_failed(h, "postern-socket", factory, h->factory_status);
+		if (failed || h->log_failed || h->factory_failed)
 			return EXIT_UNAVAILABLE;
 		if (next_told(h, -1, -1) == TOLD_STOP)
 			return 0;
@@ -364,13 +432,14 @@ int house_run(struct house *h)
 {
 	int r;
 
-	h->signals = h->log[0] = h->log[1] = -1;
+	h->signals = h->log[0] = h->log[1] = h->factory.control = -1;
 	for (unsigned i = 0; i < h->n_workers; i++)
 		h->workers[i] = WORKER_NONE;
 	r = start_all(h);
 	if (r == 0)
 		r = watch_over(h);
 	stop_workers(h);
+	stop_factory(h);
 	if (h->sender.fd > 0) { /* only once the log was ready */
 		log_config(
 			&h->sender, clock_wall_ns(), CODE_CONFIG_STOPPED, h->dir, h->load->ruleset);

@@ -13,6 +13,7 @@
 
 #include "log/sender.h"
 #include "proxy/bind.h"
+#include "proxy/factory.h"
 #include "proxy/roles.h"
 #include "proxy/worker.h"
 #include "rules/load/load.h"
@@ -26,6 +27,9 @@ struct house {
 	pid_t log_role;     /* 0: not running */
 	bool log_failed;    /* ended by itself */
 	int log_status;
+	struct factory_role factory; /* of sockets, where posternd may make them */
+	bool factory_failed;         /* ended by itself */
+	int factory_status;
 	struct worker workers[WORKERS_MAX];
 	unsigned n_workers;
 	struct log_sender sender;

@@ -13,6 +13,7 @@
 #include "proxy/bind.h"
 #include "proxy/house.h"
 #include "proxy/roles.h"
+#include "proxy/transparent.h"
 #include "proxy/unbuilt.h"
 #include "rules/load/load.h"
 
@@ -71,6 +72,7 @@ static int exit_of_errors(const struct load *l)
 static int load_rules(struct load *l, const char *dir)
 {
 	static char text[65536];
+	const struct unbuilt_may may = { .transparent = transparent_allowed() };
 	struct out o;
 	unsigned n;
 	int r = load_dir(l, dir);
@@ -86,7 +88,7 @@ static int load_rules(struct load *l, const char *dir)
 		return exit_of_errors(l);
 	}
 	out_init(&o, text, sizeof(text));
-	n = unbuilt_print(&o, l->ruleset);
+	n = unbuilt_print(&o, l->ruleset, &may);
 	fwrite(text, 1, o.n, stderr);
 	if (!n && !l->ruleset->n_rules) {
 		fprintf(stderr,

@@ -3,7 +3,7 @@
 /*
  * What posternd and the roles it starts agree on
  *
- *     postern-proxy  WORKER CONTROL LOG BUNDLE COUNTS LISTENER...
+ *     postern-proxy  WORKER CONTROL LOG BUNDLE COUNTS SPARE4 SPARE6 LISTENER...
  *     postern-socket SANDBOX MARK CONTROL
  *
  * WORKER is the number of this proxy among those of its posternd, from 0. CONTROL is one end of
@@ -28,7 +28,7 @@
 #define START_FDS_MAX 1000 /* descriptors a role is started with */
 
 /* the order of a proxy's descriptors */
-enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_LISTENERS };
+enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_SPARE4, FD_SPARE6, FD_LISTENERS };
 
 /* types of messages over CONTROL */
 enum role_message {

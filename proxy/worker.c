@@ -45,6 +45,7 @@ void worker_deinit(struct worker *w)
 	for (int i = 0; i < 2; i++) {
 		close_end(&w->control[i]);
 		close_end(&w->log[i]);
+		close_end(&w->spares[i]);
 	}
 }
 
@@ -88,46 +89,84 @@ void worker_common_deinit(struct worker_common *c)
 
 /* ---- starting ---- */
 
-/* Return: how many descriptors are in @fds; <0 errno. */
-static int descriptors_of(const struct worker *w, unsigned number, const struct worker_common *c,
-	int fds[static START_FDS_MAX])
-{
-	int n = FD_LISTENERS;
+/* The descriptors of a proxy, and the arguments that name them. */
+struct handing {
+	int fds[START_FDS_MAX];
+	char text[START_FDS_MAX + 1][12];
+	char *argv[START_FDS_MAX + 3];
+	size_t n_fds, n_args;
+};
 
-	fds[FD_CONTROL] = w->control[0];
-	fds[FD_LOG] = w->log[1];
-	fds[FD_BUNDLE] = c->bundle;
-	fds[FD_COUNTS] = c->counts;
-	for (size_t i = 0; i < c->binds->n; i++) {
-		if (c->binds->sockets[i].worker != number)
-			continue;
-		if (n == START_FDS_MAX)
-			return -E2BIG;
-		fds[n++] = c->binds->sockets[i].fd;
+static void hand_text(struct handing *h, const char *prefix, unsigned n)
+{
+	snprintf(h->text[h->n_args], sizeof(h->text[0]), "%s%u", prefix, n);
+	h->argv[1 + h->n_args] = h->text[h->n_args];
+	h->n_args++;
+}
+
+static void hand(struct handing *h, const char *prefix, int fd)
+{
+	h->fds[h->n_fds] = fd;
+	hand_text(h, prefix, START_FD + (unsigned)h->n_fds++);
+}
+
+static void hand_spare(struct handing *h, int fd)
+{
+	if (fd >= 0)
+		hand(h, "", fd);
+	else
+		h->argv[1 + h->n_args++] = (char *)"-";
+}
+
+static const char *prefix_of(enum listen_kind kind)
+{
+	switch (kind) {
+	case LISTEN_REDIRECT: return "r";
+	case LISTEN_TPROXY: return "t";
+	case LISTEN_DIRECT: break;
 	}
-	return n;
+	return "";
+}
+
+/* Return: 0; <0 errno. */
+static int hand_all(
+	struct handing *h, const struct worker *w, unsigned number, const struct worker_common *c)
+{
+	h->argv[0] = (char *)"postern-proxy";
+	hand_text(h, "", number);
+	hand(h, "", w->control[0]); /* in the order of roles.h */
+	hand(h, "", w->log[1]);
+	hand(h, "", c->bundle);
+	hand(h, "", c->counts);
+	hand_spare(h, w->spares[0]);
+	hand_spare(h, w->spares[1]);
+	for (size_t i = 0; i < c->binds->n; i++) {
+		const struct bind_socket *s = &c->binds->sockets[i];
+		if (s->worker != number)
+			continue;
+		if (h->n_args == START_FDS_MAX)
+			return -E2BIG;
+		hand(h, prefix_of(s->kind), s->fd);
+	}
+	return 0;
 }
 
 int worker_start(struct worker *w, unsigned number, const struct worker_common *c)
 {
-	char text[START_FDS_MAX + 1][12], *argv[START_FDS_MAX + 3];
-	int fds[START_FDS_MAX], n = descriptors_of(w, number, c, fds);
-	struct start start = { "postern-proxy", ".", argv, fds, (size_t)n };
+	struct handing h = { 0 };
+	int r = hand_all(&h, w, number, c);
+	struct start start = { "postern-proxy", ".", h.argv, h.fds, h.n_fds };
 	pid_t pid;
 
-	if (n < 0)
-		return n;
-	argv[0] = (char[]){ "postern-proxy" };
-	for (int i = 0; i <= n; i++) {
-		snprintf(text[i], sizeof(text[i]), "%u", i ? START_FD + (unsigned)i - 1 : number);
-		argv[i + 1] = text[i];
-	}
-	argv[n + 2] = NULL;
+	if (r < 0)
+		return r;
 	pid = start_role(&start);
 	if (pid < 0)
 		return (int)pid;
 	w->pid = pid;
 	close_end(&w->control[0]);
 	close_end(&w->log[1]);
+	close_end(&w->spares[0]);
+	close_end(&w->spares[1]);
 	return 0;
 }

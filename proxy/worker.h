@@ -18,11 +18,13 @@ struct worker {
 	pid_t pid;  /* 0: was not started */
 	bool ended; /* it was running */
 	int status;
+	int spares[2];          /* receiving ends, until it has them; -1: it makes its own */
 	int control[2], log[2]; /* pairs: [0] is the worker's end for control, the log role's for
 				   log; -1: closed */
 };
 
-#define WORKER_NONE ((struct worker){ .control = { -1, -1 }, .log = { -1, -1 } })
+#define WORKER_NONE                                                                                \
+	((struct worker){ .spares = { -1, -1 }, .control = { -1, -1 }, .log = { -1, -1 } })
 
 /* What all workers are handed. */
 struct worker_common {
