@@ -2,42 +2,67 @@
 #include "proxy/dial.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "proxy/clock.h"
 #include "proxy/proxyv2.h"
 #include "proxy/sockets.h"
 
-static bool out_of_descriptors(int error)
+static bool out_of_memory(int error)
 {
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+	return error == ENOBUFS || error == ENOMEM;
 }
 
-/* A connection under way to @to. Return: the descriptor; <0 errno. */
-static int connect_to(const struct ip_port *to)
+/* From the client's address, and a port that connect(2) finds. */
+static bool bind_to_client(int fd, const struct ip *client)
+{
+	struct sockaddr_storage sa;
+	socklen_t n = sockets_to_kernel(&(struct ip_port){ *client, 0 }, &sa);
+
+	return bind(fd, (struct sockaddr *)&sa, n) == 0;
+}
+
+/* The connection of @fd to @to is under way. Return: 0 or errno. */
+static int connect_to(int fd, const struct ip_port *to)
 {
 	struct sockaddr_storage sa;
 	socklen_t n = sockets_to_kernel(to, &sa);
-	int one = 1, error;
-	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (struct sockaddr *)&sa, n) == 0 || errno == EINPROGRESS)
-		return fd;
-	error = errno;
-	close(fd);
-	return -error;
+	return connect(fd, (struct sockaddr *)&sa, n) == 0 || errno == EINPROGRESS ? 0 : errno;
 }
 
 /* ---- which internal ---- */
 
+static uint32_t choices(const struct flow *f)
+{
+	const struct publish *rule = flow_rule(f);
+
+	return rule->internal_original ? 1 : (uint32_t)rule->n_internal;
+}
+
 static size_t current(const struct flow *f)
 {
-	return (f->first + f->place) % flow_rule(f)->n_internal;
+	return (f->first + f->place) % choices(f);
+}
+
+static struct ip_port server_of(const struct flow *f)
+{
+	const struct publish *rule = flow_rule(f);
+	struct ip_port server;
+
+	if (rule->internal_original)
+		return f->log.to;
+	server = rule->internal[current(f)].addr;
+	if (!rule->internal_port_given[current(f)])
+		server.port = f->log.to.port;
+	return server;
+}
+
+/* Can it be shown the client as the rule says? */
+static bool suits(const struct flow *f)
+{
+	return flow_rule(f)->client_address != CLIENT_KEEP ||
+	       server_of(f).ip.family == f->log.client.ip.family;
 }
 
 static struct server_state *state_of(const struct flow *f)
@@ -51,7 +76,9 @@ static bool worth_trying(const struct flow *f)
 {
 	const struct server_state *s = state_of(f);
 
-	if (f->place < flow_rule(f)->n_internal)
+	if (!suits(f))
+		return false;
+	if (f->place < choices(f))
 		return s->retry_ms <= f->proxy->now_ms;
 	return s->failed_in < f->dial;
 }
@@ -59,8 +86,17 @@ static bool worth_trying(const struct flow *f)
 /* From @place on. False: every internal was tried. */
 static bool seek(struct flow *f, uint32_t place)
 {
-	for (f->place = place; f->place < 2 * flow_rule(f)->n_internal; f->place++)
+	for (f->place = place; f->place < 2 * choices(f); f->place++)
 		if (worth_trying(f))
+			return true;
+	return false;
+}
+
+/* When all failed this very moment: one is asked all the same. False: none suits. */
+static bool seek_any(struct flow *f)
+{
+	for (f->place = 0; f->place < choices(f); f->place++)
+		if (suits(f))
 			return true;
 	return false;
 }
@@ -115,27 +151,60 @@ static bool failed(struct flow *f, int error)
 	return more;
 }
 
+/* This host has no socket to give. */
+static int no_socket(struct flow *f, int error)
+{
+	int r = error == EAGAIN ? DIAL_E_NO_SOCKET : DIAL_E_DESCRIPTORS;
+
+	log_host(&f->proxy->log, clock_wall_ns(), dial_code(r), error);
+	return r;
+}
+
+/* Return: 0, the connection is under way; errno. */
+static int dial_current(struct flow *f, int fd, int events)
+{
+	int error = 0;
+
+	if (flow_rule(f)->client_address == CLIENT_KEEP && !bind_to_client(fd, &f->log.client.ip))
+		error = errno;
+	if (error == 0)
+		error = connect_to(fd, &f->log.internal);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	f->connecting = true;
+	f->since_ms = f->proxy->now_ms; /* each has the whole `timeout connect` */
+	ev_io_set(&f->server, fd, EV_READ);
+	flow_watch(f, &f->server, events);
+	return 0;
+}
+
 static int dial_any(struct flow *f, int events)
 {
-	int fd;
+	int fd, error;
 
 	do {
-		f->log.internal = flow_rule(f)->internal[current(f)].addr;
+		f->log.internal = server_of(f);
+		fd = spare_take(&f->proxy->spare, f->log.internal.ip.family, f->proxy->now_ms);
+		if (fd < 0)
+			return no_socket(f, -fd);
 		probe(f);
-		fd = connect_to(&f->log.internal);
-		if (fd >= 0) {
-			f->connecting = true;
-			f->since_ms = f->proxy->now_ms; /* each has the whole `timeout connect` */
-			ev_io_set(&f->server, fd, EV_READ);
-			flow_watch(f, &f->server, events);
+		error = dial_current(f, fd, events);
+		if (error == 0)
 			return DIAL_OK;
-		}
-		if (out_of_descriptors(-fd)) {
-			log_host(&f->proxy->log, clock_wall_ns(), CODE_LIMIT_DESCRIPTORS, -fd);
-			return DIAL_E_DESCRIPTORS;
-		}
-	} while (failed(f, -fd));
+		if (out_of_memory(error))
+			return no_socket(f, error);
+	} while (failed(f, error));
 	return DIAL_E_NONE;
+}
+
+/* Nothing was dialled, and nothing will be. */
+static int refuse(struct flow *f, int result)
+{
+	if (!f->inspected) /* as in failed() */
+		log_server(&f->proxy->log, clock_wall_ns(), &f->log, dial_code(result), 0, 0);
+	return result;
 }
 
 int dial_start(struct flow *f, void (*on_server)(struct ev_loop *, ev_io *, int), int events)
@@ -145,11 +214,24 @@ int dial_start(struct flow *f, void (*on_server)(struct ev_loop *, ev_io *, int)
 	f->dial = ++f->proxy->dials;
 	f->first = 0;
 	if (flow_rule(f)->balance == BALANCE_ROUND_ROBIN)
-		f->first = (uint32_t)(state->turn++ % flow_rule(f)->n_internal);
+		f->first = state->turn++ % choices(f);
 	ev_set_cb(&f->server, on_server);
-	if (!seek(f, 0))
-		f->place = 0; /* all failed this very moment: one is asked all the same */
+	if (flow_rule(f)->internal_original && own_has(&f->proxy->own, &f->log.to.ip))
+		return refuse(f, DIAL_E_OWN);
+	if (!seek(f, 0) && !seek_any(f))
+		return refuse(f, DIAL_E_FAMILY);
 	return dial_any(f, events);
+}
+
+enum code dial_code(int result)
+{
+	switch (result) {
+	case DIAL_E_DESCRIPTORS: return CODE_LIMIT_DESCRIPTORS;
+	case DIAL_E_NO_SOCKET: return CODE_NO_SOCKET;
+	case DIAL_E_FAMILY: return CODE_SERVER_FAMILY;
+	case DIAL_E_OWN: return CODE_SERVER_OWN;
+	default: return CODE_SERVER_DOWN;
+	}
 }
 
 int dial_next(struct flow *f, int error, int events)

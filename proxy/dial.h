@@ -8,7 +8,11 @@
  * too. Then one session probes it; each time that fails the rest doubles, up to DIAL_REST_MAX_MS.
  * Each worker learns for itself. A PROXY header is written as soon as the connection stands.
  *
- * Callers: proxy/inspected.c, proxy/splice.c.
+ * With `client-address keep` the connection comes from the client's own address, so only internals
+ * of its family are tried. With `internal original` the one server is what the client asked for,
+ * unless that is this host (proxy/own.h).
+ *
+ * Callers: proxy/inspected.c, proxy/passed.c.
  */
 #include "proxy/flow.h"
 
@@ -19,6 +23,9 @@ enum {
 	DIAL_OK = 0,
 	DIAL_E_NONE,        /* every internal was tried */
 	DIAL_E_DESCRIPTORS, /* none left here: no fault of the servers */
+	DIAL_E_NO_SOCKET,   /* postern-socket gives none: nor is this */
+	DIAL_E_FAMILY,      /* keep: no internal of the client's family */
+	DIAL_E_OWN,         /* original: it would come back here */
 };
 
 /**
@@ -28,6 +35,9 @@ enum {
  * a failure shows as readable too, and a change of the watcher is saved
  */
 int dial_start(struct flow *f, void (*on_server)(struct ev_loop *, ev_io *, int), int events);
+
+/* What the session ends with; @result is not DIAL_OK. */
+enum code dial_code(int result);
 
 /* The connection under way failed with @error, or took too long (ETIMEDOUT): logs it, tries the
  * next internal. */

@@ -70,10 +70,10 @@ static void server_failed(struct inspected *s, int dial_result)
 {
 	struct out *to_client = &s->flow.proxy->to_client;
 
-	if (dial_result == DIAL_E_DESCRIPTORS)
-		inspect_cut(&s->inspect, CODE_LIMIT_DESCRIPTORS, to_client);
-	else if (dial_result == DIAL_E_NONE)
-		inspect_server_lost(&s->inspect, CODE_SERVER_DOWN, to_client);
+	if (dial_result == DIAL_E_DESCRIPTORS || dial_result == DIAL_E_NO_SOCKET)
+		inspect_cut(&s->inspect, dial_code(dial_result), to_client);
+	else if (dial_result != DIAL_OK)
+		inspect_server_lost(&s->inspect, dial_code(dial_result), to_client);
 }
 
 static void server_lost(struct inspected *s, enum code code)

@@ -79,12 +79,17 @@ static const struct publish *rule_of(struct proxy *p, const struct log_session *
 static void admit(
 	struct proxy *p, const struct listener *l, int client, const struct sockaddr_storage *from)
 {
-	struct log_session session = { .client = sockets_from_kernel(from), .to = l->addr };
+	struct log_session session = { .client = sockets_from_kernel(from) };
 	struct limits limits = { .tally = &p->shared.tally,
 		.client_prefix = p->rules->host.client_prefix };
 	struct limits_answer a;
 
 	ident_session(&p->ident, clock_wall_ns(), session.id);
+	if (intercept_asked(l->kind, client, &l->addr, &session.to) == INTERCEPT_E_DIRECT) {
+		log_refused(&p->log, clock_wall_ns(), &session, CODE_SESSION_DIRECT, 0, NULL);
+		sockets_reset(client);
+		return;
+	}
 	session.rule = rule_of(p, &session);
 	if (!session.rule) {
 		refuse_unpublished(p, client, &session);
@@ -132,10 +137,10 @@ static void answer_with_reserve(struct proxy *p, const struct listener *l)
 	sockets_close(p->reserve);
 	client = accept4(l->io.fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client >= 0) {
-		struct log_session session = { .client = sockets_from_kernel(&from),
-			.to = l->addr };
+		struct log_session session = { .client = sockets_from_kernel(&from) };
 		ident_session(&p->ident, clock_wall_ns(), session.id);
-		session.rule = rule_of(p, &session);
+		if (intercept_asked(l->kind, client, &l->addr, &session.to) == INTERCEPT_OK)
+			session.rule = rule_of(p, &session);
 		if (session.rule && !session.rule->pass) {
 			local.incident = ident_incident(&p->ident, INCIDENT_BITS);
 			smtp_local_print(&p->to_client, &local);
@@ -189,14 +194,16 @@ static void on_listener(struct ev_loop *loop, ev_io *io, int events)
 		l->batch *= 2;
 }
 
-int listen_begin(struct proxy *p, struct listener *l, int fd)
+int listen_begin(struct proxy *p, struct listener *l, int fd, enum listen_kind kind)
 {
 	struct sockaddr_storage sa;
 	socklen_t n = sizeof(sa);
 
 	if (getsockname(fd, (struct sockaddr *)&sa, &n) < 0)
 		return -errno;
-	*l = (struct listener){ .proxy = p, .addr = sockets_from_kernel(&sa), .batch = 1 };
+	*l = (struct listener){
+		.proxy = p, .kind = kind, .addr = sockets_from_kernel(&sa), .batch = 1
+	};
 	ev_io_init(&l->io, on_listener, fd, EV_READ);
 	l->io.data = l;
 	ev_io_start(p->loop, &l->io);

@@ -3,13 +3,14 @@
 /*
  * Listen: connections accepted, judged, opened
  *
- * Each gets its rule here (rules/match.h), then the limits of that rule. Whoever is refused is told
- * why, where the rule inspects and so speaks SMTP; else the connection is reset.
+ * Each gets its rule here (rules/match.h), by what the client asked for, also where a firewall
+ * diverted the connection (proxy/intercept.h), then the limits of that rule. Whoever is refused is
+ * told why, where the rule inspects and so speaks SMTP; else the connection is reset.
  *
  * Callers: proxy/main.c.
  */
 #include "proxy/proxy.h"
 
 /* @fd is bound and listens already. Return: 0; <0 errno. */
-int listen_begin(struct proxy *p, struct listener *l, int fd);
+int listen_begin(struct proxy *p, struct listener *l, int fd, enum listen_kind kind);
 void listen_end(struct proxy *p);

@@ -14,6 +14,7 @@
 #include "proxy/passed.h"
 #include "proxy/roles.h"
 #include "proxy/ruleset.h"
+#include "proxy/sockets.h"
 
 static int fail(const char *what, int error)
 {
@@ -93,12 +94,25 @@ static void on_sigterm(struct ev_loop *loop, ev_signal *w, int events)
 	stop_flows(p, false);
 }
 
-/* posternd says nothing on this pair: what is readable is its end. */
+static void obey(struct proxy *p, const struct msg *m)
+{
+	sockets_close(m->fd);
+	if (m->type == ROLE_ADDRESSES)
+		own_set(&p->own, m->body);
+}
+
 static void on_parent(struct ev_loop *loop, ev_io *w, int events)
 {
-	(void)w;
+	static uint8_t block[MSG_HEAD + MSG_BODY_MAX];
+	struct msg m;
+	int r;
+
 	(void)events;
-	ev_break(loop, EVBREAK_ALL);
+	while ((r = msg_recv(w->fd, block, sizeof(block), &m)) == MSG_OK || r == MSG_E_BAD)
+		if (r == MSG_OK)
+			obey(w->data, &m);
+	if (r != MSG_E_AGAIN)
+		ev_break(loop, EVBREAK_ALL);
 }
 
 /* ---- beginning and end ---- */
@@ -106,9 +120,27 @@ static void on_parent(struct ev_loop *loop, ev_io *w, int events)
 /* The arguments. */
 struct start {
 	unsigned worker;
-	int fds[START_FDS_MAX];
+	int fds[START_FDS_MAX];                /* -1: none, of spares */
+	enum listen_kind kinds[START_FDS_MAX]; /* of listeners */
 	size_t n_fds;
 };
+
+static bool read_fd(struct start *s, const char *text)
+{
+	const size_t i = s->n_fds++;
+	uint64_t n;
+
+	if ((i == FD_SPARE4 || i == FD_SPARE6) && strcmp(text, "-") == 0) {
+		s->fds[i] = -1;
+		return true;
+	}
+	if (i >= FD_LISTENERS && (*text == 'r' || *text == 't'))
+		s->kinds[i] = *text++ == 'r' ? LISTEN_REDIRECT : LISTEN_TPROXY;
+	if (!span_u64(span_str(text), 65535, &n))
+		return false;
+	s->fds[i] = (int)n;
+	return fcntl(s->fds[i], F_SETFD, FD_CLOEXEC) == 0;
+}
 
 static bool read_start(struct start *s, int argc, char **argv)
 {
@@ -118,12 +150,9 @@ static bool read_start(struct start *s, int argc, char **argv)
 		!span_u64(span_str(argv[1]), WORKERS_MAX - 1, &n))
 		return false;
 	s->worker = (unsigned)n;
-	for (int i = 2; i < argc; i++) {
-		if (!span_u64(span_str(argv[i]), 65535, &n) ||
-			fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
+	for (int i = 2; i < argc; i++)
+		if (!read_fd(s, argv[i]))
 			return false;
-		s->fds[s->n_fds++] = (int)n;
-	}
 	return true;
 }
 
@@ -137,6 +166,7 @@ static void watch(struct proxy *p, int control)
 	ev_signal_init(&p->sigterm, on_sigterm, SIGTERM);
 	ev_io_init(&p->parent, on_parent, control, EV_READ);
 	p->round.data = p->sleep.data = p->tick.data = p->batch.data = p->sigterm.data = p;
+	p->parent.data = p;
 	ev_check_start(p->loop, &p->round);
 	ev_prepare_start(p->loop, &p->sleep);
 	ev_signal_start(p->loop, &p->sigterm);
@@ -152,7 +182,8 @@ static bool states_init(struct proxy *p, unsigned worker)
 			continue; /* a relay rule, for others */
 		state = &p->states[rule->number];
 		state->turn = worker; /* not all workers begin with the same internal */
-		state->servers = calloc(rule->n_internal, sizeof(*state->servers));
+		state->servers =
+			calloc(rule->n_internal + rule->internal_original, sizeof(*state->servers));
 		if (!state->servers)
 			return false;
 	}
@@ -183,17 +214,21 @@ static int proxy_init(struct proxy *p, unsigned worker, const int *fds)
 	wheel_init(&p->wheel, p->now_ms);
 	p->reserve = fcntl(fds[FD_CONTROL], F_DUPFD_CLOEXEC, 0);
 	log_sender_init(&p->log, fds[FD_LOG]);
+	spare_init(&p->spare, fds[FD_SPARE4], fds[FD_SPARE6]);
 	watch(p, fds[FD_CONTROL]);
 	return 0;
 }
 
-static int listen_all(struct proxy *p, const int *fds, size_t n)
+static int listen_all(struct proxy *p, const struct start *s)
 {
+	const size_t n = s->n_fds - FD_LISTENERS;
+
 	p->listeners = calloc(n, sizeof(*p->listeners));
 	if (!p->listeners)
 		return ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		int r = listen_begin(p, &p->listeners[i], fds[i]);
+		int r = listen_begin(
+			p, &p->listeners[i], s->fds[FD_LISTENERS + i], s->kinds[FD_LISTENERS + i]);
 		if (r < 0)
 			return -r;
 		p->n_listeners++;
@@ -206,6 +241,8 @@ static void proxy_deinit(struct proxy *p)
 {
 	log_sender_close(&p->log, clock_wall_ns(), 1000);
 	pipes_deinit(&p->pipes);
+	spare_deinit(&p->spare);
+	own_deinit(&p->own);
 	pool_return(&p->pool, p->scratch, POOL_LARGE);
 	pool_deinit(&p->pool);
 	ev_loop_destroy(p->loop);
@@ -219,7 +256,7 @@ static void proxy_deinit(struct proxy *p)
 int main(int argc, char **argv)
 {
 	static struct proxy p;
-	struct start s = { 0 };
+	static struct start s;
 	int r;
 
 	if (!read_start(&s, argc, argv)) {
@@ -233,7 +270,7 @@ int main(int argc, char **argv)
 		return EXIT_CONFIG;
 	r = proxy_init(&p, s.worker, s.fds);
 	if (!r)
-		r = listen_all(&p, s.fds + FD_LISTENERS, s.n_fds - FD_LISTENERS);
+		r = listen_all(&p, &s);
 	if (r)
 		return fail("cannot start", r);
 	r = msg_send(s.fds[FD_CONTROL], ROLE_READY, (struct span){ 0 }, -1);

@@ -174,12 +174,11 @@ static void on_server(struct ev_loop *loop, ev_io *io, int events);
 
 static void dial_failed(struct passed *s, int result)
 {
-	if (result == DIAL_E_DESCRIPTORS)
-		failed(s, CODE_LIMIT_DESCRIPTORS, LOG_END_FILTER);
-	else if (result == DIAL_E_NONE)
-		failed(s, CODE_SERVER_DOWN, LOG_END_SERVER);
-	else
+	if (result == DIAL_OK)
 		rest(s);
+	else
+		failed(s, dial_code(result),
+			result == DIAL_E_NONE ? LOG_END_SERVER : LOG_END_FILTER);
 }
 
 static void on_connected(struct passed *s)

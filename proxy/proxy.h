@@ -14,8 +14,11 @@
 #include "base/ident.h"
 #include "filter/policy/inspect.h"
 #include "log/facts.h"
+#include "proxy/intercept.h"
+#include "proxy/own.h"
 #include "proxy/pool.h"
 #include "proxy/shared.h"
+#include "proxy/spare.h"
 #include "proxy/wheel.h"
 #include "rules/ruleset.h"
 
@@ -37,12 +40,13 @@ struct server_state {
 /* What a worker knows of one rule, by its number. */
 struct rule_state {
 	uint32_t turn;                /* balance round-robin: the internal that is next */
-	struct server_state *servers; /* n_internal */
+	struct server_state *servers; /* n_internal; one for `internal original` */
 };
 
 struct listener {
 	struct proxy *proxy;
 	ev_io io;
+	enum listen_kind kind;
 	struct ip_port addr;
 	unsigned batch; /* connections taken in one round */
 };
@@ -63,6 +67,8 @@ struct proxy {
 	struct shared shared;
 	struct pool pool;
 	struct pipes pipes;
+	struct spare spare; /* sockets to dial with */
+	struct own own;     /* addresses of this host */
 	struct wheel wheel;
 	struct ident ident;
 	struct flow *flows;

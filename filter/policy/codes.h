@@ -32,7 +32,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(1004, SESSION_PASSED, INFO, 0, "", "session passed uninspected", "", "The rule says pass: nothing of this session is looked at.") \
 	X(1005, COMMAND_PASSED, DEBUG, 0, "", "command passed", "", "")                             \
 	X(1006, STARTTLS_HIDDEN, INFO, 0, "", "STARTTLS left out of the server's offer", "RFC 3207 6", \
-		"The rule inspects: mail goes in clear between client and server. Publish by a rule with \"pass\" where TLS is wanted.")
+		"The rule inspects: mail goes in clear between client and server. Publish by a rule with \"pass\" where TLS is wanted.") \
+	X(1007, SESSION_DIRECT, INFO, 0, "", "connection to the intercept port itself", "", \
+		"Nothing diverted it, so what it is for is not known. Let the firewall drop what outsiders send to that port.")
 
 #define CODES_MESSAGE(X)                                                                           \
 	X(2001, MESSAGE_DELIVERED, INFO, 0, "", "message accepted by the internal server", "RFC 5321 4.2.5", "") \
@@ -136,7 +138,11 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(6004, SERVER_SILENT, WARNING, 421, "4.4.2 Server does not answer", "internal server did not reply in time", "RFC 5321 4.5.3.2", "") \
 	X(6005, SERVER_NO_XCLIENT, WARNING, 421, "4.3.0 Server error", "internal server refuses XCLIENT", "", \
 		"Let the server accept XCLIENT from this host (Postfix: smtpd_authorized_xclient_hosts), or change \"client-address\".") \
-	X(6006, SERVER_CLOSING, INFO, 0, "", "internal server ended the session with 421", "RFC 5321 3.8", "")
+	X(6006, SERVER_CLOSING, INFO, 0, "", "internal server ended the session with 421", "RFC 5321 3.8", "") \
+	X(6007, SERVER_FAMILY, WARNING, 421, "4.3.2 Service not available", "no internal server of the client's address family", "", \
+		"With \"client-address keep\" an IPv6 client needs an internal server with an IPv6 address, an IPv4 client one with IPv4.") \
+	X(6008, SERVER_OWN, WARNING, 421, "4.4.6 Routing loop", "the address asked for is this host's own", "RFC 3463 3.5", \
+		"\"internal original\" dials what the client asked for. Publish addresses of this host by a rule that names the server.")
 
 #define CODES_CONFIG(X)                                                                            \
 	X(7001, CONFIG_STARTED, INFO, 0, "", "started with these rules", "", "")                    \
@@ -153,7 +159,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(8002, LOG_FULL, ERROR, 0, "", "log has reached its size limit", "", "Rotate or delete old logs, or raise \"max\" of the log statement.") \
 	X(8003, ROLE_FAILED, ERROR, 0, "", "a role ended unexpectedly", "", \
 		"It is started again, after \"restart_ms\"; its sessions ended without an end of data. Signal 31 means that it tried what its sandbox forbids.") \
-	X(8004, ROLE_HUNG, ERROR, 0, "", "a role did not answer and was killed", "", "It is started again, as for PN8003.")
+	X(8004, ROLE_HUNG, ERROR, 0, "", "a role did not answer and was killed", "", "It is started again, as for PN8003.") \
+	X(8005, NO_SOCKET, ERROR, 421, "4.3.2 Try again later", "postern-socket gives no sockets to dial with", "", \
+		"It says why on standard error, in the journal of the service; raise LimitNOFILE where descriptors are short.")
 
 #define CODES(X)                                                                                   \
 	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \

@@ -1,44 +1,51 @@
 /* SPDX-License-Identifier: ISC */
 #include "proxy/house/addresses.h"
 
+#include <assert.h>
 #include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/house/house.h"
 #include "proxy/sockets.h"
 
-static_assert(ADDRESSES_MAX * sizeof(struct ip) <= MSG_BODY_MAX, "one message");
+static_assert(ADDRESSES_MAX * sizeof(struct ip) <= MSG_BODY_MAX, "they go in one message");
 
+/* IP_NONE: an interface without one, or another family. */
+static struct ip address_of(const struct ifaddrs *i)
+{
+	struct sockaddr_storage sa = { 0 };
+
+	if (!i->ifa_addr)
+		return (struct ip){ 0 };
+	if (i->ifa_addr->sa_family == AF_INET)
+		memcpy(&sa, i->ifa_addr, sizeof(struct sockaddr_in));
+	else if (i->ifa_addr->sa_family == AF_INET6)
+		memcpy(&sa, i->ifa_addr, sizeof(struct sockaddr_in6));
+	return sockets_from_kernel(&sa).ip;
+}
+
+/* What cannot be read leaves the list as it was. */
 static void look(struct addresses *a)
 {
-	struct ifaddrs *first;
+	struct ifaddrs *all;
 
-	if (getifaddrs(&first) < 0)
+	if (getifaddrs(&all) < 0)
 		return;
 	a->n = 0;
-	for (struct ifaddrs *i = first; i != NULL && a->n < ADDRESSES_MAX; i = i->ifa_next) {
-		struct sockaddr_storage sa = { 0 };
-		struct ip ip;
-
-		if (i->ifa_addr == NULL ||
-			(i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
-			continue;
-		memcpy(&sa, i->ifa_addr,
-			i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-							  : sizeof(struct sockaddr_in6));
-		ip = sockets_from_kernel(&sa).ip;
-		if (ip.family != IP_NONE)
-			a->list[a->n++] = ip;
+	for (const struct ifaddrs *i = all; i && a->n < ADDRESSES_MAX; i = i->ifa_next) {
+		a->list[a->n] = address_of(i);
+		a->n += a->list[a->n].family != IP_NONE;
 	}
-	freeifaddrs(first);
+	freeifaddrs(all);
 }
 
 static struct span list_of(const struct addresses *a)
 {
-	return span_of(a->list, a->n * sizeof(a->list[0]));
+	return span_of((const uint8_t *)a->list, a->n * sizeof(a->list[0]));
 }
 
 /* What changed is not read: all addresses are looked up anew. */
@@ -52,7 +59,7 @@ static void on_change(struct ev_loop *loop, ev_io *io, int events)
 	while (recv(a->socket, block, sizeof(block), MSG_DONTWAIT) > 0)
 		;
 	look(a);
-	for (struct generation *g = a->house->list; g != NULL; g = g->next)
+	for (struct generation *g = a->house->list; g; g = g->next)
 		generation_send(g, ROLE_ADDRESSES, list_of(a), -1);
 }
 
@@ -61,7 +68,7 @@ void addresses_init(struct addresses *a, struct house *house)
 	struct sockaddr_nl sa = { .nl_family = AF_NETLINK,
 		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
 
-	*a = (struct addresses){ .house = house };
+	a->house = house;
 	a->socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (a->socket >= 0 && bind(a->socket, (struct sockaddr *)&sa, sizeof(sa)) == 0) {
 		ev_io_init(&a->io, on_change, a->socket, EV_READ);
@@ -82,4 +89,5 @@ void addresses_deinit(struct addresses *a)
 		return;
 	ev_io_stop(a->house->loop, &a->io);
 	close(a->socket);
+	a->socket = -1;
 }

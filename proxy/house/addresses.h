@@ -11,7 +11,7 @@
 #include "base/ip.h"
 #include "proxy/house/child.h"
 
-#define ADDRESSES_MAX 1024
+#define ADDRESSES_MAX 3000 /* what one message holds; more are left out */
 
 struct house;
 

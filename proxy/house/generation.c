@@ -42,9 +42,8 @@ static int make_workers(struct generation *g, struct out *why)
 		return fail("workers", ENOMEM, why);
 	while (g->n_workers < n) {
 		unsigned i = g->n_workers++; /* also when it is half made: it will be taken down */
-		int r = worker_init(&g->workers[i], g, i);
-		if (r < 0)
-			return fail("workers", -r, why);
+		if (!worker_init(&g->workers[i], g, i))
+			return fail("workers", EUSERS, why);
 	}
 	return 0;
 }

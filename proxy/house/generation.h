@@ -10,7 +10,7 @@
  * Owns:    its bundle and rule set, its copies of the sockets, its workers.
  * Callers: proxy/house.
  */
-#include "proxy/bind.h"
+#include "proxy/house/bind.h"
 #include "proxy/house/worker.h"
 #include "rules/load/unbundle.h"
 

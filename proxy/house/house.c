@@ -129,16 +129,17 @@ void house_generation_failed(struct house *h, struct generation *g, int status)
 	reload_failed(h, EXIT_UNAVAILABLE);
 }
 
-void house_recount(struct house *h, const struct worker *gone)
+void house_recount(struct house *h, unsigned seat)
 {
 	const struct ledger *living[SEATS_MAX];
 	size_t n = 0;
 
 	for (const struct generation *g = h->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
-			if (child_lives(&g->workers[i].child) && &g->workers[i] != gone)
+			if (child_lives(&g->workers[i].child))
 				living[n++] = &g->workers[i].ledger;
-	shared_recount(&h->shared, gone->seat, &gone->ledger, living, n);
+	shared_break(&h->shared, seat);
+	shared_recount(&h->shared, living, n);
 }
 
 /* ---- members of dynamic sets ---- */

@@ -31,7 +31,7 @@
 #include "proxy/house/server.h"
 #include "proxy/house/supplier.h"
 #include "proxy/shared.h"
-#include "proxy/start.h"
+#include "proxy/house/start.h"
 
 #define HOUSE_STOP_MS      30000 /* after SIGTERM: messages under way may end */
 #define HOUSE_GENERATIONS  8     /* that drain at once; the oldest beyond is stopped */
@@ -100,8 +100,8 @@ void house_child_ready(struct house *h, struct child *c);
 bool house_child_ended(struct house *h, struct child *c, int status, uint32_t rest_ms);
 void house_generation_ready(struct house *h, struct generation *g);
 void house_generation_failed(struct house *h, struct generation *g, int status);
-/* Counts anew: a worker is gone. */
-void house_recount(struct house *h, const struct worker *gone);
+/* Counts anew: the proxy that had this seat is gone. */
+void house_recount(struct house *h, unsigned seat);
 
 /* A generation that waits to be started: once it is, and runs, it is in force. */
 void house_come(struct house *h, struct generation *g);

@@ -11,7 +11,8 @@
 #include "log/facts.h"
 #include "proxy/clock.h"
 #include "proxy/house/house.h"
-#include "proxy/unbuilt.h"
+#include "proxy/house/unbuilt.h"
+#include "proxy/transparent.h"
 #include "rules/bundle.h"
 
 static void put_line(struct out *o, const char *a, const char *b, const char *c)
@@ -46,7 +47,7 @@ static void put_count(struct out *o, unsigned n, const char *what)
 /* Return: 0 or the exit code. */
 static int check(const struct house *h, const struct load *l, struct out *text)
 {
-	const struct unbuilt_host host = { .transparent = h->as_root };
+	const struct unbuilt_may may = { .transparent = transparent_allowed() };
 	unsigned n;
 
 	for (const struct diag *d = l->diags.first; d; d = d->next)
@@ -61,7 +62,7 @@ static int check(const struct house *h, const struct load *l, struct out *text)
 		out_str(text, "; nothing was changed\n");
 		return exit_of_errors(l);
 	}
-	n = unbuilt_print(text, l->ruleset, &host);
+	n = unbuilt_print(text, l->ruleset, &may);
 	if (n == 0)
 		return 0;
 	put_line(text, h->dir, ": ", "");

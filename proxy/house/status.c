@@ -80,9 +80,9 @@ static void tell_generation(struct server *s, const struct generation *g)
 static const char *kind_of(const struct bind_socket *b)
 {
 	switch (b->kind) {
-	case BIND_REDIRECT: return "redirect";
-	case BIND_TPROXY: return "tproxy";
-	case BIND_DIRECT: break;
+	case LISTEN_REDIRECT: return "redirect";
+	case LISTEN_TPROXY: return "tproxy";
+	case LISTEN_DIRECT: break;
 	}
 	return "direct";
 }

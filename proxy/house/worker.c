@@ -45,9 +45,9 @@ static void put_fd(struct arguments *a, const char *kind, int fd)
 static const char *kind_of(const struct bind_socket *s)
 {
 	switch (s->kind) {
-	case BIND_REDIRECT: return "r";
-	case BIND_TPROXY: return "t";
-	case BIND_DIRECT: break;
+	case LISTEN_REDIRECT: return "r";
+	case LISTEN_TPROXY: return "t";
+	case LISTEN_DIRECT: break;
 	}
 	return "";
 }
@@ -66,30 +66,43 @@ static bool put_listeners(struct arguments *a, const struct worker *w)
 	return true;
 }
 
-/* Pairs that only this process has: its ends, to be closed here once it is started; -1: none. */
-struct own_ends {
-	int log, channel4, channel6;
+/* What only this process has: to be closed here once it is started; -1: none. */
+struct own {
+	int log, ledger, channel4, channel6;
 };
 
-static void close_own(struct own_ends *own)
+static void close_own(const struct own *own)
 {
-	int fds[] = { own->log, own->channel4, own->channel6 };
+	const int fds[] = { own->log, own->ledger, own->channel4, own->channel6 };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 }
 
-static int make_own(struct worker *w, struct own_ends *own)
+static int make_ledger(struct worker *w, struct own *own)
+{
+	int r;
+
+	own->ledger = ledger_make();
+	if (own->ledger < 0)
+		return own->ledger;
+	r = ledger_view(&w->ledger, own->ledger);
+	return r > 0 ? -EINVAL : r;
+}
+
+static int make_own(struct worker *w, struct own *own)
 {
 	struct house *h = house_of(w);
+	int r;
 
-	*own = (struct own_ends){ -1, -1, -1 };
+	*own = (struct own){ -1, -1, -1, -1 };
+	r = make_ledger(w, own);
+	if (r < 0)
+		return r;
 	w->log = logger_add(&h->logger, &own->log);
-	if (w->log < 0)
-		return w->log;
-	if (!h->as_root)
-		return 0;
+	if (w->log < 0 || !h->as_root)
+		return w->log < 0 ? w->log : 0;
 	w->channel4 = supplier_add(&h->supplier, 4, &own->channel4);
 	if (w->channel4 < 0)
 		return w->channel4;
@@ -104,11 +117,13 @@ static void forget_own(struct worker *w)
 	logger_remove(&h->logger, w->log);
 	supplier_remove(&h->supplier, w->channel4);
 	supplier_remove(&h->supplier, w->channel6);
+	ledger_unmap(&w->ledger);
+	w->ledger = (struct ledger){ 0 };
 	w->log = w->channel4 = w->channel6 = -1;
 }
 
 /* postern-proxy SANDBOX SEAT CONTROL LOG BUNDLE COUNTS LEDGER SPARE4 SPARE6 LISTENER... */
-static pid_t exec_proxy(struct worker *w, int control, const struct own_ends *own)
+static pid_t exec_proxy(struct worker *w, int control, const struct own *own)
 {
 	static struct arguments a; /* large, and one at a time */
 	struct house *h = house_of(w);
@@ -123,7 +138,7 @@ static pid_t exec_proxy(struct worker *w, int control, const struct own_ends *ow
 	put_fd(&a, "", own->log);
 	put_fd(&a, "", w->generation->bundle);
 	put_fd(&a, "", h->counts);
-	put_fd(&a, "", w->ledger_fd);
+	put_fd(&a, "", own->ledger);
 	put_fd(&a, "", own->channel4);
 	put_fd(&a, "", own->channel6);
 	if (!put_listeners(&a, w))
@@ -137,7 +152,7 @@ static pid_t exec_proxy(struct worker *w, int control, const struct own_ends *ow
 static pid_t start(struct child *c, int control)
 {
 	struct worker *w = worker_of(c);
-	struct own_ends own;
+	struct own own;
 	pid_t pid;
 	int r = make_own(w, &own);
 
@@ -170,8 +185,8 @@ static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 {
 	struct worker *w = worker_of(c);
 
+	house_recount(house_of(w), w->seat);
 	forget_own(w);
-	house_recount(house_of(w), w);
 	server_worker_gone(&house_of(w)->server, w);
 	house_look(house_of(w));
 	if (!generation_worker_ended(w->generation, w, status, rest_ms))
@@ -196,30 +211,18 @@ static unsigned take_seat(struct house *h)
 	return seat;
 }
 
-int worker_init(struct worker *w, struct generation *g, unsigned index)
+bool worker_init(struct worker *w, struct generation *g, unsigned index)
 {
-	int r;
-
 	*w = (struct worker){ .generation = g, .index = index, .log = -1, .channel4 = -1, .channel6 = -1 };
 	child_init(&w->child, &kind, g->house->loop);
 	w->seat = take_seat(g->house);
-	w->ledger_fd = ledger_make();
-	if (w->ledger_fd < 0)
-		return w->ledger_fd;
-	r = ledger_map(&w->ledger, w->ledger_fd);
-	if (r > 0)
-		r = -EINVAL;
-	return r == 0 && w->seat == WORKER_NO_SEAT ? -EUSERS : r;
+	return w->seat != WORKER_NO_SEAT;
 }
 
 void worker_deinit(struct worker *w)
 {
-	if (!w->generation)
-		return;
-	child_deinit(&w->child);
-	if (w->seat < SEATS_MAX)
+	if (w->seat != WORKER_NO_SEAT)
 		w->generation->house->seats[w->seat] = false;
+	child_deinit(&w->child);
 	ledger_unmap(&w->ledger);
-	if (w->ledger_fd >= 0)
-		close(w->ledger_fd);
 }

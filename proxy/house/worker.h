@@ -21,13 +21,12 @@ struct worker {
 	int log;        /* numbers of what logger and supplier keep for it; -1: none */
 	int channel4, channel6;
 	bool asked; /* by the control socket, and has not answered */
-	int ledger_fd;
-	struct ledger ledger; /* mapped, for recounting */
+	struct ledger ledger; /* a view of the process's own; all 0: none */
 };
 
 #define WORKER_NO_SEAT SEATS_MAX
 
-/* Return: 0; <0 errno. */
-int worker_init(struct worker *w, struct generation *g, unsigned index);
+/* False: no seat is left. */
+bool worker_init(struct worker *w, struct generation *g, unsigned index);
 /* The process must be gone. */
 void worker_deinit(struct worker *w);

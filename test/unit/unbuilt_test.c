@@ -2,7 +2,7 @@
 /* proxy/unbuilt: what this version does not carry out is told by its line, and nothing else is. */
 #include "test/unit/support.h"
 
-#include "proxy/unbuilt.h"
+#include "proxy/house/unbuilt.h"
 #include "rules/load/load.h"
 
 #include <stdio.h>
@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 /* A folder with both files; the lines that unbuilt_print() writes about it. */
-static void expect_lines(const char *name, const char *rules, const char *host, const char *want)
+static void expect_lines_if(const struct unbuilt_may *may, const char *name, const char *rules,
+	const char *host, const char *want)
 {
 	char dir[] = "/tmp/postern-unbuilt-XXXXXX", path[64], text[4096];
 	struct load l;
@@ -29,7 +30,7 @@ static void expect_lines(const char *name, const char *rules, const char *host, 
 	if (!l.ruleset)
 		fail_msg("%s: %s", name, l.diags.first->text);
 	out_init(&o, text, sizeof(text));
-	unbuilt_print(&o, l.ruleset);
+	unbuilt_print(&o, l.ruleset, may);
 	expect_str(out_cstr(&o), want, name, "unbuilt");
 	load_free(&l);
 	for (int i = 0; i < 2; i++) {
@@ -39,10 +40,19 @@ static void expect_lines(const char *name, const char *rules, const char *host, 
 	rmdir(dir);
 }
 
+/* By a process without rights. */
+static void expect_lines(const char *name, const char *rules, const char *host, const char *want)
+{
+	expect_lines_if(&(struct unbuilt_may){ 0 }, name, rules, host, want);
+}
+
 #define RULE(more)                                                                                 \
 	"publish p {\n external 192.0.2.1:25\n internal 10.0.0.1:25\n recipients in "              \
 	"example.org\n" more "}\n"
 #define GOOD RULE(" client-address gateway\n")
+#define ANY                                                                                        \
+	"publish p {\n external any:25\n internal original\n recipients in example.org\n "         \
+	"client-address gateway\n}\n"
 
 static void what_is_built_is_not_told(void **state)
 {
@@ -61,41 +71,52 @@ static void rules_are_told_by_their_line(void **state)
 {
 	(void)state;
 	expect_lines("keep, the default", RULE(""), "",
-		"rules.conf:2: error: publish p: \"client-address keep\" (the default) is not "
-		"built yet: add "
-		"the line \"client-address gateway\", \"client-address xclient\" or "
-		"\"client-address "
+		"rules.conf:2: error: publish p: \"client-address keep\" (the default) needs "
+		"CAP_NET_RAW, which this process does not have: start it as root, or add the line "
+		"\"client-address gateway\", \"client-address xclient\" or \"client-address "
 		"proxy-v2\"\n");
 	expect_lines("keep on pass",
 		"publish p {\n external 192.0.2.1:25\n internal 10.0.0.1\n pass\n client-address "
 		"keep\n}\n",
 		"",
-		"rules.conf:6: error: publish p: \"client-address keep\" (the default) is not "
-		"built yet: add "
-		"the line \"client-address gateway\" or \"client-address proxy-v2\"\n");
+		"rules.conf:6: error: publish p: \"client-address keep\" (the default) needs "
+		"CAP_NET_RAW, which this process does not have: start it as root, or add the line "
+		"\"client-address gateway\" or \"client-address proxy-v2\"\n");
 	expect_lines("drop", GOOD "default drop\n", "",
 		"rules.conf:8: error: \"default drop\" needs the gate: a listening proxy has "
 		"answered already; "
 		"say \"default reset\" or \"default refuse\"\n");
-	expect_lines("any",
-		"publish p {\n external any:25\n internal original\n recipients in example.org\n "
-		"client-address gateway\n}\n",
-		"",
-		"rules.conf:3: error: publish p: \"external any\" needs redirected traffic, which "
-		"this version "
-		"does not take: name the addresses, as in \"external 198.51.100.2:25\"\n"
-		"rules.conf:2: error: publish p: \"internal original\" needs redirected traffic, "
-		"which this "
-		"version does not take: name the server, as in \"internal 10.0.0.21:25\"\n");
+	expect_lines("any", ANY, "",
+		"rules.conf:3: error: publish p: \"external any\" needs connections that a "
+		"firewall diverts: add \"mode external\" to postern.conf, or name the addresses, "
+		"as in \"external 198.51.100.2:25\"\n"
+		"rules.conf:4: error: publish p: \"internal original\" needs connections that a "
+		"firewall diverts: add \"mode external\" to postern.conf, or name the server, as "
+		"in \"internal 10.0.0.21:25\"\n");
+}
+
+static void what_root_may_do_is_not_told(void **state)
+{
+	static const struct unbuilt_may may = { .transparent = true };
+
+	(void)state;
+	expect_lines_if(&may, "keep", RULE(""), "", "");
+	expect_lines_if(&may, "tproxy", GOOD, "mode external\nintercept tproxy port 2525\n", "");
+	expect_lines("redirect, without rights", ANY, "mode external\nintercept redirect\n", "");
 }
 
 static void statements_of_the_host_are_told_by_their_line(void **state)
 {
 	(void)state;
 	expect_lines("mode", GOOD, "mode managed\n",
-		"postern.conf:2: error: \"mode managed\" is not built yet: say \"mode direct\"\n");
-	expect_lines("tproxy", GOOD, "mode direct\nintercept tproxy\n",
-		"postern.conf:3: error: \"intercept tproxy\" is not built yet: take it out\n");
+		"postern.conf:2: error: \"mode managed\" is not built yet: say \"mode direct\" or "
+		"\"mode external\"\n");
+	expect_lines("intercept", GOOD, "mode direct\nintercept tproxy\n",
+		"postern.conf:3: error: \"intercept\" is for connections that a firewall diverts: "
+		"add \"mode external\", or take it out\n");
+	expect_lines("tproxy", GOOD, "mode external\nintercept tproxy\n",
+		"postern.conf:3: error: \"intercept tproxy\" needs CAP_NET_RAW, which this process "
+		"does not have: start it as root, or say \"intercept redirect\"\n");
 	expect_lines("workers", GOOD, "workers 65\n",
 		"postern.conf:2: error: this version runs at most 64 workers: say \"workers 64\" "
 		"or "
@@ -135,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_built_is_not_told),
 		cmocka_unit_test(rules_are_told_by_their_line),
+		cmocka_unit_test(what_root_may_do_is_not_told),
 		cmocka_unit_test(statements_of_the_host_are_told_by_their_line),
 		cmocka_unit_test(what_has_no_effect_is_a_warning),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "proxy/start.h"
+#include "proxy/house/start.h"
 
 #include <errno.h>
 #include <fcntl.h>

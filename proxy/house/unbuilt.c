@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "proxy/unbuilt.h"
+#include "proxy/house/unbuilt.h"
 
 #include <assert.h>
 
@@ -9,6 +9,8 @@ static_assert(WORKERS_MAX == 64, "a message below names it");
 
 struct report {
 	struct out *o;
+	const struct unbuilt_may *may;
+	enum host_mode mode;
 	unsigned n;   /* errors */
 	bool warning; /* what follows only tells */
 };
@@ -39,33 +41,42 @@ static struct rules_at either(struct rules_at at, struct rules_at otherwise)
 	return at.line ? at : otherwise;
 }
 
+/* Only a firewall that diverts connections brings what was for any address. */
 static void check_addresses(struct report *r, const struct publish *p)
 {
+	if (r->mode == MODE_EXTERNAL)
+		return;
 	for (size_t i = 0; i < p->n_external; i++)
 		if (p->external[i].any)
 			report(r, p->external[i].at, "publish", p->name,
-				"\"external any\" needs redirected traffic, which this version "
-				"does not take: "
-				"name the addresses, as in \"external 198.51.100.2:25\"");
+				"\"external any\" needs connections that a firewall diverts: add "
+				"\"mode external\" to postern.conf, or name the addresses, as in "
+				"\"external 198.51.100.2:25\"");
 	if (p->internal_original)
-		report(r, p->at, "publish", p->name,
-			"\"internal original\" needs redirected traffic, which this version does "
-			"not take: "
-			"name the server, as in \"internal 10.0.0.21:25\"");
+		report(r, p->internal_at, "publish", p->name,
+			"\"internal original\" needs connections that a firewall diverts: add "
+			"\"mode external\" to postern.conf, or name the server, as in "
+			"\"internal 10.0.0.21:25\"");
+}
+
+static void check_keep(struct report *r, const struct publish *p)
+{
+	if (p->client_address != CLIENT_KEEP || r->may->transparent)
+		return;
+	report(r, either(p->client_address_at, p->at), "publish", p->name,
+		p->pass ? "\"client-address keep\" (the default) needs CAP_NET_RAW, which this "
+			  "process does not have: start it as root, or add the line "
+			  "\"client-address gateway\" or \"client-address proxy-v2\""
+			: "\"client-address keep\" (the default) needs CAP_NET_RAW, which this "
+			  "process does not have: start it as root, or add the line "
+			  "\"client-address gateway\", \"client-address xclient\" or "
+			  "\"client-address proxy-v2\"");
 }
 
 static void check_publish(struct report *r, const struct publish *p)
 {
 	check_addresses(r, p);
-	if (p->client_address == CLIENT_KEEP)
-		report(r, either(p->client_address_at, p->at), "publish", p->name,
-			p->pass ? "\"client-address keep\" (the default) is not built yet: add the "
-				  "line "
-				  "\"client-address gateway\" or \"client-address proxy-v2\""
-				: "\"client-address keep\" (the default) is not built yet: add the "
-				  "line "
-				  "\"client-address gateway\", \"client-address xclient\" or "
-				  "\"client-address proxy-v2\"");
+	check_keep(r, p);
 	if (p->screen)
 		report(r, either(p->inspect_at, p->at), "publish", p->name,
 			"the message screener is not built yet: take \"screen\" out of the inspect "
@@ -97,9 +108,11 @@ static const char *mode_name(enum host_mode mode)
 	static const char *const text[] = {
 		[MODE_AUTO] = NULL,
 		[MODE_DIRECT] = NULL,
-		[MODE_MANAGED] = "\"mode managed\" is not built yet: say \"mode direct\"",
-		[MODE_SETS_ONLY] = "\"mode sets-only\" is not built yet: say \"mode direct\"",
-		[MODE_EXTERNAL] = "\"mode external\" is not built yet: say \"mode direct\"",
+		[MODE_EXTERNAL] = NULL,
+		[MODE_MANAGED] = "\"mode managed\" is not built yet: say \"mode direct\" or "
+				 "\"mode external\"",
+		[MODE_SETS_ONLY] = "\"mode sets-only\" is not built yet: say \"mode direct\" or "
+				   "\"mode external\"",
 	};
 
 	return text[mode];
@@ -132,9 +145,14 @@ static void check_host(struct report *r, const struct hostconf *h)
 {
 	if (mode_name(h->mode))
 		report(r, h->mode_at, NULL, NULL, mode_name(h->mode));
-	if (h->intercept == INTERCEPT_TPROXY)
+	if (h->intercept_at.line && h->mode != MODE_EXTERNAL)
 		report(r, h->intercept_at, NULL, NULL,
-			"\"intercept tproxy\" is not built yet: take it out");
+			"\"intercept\" is for connections that a firewall diverts: add \"mode "
+			"external\", or take it out");
+	else if (h->intercept == INTERCEPT_TPROXY && !r->may->transparent)
+		report(r, h->intercept_at, NULL, NULL,
+			"\"intercept tproxy\" needs CAP_NET_RAW, which this process does not have: "
+			"start it as root, or say \"intercept redirect\"");
 	if (h->workers > WORKERS_MAX)
 		report(r, h->workers_at, NULL, NULL,
 			"this version runs at most 64 workers: say \"workers 64\" or fewer, or "
@@ -164,9 +182,9 @@ static void check_sets(struct report *r, const struct ruleset *rs)
 				"\"dynamic\" has no effect yet: nothing adds members at run time");
 }
 
-unsigned unbuilt_print(struct out *o, const struct ruleset *rs)
+unsigned unbuilt_print(struct out *o, const struct ruleset *rs, const struct unbuilt_may *may)
 {
-	struct report r = { .o = o };
+	struct report r = { .o = o, .may = may, .mode = rs->host.mode };
 
 	check_rules(&r, rs);
 	check_host(&r, &rs->host);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/channel.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/transparent.h"
+
+#define ROUND_MAX 32 /* messages in one call: no proxy may keep the others waiting */
+
+int channel_init(struct channel *c, int fd, enum ip_family family)
+{
+	int octets = CHANNEL_BUFFER;
+
+	*c = (struct channel){ .fd = fd, .family = family };
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets)) == 0)
+		return 0;
+	octets = -errno;
+	channel_deinit(c);
+	return octets;
+}
+
+static void drop_batch(struct channel *c)
+{
+	while (c->n > 0)
+		close(c->batch[--c->n]);
+}
+
+void channel_deinit(struct channel *c)
+{
+	drop_batch(c);
+	close(c->fd);
+	c->fd = -1;
+}
+
+static int make_batch(struct channel *c, uint32_t mark)
+{
+	while (c->n < SPARE_BATCH) {
+		int fd = transparent_socket(c->family, mark);
+
+		if (fd < 0)
+			return fd;
+		c->batch[c->n++] = fd;
+	}
+	return 0;
+}
+
+int channel_fill(struct channel *c, uint32_t mark)
+{
+	for (unsigned sent = 0; sent < ROUND_MAX; sent++) {
+		int r = make_batch(c, mark);
+
+		if (r < 0 && c->n == 0)
+			return r;
+		/* fewer than a batch are better than none */
+		r = msg_send_fds(c->fd, SPARE_MESSAGE, (struct span){ 0 }, c->batch, c->n);
+		if (r == MSG_E_AGAIN)
+			return sent > 0 ? CHANNEL_OK : -EAGAIN;
+		if (r == MSG_E_CLOSED)
+			return CHANNEL_E_GONE;
+		if (r != MSG_OK)
+			return r;
+		drop_batch(c);
+	}
+	return CHANNEL_E_BUSY;
+}

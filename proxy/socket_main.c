@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: ISC */
+/* postern-socket: keeps the proxies in transparent sockets, which they may not make themselves. It
+ * reads from none of them. See proxy/roles.h for how it is started. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/channel.h"
+#include "proxy/roles.h"
+
+#define CHANNELS_MAX (4 * WORKERS_MAX) /* two each, and those of a generation that drains */
+#define REST_MS      200               /* after an error: it will not be gone at once */
+
+struct factory {
+	int control;
+	uint32_t mark;
+	bool resting;
+	int told; /* errno of the last error told */
+	struct channel channels[CHANNELS_MAX];
+	struct pollfd polled[1 + CHANNELS_MAX]; /* control, then the channels */
+	size_t n;
+};
+
+/* Once for each reason in a row: it goes on until an administrator acts. */
+static void tell(struct factory *f, const char *what, int error)
+{
+	if (error == f->told)
+		return;
+	f->told = error;
+	fprintf(stderr, "postern-socket: %s: %s\n", what, strerror(error));
+}
+
+/* ---- channels ---- */
+
+static void drop(struct factory *f, size_t i)
+{
+	channel_deinit(&f->channels[i]);
+	f->n--;
+	f->channels[i] = f->channels[f->n];
+	f->polled[1 + i] = f->polled[1 + f->n];
+}
+
+static void fill(struct factory *f, size_t i)
+{
+	int r = channel_fill(&f->channels[i], f->mark);
+
+	if (r == CHANNEL_E_GONE) {
+		drop(f, i);
+	} else if (r < 0) {
+		f->resting = true;
+		if (r != -EAGAIN)
+			tell(f, "cannot give sockets", -r);
+	}
+}
+
+/* From the last on: one that is dropped is replaced by one that was looked at. */
+static void fill_ready(struct factory *f)
+{
+	for (size_t i = f->n; i-- > 0;) {
+		if (f->polled[1 + i].revents & (POLLHUP | POLLERR | POLLNVAL))
+			drop(f, i);
+		else if (f->polled[1 + i].revents & POLLOUT)
+			fill(f, i);
+	}
+}
+
+/* ---- posternd ---- */
+
+static void add(struct factory *f, const struct msg *m)
+{
+	uint32_t family = 0;
+
+	if (m->body.n == sizeof(family))
+		memcpy(&family, m->body.p, sizeof(family));
+	if (m->fd < 0 || (family != IP_V4 && family != IP_V6) || f->n == CHANNELS_MAX) {
+		tell(f, "a channel that is none, or one too many", EINVAL);
+		if (m->fd >= 0)
+			close(m->fd);
+		return;
+	}
+	if (channel_init(&f->channels[f->n], m->fd, (enum ip_family)family) < 0)
+		return; /* not a socket: whoever gave it notices */
+	f->polled[1 + f->n] = (struct pollfd){ .fd = m->fd };
+	f->n++;
+}
+
+static void obey(struct factory *f, const struct msg *m)
+{
+	const struct role_pong pong = { 0 };
+
+	if (m->type == ROLE_ADD) {
+		add(f, m);
+		return;
+	}
+	if (m->fd >= 0)
+		close(m->fd);
+	if (m->type == ROLE_PING)
+		msg_send(f->control, ROLE_PONG, span_of((const uint8_t *)&pong, sizeof(pong)), -1);
+}
+
+/* False: posternd is gone. */
+static bool listen_to_posternd(struct factory *f)
+{
+	uint8_t block[MSG_HEAD + 64];
+	struct msg m;
+	int r;
+
+	while ((r = msg_recv(f->control, block, sizeof(block), &m)) == MSG_OK || r == MSG_E_BAD)
+		if (r == MSG_OK)
+			obey(f, &m);
+	return r == MSG_E_AGAIN;
+}
+
+/* ---- the whole ---- */
+
+static void run(struct factory *f)
+{
+	for (;;) {
+		for (size_t i = 0; i < f->n; i++)
+			f->polled[1 + i].events = f->resting ? 0 : POLLOUT;
+		if (poll(f->polled, 1 + f->n, f->resting ? REST_MS : -1) < 0 && errno != EINTR)
+			return;
+		f->resting = false;
+		fill_ready(f);
+		if (f->polled[0].revents && !listen_to_posternd(f))
+			return;
+	}
+}
+
+static bool read_start(struct factory *f, int argc, char **argv)
+{
+	unsigned long mark;
+	uint64_t control;
+	char *end;
+
+	if (argc != 4 || !span_u64(span_str(argv[3]), INT_MAX, &control))
+		return false;
+	errno = 0;
+	mark = strtoul(argv[2], &end, 16);
+	if (errno || end == argv[2] || *end || mark > UINT32_MAX)
+		return false;
+	f->mark = (uint32_t)mark;
+	f->control = (int)control;
+	f->polled[0] = (struct pollfd){ .fd = f->control, .events = POLLIN };
+	return fcntl(f->control, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct factory f;
+	struct role_ready ready = { 0 };
+
+	if (!read_start(&f, argc, argv)) {
+		fputs("postern-socket is started by posternd(8)\n", stderr);
+		return EXIT_USAGE;
+	}
+	signal(SIGINT, SIG_IGN);
+	/* XXX role_enter(ROLE_SOCKET, &place, &ready.layers) belongs here: argv[1] is the place */
+	if (msg_send(f.control, ROLE_READY, span_of((const uint8_t *)&ready, sizeof(ready)), -1))
+		return EXIT_UNAVAILABLE;
+	run(&f);
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/spare.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static_assert(SPARE_BATCH <= MSG_FDS_MAX, "a batch is one message");
+
+void spare_init(struct spare *s, int channel4, int channel6)
+{
+	*s = (struct spare){ .v4 = { .channel = channel4 }, .v6 = { .channel = channel6 } };
+}
+
+static void pool_close(struct spare_pool *pool)
+{
+	while (pool->n > 0)
+		close(pool->fds[--pool->n]);
+}
+
+void spare_deinit(struct spare *s)
+{
+	pool_close(&s->v4);
+	pool_close(&s->v6);
+}
+
+/* Return: 0; <0 errno. */
+static int receive(struct spare_pool *pool)
+{
+	uint8_t block[MSG_HEAD];
+	struct msg m;
+	size_t n;
+
+	switch (msg_recv_fds(pool->channel, block, sizeof(block), &m, pool->fds, SPARE_BATCH, &n)) {
+	case MSG_OK: pool->n = n; return n > 0 ? 0 : -EAGAIN;
+	case MSG_E_BAD: return -EMFILE; /* this process has no room for so many */
+	default: return -EAGAIN;        /* also when it is gone: another may come */
+	}
+}
+
+static int wait_for_batch(struct spare *s, struct spare_pool *pool, uint64_t now_ms)
+{
+	struct pollfd p = { pool->channel, POLLIN, 0 };
+	int r = -EAGAIN;
+
+	if (now_ms < s->wait_again_ms)
+		return r;
+	if (poll(&p, 1, SPARE_WAIT_MS) > 0)
+		r = receive(pool);
+	if (r == -EAGAIN)
+		s->wait_again_ms = now_ms + SPARE_GIVE_UP_MS;
+	return r;
+}
+
+static int make(enum ip_family family)
+{
+	int one = 1, fd = socket(family == IP_V6 ? AF_INET6 : AF_INET,
+			     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+int spare_take(struct spare *s, enum ip_family family, uint64_t now_ms)
+{
+	struct spare_pool *pool = family == IP_V6 ? &s->v6 : &s->v4;
+	int r = 0;
+
+	if (pool->channel < 0)
+		return make(family);
+	if (pool->n == 0)
+		r = receive(pool);
+	if (r == -EAGAIN)
+		r = wait_for_batch(s, pool, now_ms);
+	return r < 0 ? r : pool->fds[--pool->n];
+}
