@@ -210,6 +210,7 @@ int main(int argc, char **argv)
 	uint64_t max, fd;
 	int r;
 
+	role_close_strays();
 	if (argc != 5 || !role_place_parse(span_str(argv[1]), &place) || place.folder < 0 ||
 		!span_u64(span_str(argv[2]), 1 << 20, &fd) ||
 		!span_u64(span_str(argv[4]), INT64_MAX, &max) || max < LOG_FILE_MIN) {

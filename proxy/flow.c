@@ -41,6 +41,7 @@ struct flow *flow_new(struct proxy *p, size_t size, int client, const struct log
 		f->next->pprev = &f->next;
 	p->flows = f;
 	p->n_flows++;
+	p->counted.opened++;
 	log_open(&p->log, clock_wall_ns(), &f->log);
 	return f;
 }

@@ -371,13 +371,21 @@ void inspected_open(struct proxy *p, int client, const struct log_session *sessi
 	rest(s);
 }
 
-void inspected_stop(struct flow *f, bool force)
+void inspected_cut(struct flow *f, enum code code)
 {
 	struct inspected *s = (struct inspected *)(void *)f;
 
-	if (force && !(s->inspect.want & INSPECT_END)) {
-		inspect_cut(&s->inspect, CODE_CONFIG_STOPPED, &f->proxy->to_client);
+	if (!(s->inspect.want & INSPECT_END)) {
+		inspect_cut(&s->inspect, code, &f->proxy->to_client);
 		pump(s);
 	}
 	rest(s);
+}
+
+void inspected_stop(struct flow *f, bool force)
+{
+	if (force)
+		inspected_cut(f, CODE_CONFIG_STOPPED);
+	else
+		rest((struct inspected *)(void *)f);
 }

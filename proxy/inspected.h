@@ -38,6 +38,9 @@ struct inspected {
  * failure. */
 void inspected_open(struct proxy *p, int client, const struct log_session *session);
 
+/* Ends it now, @code says why and has a reply. */
+void inspected_cut(struct flow *f, enum code code);
+
 /* SIGTERM: ends it now if it is between commands, or if @force. */
 void inspected_stop(struct flow *f, bool force);
 

@@ -8,6 +8,7 @@
 #include "proxy/clock.h"
 #include "proxy/inspected.h"
 #include "proxy/limits.h"
+#include "proxy/orders.h"
 #include "proxy/part.h"
 #include "proxy/passed.h"
 #include "proxy/sockets.h"
@@ -34,6 +35,7 @@ static void refuse_unpublished(struct proxy *p, int client, const struct log_ses
 	struct smtp_local local = { .code = p->rules->default_reply.code,
 		.text = p->rules->default_reply.text };
 
+	p->counted.refused++;
 	if (p->rules->default_action != DEFAULT_REFUSE) {
 		log_unpublished(&p->log, clock_wall_ns(), session, p->rules, 0);
 		sockets_reset(client);
@@ -50,6 +52,7 @@ static void refuse_limit(struct proxy *p, int client, const struct log_session *
 	const struct code_info *info = code_info(a->code);
 	struct smtp_local local = { .code = info->reply, .text = info->reply_text };
 
+	p->counted.refused++;
 	if (a->permanent) /* `then refuse` */
 		local = (struct smtp_local){ .code = 554,
 			.text = "5.7.0 Too many connections, come not back" };
@@ -70,6 +73,8 @@ static const struct publish *rule_of(struct proxy *p, const struct log_session *
 		.client = session->client.ip,
 		.to = session->to,
 		.now_s = clock_wall_ns() / 1000000000,
+		.dynamic = orders_member,
+		.context = p,
 	};
 	const struct rule *rule = ruleset_match(p->rules, &facts, NULL);
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/msg.h"
+#include "base/role.h"
 #include "proxy/clock.h"
-#include "proxy/inspected.h"
 #include "proxy/listen.h"
+#include "proxy/orders.h"
 #include "proxy/passed.h"
 #include "proxy/roles.h"
 #include "proxy/ruleset.h"
@@ -37,11 +37,11 @@ static void on_sleep(struct ev_loop *loop, ev_prepare *w, int events)
 	struct proxy *p = w->data;
 
 	(void)events;
-	if ((p->wheel.n || p->stopping) && !ev_is_active(&p->tick))
+	if ((p->wheel.n || p->stopping || p->draining) && !ev_is_active(&p->tick))
 		ev_timer_again(loop, &p->tick);
 	if (p->log.n && !ev_is_active(&p->batch))
 		ev_timer_start(loop, &p->batch);
-	if (p->stopping && !p->flows && !p->partings)
+	if (orders_done(p))
 		ev_break(loop, EVBREAK_ALL);
 }
 
@@ -55,71 +55,30 @@ static void on_batch(struct ev_loop *loop, ev_timer *t, int events)
 	ev_timer_set(t, PROXY_BATCH_S, 0);
 }
 
-static void stop_flows(struct proxy *p, bool force)
-{
-	struct flow *next;
-
-	for (struct flow *f = p->flows; f; f = next) {
-		next = f->next; /* a flow's end frees no other */
-		if (f->inspected)
-			inspected_stop(f, force);
-		else
-			passed_stop(f, force);
-	}
-}
-
 static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 {
 	struct proxy *p = t->data;
 
 	(void)events;
 	wheel_advance(&p->wheel, p->now_ms);
-	if (p->stopping && p->now_ms >= p->stop_ms)
-		stop_flows(p, true);
-	if (!p->wheel.n && !p->stopping)
+	orders_look(p);
+	if (!p->wheel.n && !p->stopping && !p->draining)
 		ev_timer_stop(loop, t);
 }
 
 static void on_sigterm(struct ev_loop *loop, ev_signal *w, int events)
 {
-	struct proxy *p = w->data;
-
 	(void)loop;
 	(void)events;
-	if (p->stopping)
-		return;
-	p->stopping = true;
-	p->stop_ms = p->now_ms + PROXY_DRAIN_MS;
-	listen_end(p);
-	stop_flows(p, false);
-}
-
-static void obey(struct proxy *p, const struct msg *m)
-{
-	sockets_close(m->fd);
-	if (m->type == ROLE_ADDRESSES)
-		own_set(&p->own, m->body);
-}
-
-static void on_parent(struct ev_loop *loop, ev_io *w, int events)
-{
-	static uint8_t block[MSG_HEAD + MSG_BODY_MAX];
-	struct msg m;
-	int r;
-
-	(void)events;
-	while ((r = msg_recv(w->fd, block, sizeof(block), &m)) == MSG_OK || r == MSG_E_BAD)
-		if (r == MSG_OK)
-			obey(w->data, &m);
-	if (r != MSG_E_AGAIN)
-		ev_break(loop, EVBREAK_ALL);
+	orders_stop(w->data);
 }
 
 /* ---- beginning and end ---- */
 
 /* The arguments. */
 struct start {
-	unsigned worker;
+	struct role_place place;
+	unsigned seat;
 	int fds[START_FDS_MAX];                /* -1: none, of spares */
 	enum listen_kind kinds[START_FDS_MAX]; /* of listeners */
 	size_t n_fds;
@@ -146,17 +105,18 @@ static bool read_start(struct start *s, int argc, char **argv)
 {
 	uint64_t n;
 
-	if (argc < 3 + FD_LISTENERS || argc > 2 + START_FDS_MAX ||
-		!span_u64(span_str(argv[1]), WORKERS_MAX - 1, &n))
+	if (argc < 3 + FD_LISTENERS || argc > 3 + START_FDS_MAX ||
+		!role_place_parse(span_str(argv[1]), &s->place) ||
+		!span_u64(span_str(argv[2]), SEATS_MAX - 1, &n))
 		return false;
-	s->worker = (unsigned)n;
-	for (int i = 2; i < argc; i++)
+	s->seat = (unsigned)n;
+	for (int i = 3; i < argc; i++)
 		if (!read_fd(s, argv[i]))
 			return false;
 	return true;
 }
 
-static void watch(struct proxy *p, int control)
+static void watch(struct proxy *p)
 {
 	ev_check_init(&p->round, on_round);
 	ev_prepare_init(&p->sleep, on_sleep);
@@ -164,16 +124,13 @@ static void watch(struct proxy *p, int control)
 	p->tick.repeat = WHEEL_TICK_MS / 1000.0;
 	ev_timer_init(&p->batch, on_batch, PROXY_BATCH_S, 0);
 	ev_signal_init(&p->sigterm, on_sigterm, SIGTERM);
-	ev_io_init(&p->parent, on_parent, control, EV_READ);
 	p->round.data = p->sleep.data = p->tick.data = p->batch.data = p->sigterm.data = p;
-	p->parent.data = p;
 	ev_check_start(p->loop, &p->round);
 	ev_prepare_start(p->loop, &p->sleep);
 	ev_signal_start(p->loop, &p->sigterm);
-	ev_io_start(p->loop, &p->parent);
 }
 
-static bool states_init(struct proxy *p, unsigned worker)
+static bool states_init(struct proxy *p, unsigned seat)
 {
 	for (size_t i = 0; i < p->rules->n_rules; i++) {
 		const struct publish *rule = p->rules->rules[i].publish;
@@ -181,7 +138,8 @@ static bool states_init(struct proxy *p, unsigned worker)
 		if (!rule)
 			continue; /* a relay rule, for others */
 		state = &p->states[rule->number];
-		state->turn = worker; /* not all workers begin with the same internal */
+		state->key = tally_rule(&p->shared.tally, span_str(rule->name));
+		state->turn = seat; /* not all workers begin with the same internal */
 		state->servers =
 			calloc(rule->n_internal + rule->internal_original, sizeof(*state->servers));
 		if (!state->servers)
@@ -191,22 +149,25 @@ static bool states_init(struct proxy *p, unsigned worker)
 }
 
 /* Return: 0 or errno. */
-static int proxy_init(struct proxy *p, unsigned worker, const int *fds)
+static int proxy_init(struct proxy *p, unsigned seat, const int *fds)
 {
 	size_t size;
-	int r = ident_init(&p->ident, worker);
+	int r = ident_init(&p->ident, seat);
 
 	if (r == 0)
-		r = shared_map(&p->shared, fds[FD_COUNTS], p->rules->n_rules, worker);
+		r = shared_map(&p->shared, fds[FD_COUNTS], seat);
+	if (r == 0)
+		r = ledger_map(&p->ledger, fds[FD_LEDGER]);
 	if (r)
 		return r < 0 ? -r : EINVAL;
+	p->limits = (struct limits){ &p->shared.tally, &p->ledger, p->rules->host.client_prefix };
 	pool_init(&p->pool, POOL_MAX);
 	p->states = calloc(p->rules->n_rules + 1, sizeof(*p->states));
 	p->scratch = pool_lend(&p->pool, POOL_LARGE, &size);
 	p->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (!p->states || !p->scratch || !p->loop)
 		return ENOMEM;
-	if (!states_init(p, worker))
+	if (!states_init(p, seat))
 		return ENOMEM;
 	out_init(&p->to_client, p->out_blocks[0], PROXY_OUT_SIZE);
 	out_init(&p->to_server, p->out_blocks[1], PROXY_OUT_SIZE);
@@ -215,7 +176,8 @@ static int proxy_init(struct proxy *p, unsigned worker, const int *fds)
 	p->reserve = fcntl(fds[FD_CONTROL], F_DUPFD_CLOEXEC, 0);
 	log_sender_init(&p->log, fds[FD_LOG]);
 	spare_init(&p->spare, fds[FD_SPARE4], fds[FD_SPARE6]);
-	watch(p, fds[FD_CONTROL]);
+	watch(p);
+	orders_begin(p, fds[FD_CONTROL]);
 	return 0;
 }
 
@@ -223,7 +185,7 @@ static int listen_all(struct proxy *p, const struct start *s)
 {
 	const size_t n = s->n_fds - FD_LISTENERS;
 
-	p->listeners = calloc(n, sizeof(*p->listeners));
+	p->listeners = calloc(n + 1, sizeof(*p->listeners));
 	if (!p->listeners)
 		return ENOMEM;
 	for (size_t i = 0; i < n; i++) {
@@ -250,6 +212,8 @@ static void proxy_deinit(struct proxy *p)
 	for (size_t i = 0; i <= p->rules->n_rules; i++)
 		free(p->states[i].servers);
 	free(p->states);
+	orders_end(p);
+	ledger_unmap(&p->ledger);
 	shared_unmap(&p->shared);
 }
 
@@ -257,8 +221,10 @@ int main(int argc, char **argv)
 {
 	static struct proxy p;
 	static struct start s;
+	struct role_ready ready = { 0 };
 	int r;
 
+	role_close_strays();
 	if (!read_start(&s, argc, argv)) {
 		fputs("postern-proxy is started by posternd(8)\n", stderr);
 		return EXIT_USAGE;
@@ -268,12 +234,14 @@ int main(int argc, char **argv)
 	p.rules = ruleset_from_bundle(s.fds[FD_BUNDLE]);
 	if (!p.rules)
 		return EXIT_CONFIG;
-	r = proxy_init(&p, s.worker, s.fds);
+	r = proxy_init(&p, s.seat, s.fds);
 	if (!r)
 		r = listen_all(&p, &s);
 	if (r)
 		return fail("cannot start", r);
-	r = msg_send(s.fds[FD_CONTROL], ROLE_READY, (struct span){ 0 }, -1);
+	if (role_enter(ROLE_PROXY, &s.place, &ready.layers) < 0)
+		return EXIT_UNAVAILABLE;
+	r = msg_send(s.fds[FD_CONTROL], ROLE_READY, span_of(&ready, sizeof(ready)), -1);
 	if (r)
 		return fail("posternd is gone", r < 0 ? -r : EPIPE);
 	ev_run(p.loop, 0);

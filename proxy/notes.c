@@ -8,6 +8,14 @@
 #include "proxy/clock.h"
 #include "proxy/inspected.h"
 
+static void count_message(struct inspected *s, const struct inspect_note *note)
+{
+	if (note->code != CODE_MESSAGE_DELIVERED)
+		return;
+	s->messages++;
+	s->flow.proxy->counted.messages++;
+}
+
 static void count(struct inspected *s, const struct inspect_note *note)
 {
 	if (note->type == INSPECT_NOTE_HELLO) /* the engine keeps the name there */
@@ -17,7 +25,7 @@ static void count(struct inspected *s, const struct inspect_note *note)
 	else if (note->type == INSPECT_NOTE_DENIAL)
 		s->denials++;
 	else if (note->type == INSPECT_NOTE_MESSAGE)
-		s->messages += note->code == CODE_MESSAGE_DELIVERED;
+		count_message(s, note);
 	else if (note->type == INSPECT_NOTE_FAULT || note->type == INSPECT_NOTE_SERVER) {
 		s->why = (uint16_t)note->code;
 		s->by = note->type == INSPECT_NOTE_FAULT ? LOG_END_FILTER : LOG_END_SERVER;

@@ -31,7 +31,10 @@ static void stop_flows(struct proxy *p, bool force)
 
 	for (struct flow *f = p->flows; f; f = next) {
 		next = f->next; /* a flow's end frees no other */
-		flow_stop(f, force);
+		if (f->inspected)
+			inspected_stop(f, force);
+		else
+			passed_stop(f, force);
 	}
 }
 
@@ -131,15 +134,6 @@ bool orders_member(void *proxy, const struct rule_set *set, const struct ip *ip)
 	return p->members.sets && set_has_ip(&p->members.sets[set->number], ip) != NULL;
 }
 
-static bool take_addresses(struct proxy *p, struct span body)
-{
-	if (body.n % sizeof(p->own.list[0]) != 0 || body.n > sizeof(p->own.list))
-		return false;
-	memcpy(p->own.list, body.p, body.n);
-	p->own.n = body.n / sizeof(p->own.list[0]);
-	return true;
-}
-
 static bool tell_sessions(struct proxy *p)
 {
 	int fd = sessions_memfd(p);
@@ -171,7 +165,7 @@ static bool carry_out(struct proxy *p, const struct msg *m)
 	case ROLE_STOP: orders_stop(p); return true;
 	case ROLE_DRAIN: return drain(p, m->body);
 	case ROLE_MEMBERS: return take_members(p, m->fd);
-	case ROLE_ADDRESSES: return take_addresses(p, m->body);
+	case ROLE_ADDRESSES: return own_set(&p->own, m->body);
 	case ROLE_ASK_SESSIONS: return tell_sessions(p);
 	case ROLE_KILL: return kill_session(p, m->body);
 	default: return false;

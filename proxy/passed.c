@@ -268,6 +268,11 @@ void passed_open(struct proxy *p, int client, const struct log_session *session)
 	dial_failed(s, dial_start(&s->flow, on_server, EV_WRITE));
 }
 
+void passed_cut(struct flow *f, enum code code)
+{
+	failed((struct passed *)(void *)f, code, LOG_END_FILTER);
+}
+
 void passed_stop(struct flow *f, bool force)
 {
 	if (force)

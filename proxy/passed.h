@@ -15,6 +15,8 @@
 
 /* @client is owned from here on, also on failure. */
 void passed_open(struct proxy *p, int client, const struct log_session *session);
+/* Ends it now; @code says why. */
+void passed_cut(struct flow *f, enum code code);
 /* SIGTERM: ends it if @force. */
 void passed_stop(struct flow *f, bool force);
 

@@ -12,6 +12,7 @@
 #include <ev.h>
 
 #include "base/ident.h"
+#include "base/talk.h"
 #include "filter/policy/inspect.h"
 #include "log/facts.h"
 #include "proxy/intercept.h"
@@ -20,13 +21,12 @@
 #include "proxy/shared.h"
 #include "proxy/spare.h"
 #include "proxy/wheel.h"
-#include "rules/ruleset.h"
+#include "rules/members.h"
 
 struct flow;
 
 #define PROXY_READ_MAX     (256u * 1024)      /* octets of one read */
 #define PROXY_OUT_SIZE     (2 * SMTP_OUT_MAX) /* octets printed before they are written */
-#define PROXY_DRAIN_MS     2000 /* after SIGTERM: commands and messages under way may end */
 #define PROXY_BATCH_S      0.02 /* records wait so long, to go together */
 #define PROXY_PARTINGS_MAX 1024 /* clients that were answered and are being waited for */
 
@@ -81,14 +81,20 @@ struct proxy {
 	struct out to_client, to_server; /* printed and not yet written; empty between callbacks */
 	int reserve; /* a descriptor to close when there is none left, so that a client can be
 			answered */
-	bool stopping;
-	uint64_t stop_ms; /* when those still there are cut */
+	struct members {          /* of dynamic sets, by the number of the set */
+		struct rule_set *sets; /* NULL: none came yet */
+		struct set_member *room;
+	} members;
+	struct role_pong counted; /* opened, refused, messages */
+	bool draining, stopping;  /* draining: nothing is accepted, sessions go on */
+	uint64_t drain_ms;        /* when draining becomes stopping */
+	uint64_t stop_ms;         /* when those still there are cut */
 	ev_timer tick, rest,
 		batch; /* of the wheel; of listeners that pause; of log records that wait */
 	ev_check round;
 	ev_prepare sleep;
 	ev_signal sigterm;
-	ev_io parent; /* posternd's end of the control pair: closed when it is gone */
+	ev_io parent; /* the control pair with posternd */
 	uint8_t out_blocks[2][PROXY_OUT_SIZE];
 	struct log_sender log;
 };

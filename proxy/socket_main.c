@@ -10,14 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/role.h"
 #include "proxy/channel.h"
 #include "proxy/roles.h"
 
-#define CHANNELS_MAX (4 * WORKERS_MAX) /* two each, and those of a generation that drains */
+#define CHANNELS_MAX (2 * SEATS_MAX)
 #define REST_MS      200               /* after an error: it will not be gone at once */
 
 struct factory {
 	int control;
+	struct role_place place;
 	uint32_t mark;
 	bool resting;
 	int told; /* errno of the last error told */
@@ -138,7 +140,8 @@ static bool read_start(struct factory *f, int argc, char **argv)
 	uint64_t control;
 	char *end;
 
-	if (argc != 4 || !span_u64(span_str(argv[3]), INT_MAX, &control))
+	if (argc != 4 || !role_place_parse(span_str(argv[1]), &f->place) ||
+		!span_u64(span_str(argv[3]), INT_MAX, &control))
 		return false;
 	errno = 0;
 	mark = strtoul(argv[2], &end, 16);
@@ -155,12 +158,15 @@ int main(int argc, char **argv)
 	static struct factory f;
 	struct role_ready ready = { 0 };
 
+	role_close_strays();
 	if (!read_start(&f, argc, argv)) {
 		fputs("postern-socket is started by posternd(8)\n", stderr);
 		return EXIT_USAGE;
 	}
 	signal(SIGINT, SIG_IGN);
-	/* XXX role_enter(ROLE_SOCKET, &place, &ready.layers) belongs here: argv[1] is the place */
+	signal(SIGPIPE, SIG_IGN);
+	if (role_enter(ROLE_SOCKET, &f.place, &ready.layers) < 0)
+		return EXIT_UNAVAILABLE;
 	if (msg_send(f.control, ROLE_READY, span_of((const uint8_t *)&ready, sizeof(ready)), -1))
 		return EXIT_UNAVAILABLE;
 	run(&f);
