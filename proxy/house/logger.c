@@ -43,7 +43,7 @@ static pid_t start(struct child *c, int control)
 	char sandbox[ROLE_PLACE_TEXT], text[12], path[LOG_PLACE_MAX], max[24];
 	char *argv[] = { (char[]){ "postern-log" }, sandbox, text, path, max, NULL };
 	int fds[2];
-	struct start s = { .program = "postern-log", .folder = "../../log", .argv = argv, .fds = fds };
+	struct start s = { .program = "postern-log", .folder = "../log", .argv = argv, .fds = fds };
 	struct out o;
 
 	fds[s.n_fds++] = control;

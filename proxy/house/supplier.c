@@ -30,7 +30,7 @@ static pid_t start(struct child *c, int control)
 	char sandbox[ROLE_PLACE_TEXT], mark[12], text[12];
 	char *argv[] = { (char[]){ "postern-socket" }, sandbox, mark, text, NULL };
 	int fds[2];
-	struct start s = { .program = "postern-socket", .folder = "..", .argv = argv, .fds = fds };
+	struct start s = { .program = "postern-socket", .folder = ".", .argv = argv, .fds = fds };
 
 	fds[s.n_fds++] = control;
 	snprintf(text, sizeof(text), "%u", START_FD);

@@ -127,7 +127,7 @@ static pid_t exec_proxy(struct worker *w, int control, const struct own *own)
 {
 	static struct arguments a; /* large, and one at a time */
 	struct house *h = house_of(w);
-	struct start s = { .program = "postern-proxy", .folder = "..", .argv = a.argv, .fds = a.fds };
+	struct start s = { .program = "postern-proxy", .folder = ".", .argv = a.argv, .fds = a.fds };
 
 	a.n = a.n_fds = 0;
 	a.argv[0] = (char[]){ "postern-proxy" };

@@ -37,7 +37,7 @@ LINES = [
 
 
 class Folder:
-    def __init__(self, conf="", place="state/log.json", text="".join(LINES)):
+    def __init__(self, conf="", place="state/log/log.json", text="".join(LINES)):
         self.path = tempfile.mkdtemp(prefix="postern-log-verb-")
         os.mkdir(os.path.join(self.path, "state"))
         self.write("rules.conf", "version 1\ndefault reset\n")
@@ -186,7 +186,7 @@ TESTS = [
     (a_log_that_cannot_be_read_is_told, {"text": ""}),
     (broken_lines_are_passed_over_and_counted, {}),
     (the_log_is_found_while_the_rules_have_errors, {}),
-    (the_log_is_found_where_it_is_said_to_be, {"conf": 'state "DIR/elsewhere"\n', "place": "elsewhere/log.json"}),
+    (the_log_is_found_where_it_is_said_to_be, {"conf": 'state "DIR/elsewhere"\n', "place": "elsewhere/log/log.json"}),
     (the_log_is_found_where_it_is_said_to_be, {"conf": 'log json "DIR/logs/mail.json"\n', "place": "logs/mail.json"}),
     (another_file_is_read, {}),
     (following_goes_on_behind_a_rotation, {}),

@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ import time
 PROGRAM = os.path.abspath(sys.argv[1])
 WAIT_S = 10
 BATCH_MAX = 65536
+MARK, READY, PONG, PING, ADD = 0x5073, 1, 2, 3, 4  # base/msg.c, base/talk.h
 
 
 class Log:
@@ -30,19 +32,39 @@ class Log:
     def __init__(self, maximum=1 << 20, path=None, fsize=None, ready=True):
         self.folder = tempfile.mkdtemp(prefix="postern-log-")
         self.path = path or os.path.join(self.folder, "log.json")
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(WAIT_S)
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.settimeout(WAIT_S)
+        folder = os.open(self.folder if path is None else os.path.dirname(path) or ".", os.O_PATH)
+        self.socket = None
         self.process = subprocess.Popen(
-            [PROGRAM, str(theirs.fileno()), self.path, str(maximum)], pass_fds=[theirs.fileno()],
-            stderr=subprocess.PIPE, preexec_fn=fsize and (lambda: self.limit(fsize)))
+            [PROGRAM, "-:-:%d:optional" % folder, str(theirs.fileno()), self.path, str(maximum)],
+            pass_fds=[theirs.fileno(), folder], close_fds=True,
+            stderr=subprocess.PIPE, preexec_fn=lambda: self.begin(fsize))
         theirs.close()
+        os.close(folder)
         if ready:
-            said = self.socket.recv(64)
-            assert said == b"ready\n", "no ready: %r, %r" % (said, self.process.stderr.read())
+            said = self.control.recv(64)
+            assert said[:4] == struct.pack("=HH", MARK, READY), "no ready: %r, %r" % (said, self.process.stderr.read())
+        try:
+            self.socket = self.add_sender()
+        except BrokenPipeError:  # it has refused its arguments
+            self.socket = self.control
+
+    def tell(self, type, body=b"", fds=()):
+        socket.send_fds(self.control, [struct.pack("=HHI", MARK, type, len(body)) + body], fds)
+
+    def add_sender(self):
+        """Another sending end; its receiving end is handed over."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(WAIT_S)
+        self.tell(ADD, fds=[theirs.fileno()])
+        theirs.close()
+        return ours
 
     @staticmethod
-    def limit(octets):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
+    def begin(octets):
+        if octets:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
 
     def send(self, *records):
         self.socket.send(b"".join(records))
@@ -64,13 +86,16 @@ class Log:
         raise AssertionError("%s: not seen; the log holds %r" % (what, self.records()[-5:]))
 
     def end(self):
-        """Closes the sending end; exit code and what was said."""
+        """Closes the sending end and the control pair; exit code and what was said."""
         self.socket.close()
+        self.control.close()
         said = self.process.communicate(timeout=WAIT_S)[1].decode()
         return self.process.returncode, said
 
     def clean(self):
-        self.socket.close()
+        for s in (self.socket, self.control):
+            if s:
+                s.close()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -233,8 +258,51 @@ def a_sender_that_closes_its_half_has_ended(log):
     """Its descriptor stays readable for ever: polling on would spin."""
     log.send(record(1))
     log.socket.shutdown(socket.SHUT_WR)
+    log.wait_for(lambda r: numbers(r) == [1], "the record")
+    log.control.close()
     assert log.process.wait(WAIT_S) == 0
     assert numbers(log.records()) == [1]
+
+
+def a_ping_is_answered(log):
+    log.tell(PING)
+    assert log.control.recv(200)[:4] == struct.pack("=HH", MARK, PONG)
+
+
+def nonsense_from_posternd_ends_the_pair_and_no_record(log):
+    for bad in (lambda: log.tell(99), lambda: log.tell(ADD), lambda: log.control.send(b"x")):
+        other = Log()
+        try:
+            other.send(record(1))
+            log, ours = other, log
+            bad()
+            assert other.control.recv(200) == b""
+            other.send(record(2))
+            assert other.end() == (0, "")
+            assert numbers(other.records()) == [1, 2]
+        finally:
+            log = ours
+            other.clean()
+
+
+def a_successor_reads_what_was_sent_meanwhile(log):
+    """posternd keeps a copy of the receiving end."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    log.tell(ADD, fds=[theirs.fileno()])
+    ours.send(record(1))
+    log.wait_for(lambda r: numbers(r) == [1], "the first record")
+    log.process.kill()
+    log.process.wait()
+    ours.send(record(2))
+    other = Log(path=log.path)
+    try:
+        other.tell(ADD, fds=[theirs.fileno()])
+        theirs.close()
+        ours.close()
+        assert other.end() == (0, "")
+        assert numbers(other.records()) == [1, 2]
+    finally:
+        other.clean()
 
 
 def what_it_cannot_open_is_told_in_one_line(log):
@@ -243,8 +311,7 @@ def what_it_cannot_open_is_told_in_one_line(log):
     os.symlink("elsewhere", os.path.join(folder, "link"))
     os.mkfifo(os.path.join(folder, "fifo"))
     for name, exit_code, word in (
-            ("link", 78, "not a regular file"), ("fifo", 78, "not a regular file"), (".", 78, "directory"),
-            ("none/log.json", 78, "No such file")):
+            ("link", 78, "not a regular file"), ("fifo", 78, "not a regular file"), (".", 78, "directory")):
         bad = Log(path=os.path.join(folder, name), ready=False)
         try:
             code, said = bad.end()
@@ -252,7 +319,9 @@ def what_it_cannot_open_is_told_in_one_line(log):
             assert all(part in said for part in (word, name, "postern.conf")), (name, said)
         finally:
             bad.clean()
-    for arguments in ([], ["3", "x"], ["x", "y", "100000"], ["3", "y", "1"], ["3", "y", "-1"]):
+    place = "-:-:3:optional"
+    for arguments in ([], [place, "3", "x"], [place, "x", "y", "100000"], [place, "3", "y", "1"], [place, "3", "y", "-1"],
+                      ["-:-:-:optional", "3", "y", "100000"], ["x", "3", "y", "100000"]):
         r = subprocess.run([PROGRAM, *arguments], stderr=subprocess.PIPE)
         assert r.returncode == 64, (arguments, r)
 
@@ -269,6 +338,9 @@ TESTS = [
     (every_sending_end_must_be_closed, {}),
     (it_ends_however_the_end_falls, {}),
     (a_sender_that_closes_its_half_has_ended, {}),
+    (a_ping_is_answered, {}),
+    (nonsense_from_posternd_ends_the_pair_and_no_record, {}),
+    (a_successor_reads_what_was_sent_meanwhile, {}),
     (what_it_cannot_open_is_told_in_one_line, {}),
 ]
 

@@ -11,6 +11,7 @@ Environment
 """
 import atexit
 import functools
+import json
 import os
 import pathlib
 import shutil
@@ -39,6 +40,13 @@ def wait_for(what, probe, timeout=PATIENCE_S):
         if time.monotonic() > end:
             raise AssertionError(f"waited {timeout} s in vain for {what() if callable(what) else what}")
         time.sleep(0.01)
+
+
+@functools.lru_cache(maxsize=None)
+def sandboxed():
+    """Was this build made with a sandbox?"""
+    options = json.loads((BUILD / "meson-info/intro-buildoptions.json").read_text())
+    return next(o["value"] for o in options if o["name"] == "sandbox") != "disabled"
 
 
 def free_port():

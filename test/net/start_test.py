@@ -122,7 +122,7 @@ class Refusals(unittest.TestCase):
 
     def test_log_that_is_a_symbolic_link(self):
         gate = gateway()
-        (gate.dir / "state/log.json").symlink_to("/etc/hostname")
+        (gate.dir / "state/log/log.json").symlink_to("/etc/hostname")
         before = pathlib.Path("/etc/hostname").read_bytes()
         self.assert_refused(gate, 78, "log.json")
         self.assertEqual(pathlib.Path("/etc/hostname").read_bytes(), before)
@@ -163,7 +163,7 @@ class Life(unittest.TestCase):
             with Postern(PUBLISH, external=free_port(), internal=server.port, unprivileged=True) as gate:
                 self.session_through(gate)
                 gate.wait_sessions_closed()
-                owner = {gate.dir.joinpath("state/log.json").stat().st_uid}
+                owner = {gate.dir.joinpath("state/log/log.json").stat().st_uid}
                 self.assertEqual(owner, {NOBODY})
 
     def test_sigterm_and_sigint_end_it_with_0_and_the_log_says_so(self):
@@ -176,7 +176,7 @@ class Life(unittest.TestCase):
 
     def test_sigusr1_opens_the_log_anew(self):
         with Aiosmtpd() as server, gateway(internal=server.port) as gate:
-            log = gate.dir / "state/log.json"
+            log = gate.dir / "state/log/log.json"
             log.rename(gate.dir / "state/old.json")
             os.kill(gate.process.pid, signal.SIGUSR1)
             wait_for("a new log", log.exists)

@@ -22,8 +22,19 @@ _alive = set()  # every daemon not yet stopped, for an interrupted run
 _lock = threading.Lock()
 
 
+# one user for all roles: the host need not have one for each
+USER = "user nobody\n" if os.geteuid() == 0 else ""
+
+
 class DaemonFault(Exception):
     pass
+
+
+def sandbox(build):
+    """What a build without a sandbox must say to be run by root."""
+    with open(os.path.join(build, "meson-info", "intro-buildoptions.json"), encoding="utf-8") as f:
+        value = next(o["value"] for o in json.load(f) if o["name"] == "sandbox")
+    return "require-sandbox no\n" if value == "disabled" else ""
 
 
 def free_port():
@@ -68,7 +79,7 @@ class Daemon:
     def __init__(self, build, rules, extra="", inside=None):
         self.inside = inside or InsideServer()
         self.folder = tempfile.mkdtemp(prefix="postern-scenario-")
-        self.log = os.path.join(self.folder, "state", "log.json")
+        self.log = os.path.join(self.folder, "state", "log", "log.json")
         self.process, self.said = None, []
         self.ready = threading.Event()
         self.reader = None
@@ -81,6 +92,7 @@ class Daemon:
             raise
 
     def _start(self, build, rules, extra):
+        self.build = build
         for attempt in range(3):  # another process may take the free port first
             self.port = free_port()
             self._write(rules, extra)
@@ -96,11 +108,10 @@ class Daemon:
         rules = rules.replace(EXTERNAL, "127.0.0.1:%d" % self.port)
         rules = rules.replace(INTERNAL, "127.0.0.1:%d" % self.inside.port)
         state = os.path.join(self.folder, "state")
-        os.makedirs(state, mode=0o700, exist_ok=True)
+        os.makedirs(state, exist_ok=True)
         self._file("rules.conf", rules)
         self._file("postern.conf", 'version 1\nmode direct\nhostname gw.in.test\nworkers 1\n'
-                   'state "%s"\ncontrol "%s/control"\nlog json "%s"\n%s'
-                   % (state, self.folder, self.log, extra))
+                   'state "%s"\n%s%s%s' % (state, USER, sandbox(self.build), extra))
 
     def _file(self, name, text):
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:

@@ -8,12 +8,12 @@ static void paths_start_at_the_folder_of_postern_conf(void **state)
 	static const struct {
 		const char *dir, *state, *log, *state_is, *log_is;
 	} cases[] = {
-		{ "/etc/postern", NULL, NULL, "/var/lib/postern", "/var/lib/postern/log.json" },
-		{ "/etc/postern//", NULL, NULL, "/var/lib/postern", "/var/lib/postern/log.json" },
-		{ "/srv/p", NULL, NULL, "/srv/p/state", "/srv/p/state/log.json" },
-		{ "p/", NULL, NULL, "p/state", "p/state/log.json" },
-		{ "/etc/postern", "/srv/s", NULL, "/srv/s", "/srv/s/log.json" },
-		{ "/etc/postern", "s", NULL, "/etc/postern/s", "/etc/postern/s/log.json" },
+		{ "/etc/postern", NULL, NULL, "/var/lib/postern", "/var/lib/postern/log/log.json" },
+		{ "/etc/postern//", NULL, NULL, "/var/lib/postern", "/var/lib/postern/log/log.json" },
+		{ "/srv/p", NULL, NULL, "/srv/p/state", "/srv/p/state/log/log.json" },
+		{ "p/", NULL, NULL, "p/state", "p/state/log/log.json" },
+		{ "/etc/postern", "/srv/s", NULL, "/srv/s", "/srv/s/log/log.json" },
+		{ "/etc/postern", "s", NULL, "/etc/postern/s", "/etc/postern/s/log/log.json" },
 		{ "p", "s", "x.log", "p/s", "p/x.log" },
 		{ "/srv/p/", NULL, "x.log", "/srv/p/state", "/srv/p/x.log" },
 		{ "p", NULL, "/srv/x.log", "p/state", "/srv/x.log" },
