@@ -71,12 +71,13 @@ void role_close_strays(void);
 
 /**
  * role_enter() - give up everything the role's row does not name
- * @place:   its folder is closed, and is the only directory that may be open
+ * @place:   its folder becomes the working directory and is closed; no other may be open
  * @layersp: bits of the layers that hold now
  *
  * Once, when all is open and before the first octet is read. Where a layer cannot be had, or reads
  * back otherwise, one line on standard error says which and why.
  *
- * Return: 0; <0 errno: a layer is missing and @place says required: the caller ends.
+ * Return: 0; <0 errno: a layer is missing and @place says required, or the folder cannot be
+ * entered: the caller ends.
  */
 int role_enter(enum role_id role, const struct role_place *place, unsigned *layersp);

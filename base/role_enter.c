@@ -43,11 +43,9 @@ static int add_securebits(int bits)
 
 static int root_enter(struct entry *e)
 {
-	const int r = result(fstat(e->place->folder, &e->root));
-
-	if (r < 0 || fchdir(e->place->folder) < 0)
-		return r < 0 ? r : -errno;
-	return result(chroot(".") < 0 ? -1 : chdir("/"));
+	if (fstat(e->place->folder, &e->root) < 0 || chroot(".") < 0) /* we stand in it */
+		return -errno;
+	return result(chdir("/"));
 }
 
 /* The folder may be one that the role cannot search: nothing in it can be looked at, not even ".".
@@ -296,6 +294,8 @@ int role_enter(enum role_id role, const struct role_place *place, unsigned *laye
 	unsigned layers = role_layers_wanted(role, place);
 	int r = caps_know(&e);
 
+	if (r == 0)
+		r = role_stand(role, place);
 	if (r == 0)
 		r = enter_all(&e, &layers);
 	*layersp = r == 0 ? layers : 0;

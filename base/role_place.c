@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/role.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/role_row.h"
+
 #define ID_MAX (UINT32_MAX - 1) /* -1 means "as it is" to setresuid(2) */
 #define FD_MAX 65535
 
@@ -65,4 +71,14 @@ bool role_place_parse(struct span text, struct role_place *placep)
 		.folder = has_folder ? (int)folder : -1,
 		.required = required };
 	return true;
+}
+
+int role_stand(enum role_id role, const struct role_place *place)
+{
+	const int r = place->folder >= 0 && fchdir(place->folder) < 0 ? -errno : 0;
+
+	if (r < 0)
+		fprintf(stderr, "%s: its folder cannot be entered: %s\n", role_program(role),
+			strerror(-r));
+	return r;
 }

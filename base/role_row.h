@@ -24,5 +24,9 @@ struct role_row {
 
 const struct role_row *role_row(enum role_id role);
 
+/* Makes the folder, if there is one, the working directory. Return: 0; <0 errno, and one line on
+ * standard error. */
+int role_stand(enum role_id role, const struct role_place *place);
+
 /* One line on standard error: this layer is missing. */
 void role_complain(enum role_id role, enum role_layer layer, const char *why);

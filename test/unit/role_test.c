@@ -456,7 +456,7 @@ static void enter_or_end(enum column c)
 
 	sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	loop = epoll_create1(EPOLL_CLOEXEC);
-	if (sock < 0 || loop < 0 || fchdir(log_dir) < 0 || (!by_root(c) && !become_nobody()))
+	if (sock < 0 || loop < 0 || (!by_root(c) && !become_nobody()))
 		_exit(NOT_OURS);
 	close(log_dir);
 	if (role_enter(column_role[c], &place, &layers) < 0 ||
@@ -603,12 +603,13 @@ static void the_kernel_agrees(void **state)
 /* Not root, but told to enter as if root had started it. */
 static int enter_without_rights(bool required)
 {
-	struct role_place place = { true, NOBODY, NOBODY, open_nothing(), required };
+	struct role_place place = { true, NOBODY, NOBODY, -1, required };
 	unsigned layers = 0;
 	int r;
 
 	if (!become_nobody())
 		return NOT_OURS;
+	place.folder = open_nothing();
 	r = role_enter(ROLE_PROXY, &place, &layers);
 	if (required)
 		return r < 0 && layers == 0 ? 0 : 1;
