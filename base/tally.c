@@ -3,41 +3,7 @@
 
 #include <assert.h>
 
-static uint64_t rotl(uint64_t v, unsigned by)
-{
-	return v << by | v >> (64 - by);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
-/* SipHash-1-3: without the seed nobody can find keys that meet in one bucket. */
-static uint64_t hash(const uint64_t seed[2], const uint64_t *words, size_t n)
-{
-	uint64_t v[4] = { seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d,
-		seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573 };
-
-	for (size_t i = 0; i < n; i++) {
-		v[3] ^= words[i];
-		sip_round(v);
-		v[0] ^= words[i];
-	}
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
+#include "base/sip.h"
 
 static bool key_eq(const struct tally_key *a, const struct tally_key *b)
 {
@@ -46,10 +12,13 @@ static bool key_eq(const struct tally_key *a, const struct tally_key *b)
 
 static struct tally_slot *bucket(struct tally *t, const struct tally_key *key)
 {
-	uint64_t words[3] = { (uint64_t)key->rule << 8 | (uint64_t)key->client.family };
+	uint8_t octets[sizeof(key->rule) + sizeof(key->client.octets)];
+	const uint32_t rule = key->rule << 8 | (uint32_t)key->client.family;
 
-	memcpy(&words[1], key->client.octets, sizeof(key->client.octets));
-	return &t->slots[hash(t->seed, words, 3) & (t->n_slots - 1) & ~(uint64_t)(TALLY_WAYS - 1)];
+	memcpy(octets, &rule, sizeof(rule));
+	memcpy(octets + sizeof(rule), key->client.octets, sizeof(key->client.octets));
+	return &t->slots[sip13(t->seed, span_of(octets, sizeof(octets))) & (t->n_slots - 1) &
+			 ~(uint64_t)(TALLY_WAYS - 1)];
 }
 
 static bool may_go(const struct tally_slot *s, uint64_t now_ms)
