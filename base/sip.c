@@ -11,7 +11,7 @@ static uint64_t rotate(uint64_t v, unsigned by)
 	return v << by | v >> (64 - by);
 }
 
-static void sip_rounds(struct sip *s, unsigned n)
+static inline void sip_rounds(struct sip *s, unsigned n)
 {
 	while (n-- > 0) {
 		s->a += s->b;
@@ -27,26 +27,25 @@ static void sip_rounds(struct sip *s, unsigned n)
 	}
 }
 
-static void sip_word(struct sip *s, uint64_t word)
+static inline void sip_word(struct sip *s, uint64_t word)
 {
 	s->d ^= word;
 	sip_rounds(s, s->rounds);
 	s->a ^= word;
 }
 
-/* Up to eight octets, the first one lowest. */
-static uint64_t word_of(struct span octets)
+/* Eight octets, the first one lowest: one load. */
+static uint64_t word_at(const uint8_t *p)
 {
-	uint64_t word = 0;
-
-	for (size_t i = 0; i < octets.n; i++)
-		word |= (uint64_t)octets.p[i] << 8 * i;
-	return word;
+	return p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+	       (uint64_t)p[7] << 56;
 }
 
-static uint64_t sip(const uint64_t key[2], struct span octets, unsigned rounds, unsigned last)
+static inline uint64_t sip(
+	const uint64_t key[2], struct span octets, unsigned rounds, unsigned last)
 {
-	const size_t n = octets.n;
+	uint8_t rest[8] = { 0 };
 	struct sip s = {
 		.a = key[0] ^ 0x736f6d6570736575,
 		.b = key[1] ^ 0x646f72616e646f6d,
@@ -55,9 +54,12 @@ static uint64_t sip(const uint64_t key[2], struct span octets, unsigned rounds, 
 		.rounds = rounds,
 	};
 
+	rest[7] = (uint8_t)octets.n; /* the last word has the length in its highest octet */
 	for (; octets.n >= 8; octets = span_from(octets, 8))
-		sip_word(&s, word_of(span_sub(octets, 0, 8)));
-	sip_word(&s, word_of(octets) | (uint64_t)n << 56);
+		sip_word(&s, word_at(octets.p));
+	for (size_t i = 0; i < octets.n; i++)
+		rest[i] = octets.p[i];
+	sip_word(&s, word_at(rest));
 	s.c ^= 0xff;
 	sip_rounds(&s, last);
 	return s.a ^ s.b ^ s.c ^ s.d;
