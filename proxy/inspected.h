@@ -35,8 +35,9 @@ struct inspected {
 };
 
 /* A session begins: @client is the accepted descriptor, which is owned from here on, also on
- * failure. */
-void inspected_open(struct proxy *p, int client, const struct log_session *session);
+ * failure; so is @counted, its place in the ledger. */
+void inspected_open(
+	struct proxy *p, int client, const struct log_session *session, uint32_t counted);
 
 /* SIGTERM: ends it now if it is between commands, or if @force. */
 void inspected_stop(struct flow *f, bool force);

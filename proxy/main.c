@@ -151,6 +151,7 @@ static bool states_init(struct proxy *p, unsigned worker)
 		if (!rule)
 			continue; /* a relay rule, for others */
 		state = &p->states[rule->number];
+		state->key = tally_rule(&p->shared.tally, span_str(rule->name));
 		state->turn = worker; /* not all workers begin with the same internal */
 		state->servers = calloc(rule->n_internal, sizeof(*state->servers));
 		if (!state->servers)
@@ -166,9 +167,12 @@ static int proxy_init(struct proxy *p, unsigned worker, const int *fds)
 	int r = ident_init(&p->ident, worker);
 
 	if (r == 0)
-		r = shared_map(&p->shared, fds[FD_COUNTS], p->rules->n_rules, worker);
+		r = shared_map(&p->shared, fds[FD_COUNTS], worker);
+	if (r == 0)
+		r = ledger_map(&p->ledger, fds[FD_LEDGER]);
 	if (r)
 		return r < 0 ? -r : EINVAL;
+	p->limits = (struct limits){ &p->shared.tally, &p->ledger, p->rules->host.client_prefix };
 	pool_init(&p->pool, POOL_MAX);
 	p->states = calloc(p->rules->n_rules + 1, sizeof(*p->states));
 	p->scratch = pool_lend(&p->pool, POOL_LARGE, &size);
@@ -213,6 +217,7 @@ static void proxy_deinit(struct proxy *p)
 	for (size_t i = 0; i <= p->rules->n_rules; i++)
 		free(p->states[i].servers);
 	free(p->states);
+	ledger_unmap(&p->ledger);
 	shared_unmap(&p->shared);
 }
 

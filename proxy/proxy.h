@@ -14,6 +14,7 @@
 #include "base/ident.h"
 #include "filter/policy/inspect.h"
 #include "log/facts.h"
+#include "proxy/limits.h"
 #include "proxy/pool.h"
 #include "proxy/shared.h"
 #include "proxy/wheel.h"
@@ -36,6 +37,7 @@ struct server_state {
 
 /* What a worker knows of one rule, by its number. */
 struct rule_state {
+	uint64_t key;                 /* tally_rule() of its name */
 	uint32_t turn;                /* balance round-robin: the internal that is next */
 	struct server_state *servers; /* n_internal */
 };
@@ -61,6 +63,8 @@ struct proxy {
 	struct listener *listeners;
 	size_t n_listeners;
 	struct shared shared;
+	struct ledger ledger;
+	struct limits limits; /* used under the lock of @shared */
 	struct pool pool;
 	struct pipes pipes;
 	struct wheel wheel;

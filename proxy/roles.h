@@ -3,13 +3,13 @@
 /*
  * What posternd and postern-proxy agree on
  *
- *     postern-proxy WORKER CONTROL LOG BUNDLE COUNTS LISTENER...
+ *     postern-proxy WORKER CONTROL LOG BUNDLE COUNTS LEDGER LISTENER...
  *
  * WORKER is the number of this proxy among those of its posternd, from 0. The other arguments are
  * numbers of descriptors the program inherits, the only ones beside the standard three. CONTROL is
  * one end of msg_pair(): ROLE_READY goes up when the proxy listens; when posternd's end closes, the
  * proxy ends at once. LOG is the sending end of a pair of its own with postern-log, BUNDLE the
- * sealed rule set, COUNTS of shared_make(), LISTENER... listen already.
+ * sealed rule set, COUNTS of shared_make(), LEDGER of ledger_make(), LISTENER... listen already.
  *
  * SIGTERM ends it in order, SIGINT is ignored.
  */
@@ -21,7 +21,7 @@ enum {
 #define START_FDS_MAX 1000 /* descriptors a role is started with */
 
 /* the order of a proxy's descriptors */
-enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_LISTENERS };
+enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_LEDGER, FD_LISTENERS };
 
 /* exit codes, those of sysexits.h that the manual names */
 enum {

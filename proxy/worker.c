@@ -9,6 +9,7 @@
 
 #include "base/memfd.h"
 #include "base/msg.h"
+#include "proxy/ledger.h"
 #include "proxy/shared.h"
 #include "proxy/sockets.h"
 #include "proxy/start.h"
@@ -37,7 +38,12 @@ int worker_init(struct worker *w)
 
 	*w = WORKER_NONE;
 	r = msg_pair(w->control);
-	return r ? r : msg_pair(w->log);
+	if (r == 0)
+		r = msg_pair(w->log);
+	if (r)
+		return r;
+	w->ledger = ledger_make();
+	return w->ledger < 0 ? w->ledger : 0;
 }
 
 void worker_deinit(struct worker *w)
@@ -46,6 +52,7 @@ void worker_deinit(struct worker *w)
 		close_end(&w->control[i]);
 		close_end(&w->log[i]);
 	}
+	close_end(&w->ledger);
 }
 
 /* ---- what all are handed ---- */
@@ -76,7 +83,7 @@ int worker_common_init(struct worker_common *c, const struct load *l, const stru
 	c->bundle = make_bundle(l);
 	if (c->bundle < 0)
 		return c->bundle;
-	c->counts = shared_make(l->ruleset->n_rules);
+	c->counts = shared_make();
 	return c->counts < 0 ? c->counts : 0;
 }
 
@@ -98,6 +105,7 @@ static int descriptors_of(const struct worker *w, unsigned number, const struct 
 	fds[FD_LOG] = w->log[1];
 	fds[FD_BUNDLE] = c->bundle;
 	fds[FD_COUNTS] = c->counts;
+	fds[FD_LEDGER] = w->ledger;
 	for (size_t i = 0; i < c->binds->n; i++) {
 		if (c->binds->sockets[i].worker != number)
 			continue;

@@ -20,9 +20,10 @@ struct worker {
 	int status;
 	int control[2], log[2]; /* pairs: [0] is the worker's end for control, the log role's for
 				   log; -1: closed */
+	int ledger;             /* -1: none */
 };
 
-#define WORKER_NONE ((struct worker){ .control = { -1, -1 }, .log = { -1, -1 } })
+#define WORKER_NONE ((struct worker){ .control = { -1, -1 }, .log = { -1, -1 }, .ledger = -1 })
 
 /* What all workers are handed. */
 struct worker_common {
