@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#include "base/sip.h"
+
 #define MS_DIGITS     9 /* 45 bits: until the year 3084 */
 #define WORKER_DIGITS 2
 #define COUNT_DIGITS  3
@@ -45,53 +47,14 @@ void ident_session(struct ident *d, int64_t wall_ns, char text[IDENT_SESSION + 1
 	*text = '\0';
 }
 
-struct sip {
-	uint64_t a, b, c, d;
-};
-
-static uint64_t rotate(uint64_t v, unsigned by)
+/* The @n-th value of a row nobody else can continue. */
+static uint64_t nth(const uint64_t key[2], uint64_t n)
 {
-	return v << by | v >> (64 - by);
-}
+	uint8_t octets[8];
 
-static void sip_round(struct sip *s)
-{
-	s->a += s->b;
-	s->b = rotate(s->b, 13) ^ s->a;
-	s->a = rotate(s->a, 32);
-	s->c += s->d;
-	s->d = rotate(s->d, 16) ^ s->c;
-	s->a += s->d;
-	s->d = rotate(s->d, 21) ^ s->a;
-	s->c += s->b;
-	s->b = rotate(s->b, 17) ^ s->c;
-	s->c = rotate(s->c, 32);
-}
-
-static void sip_word(struct sip *s, uint64_t word)
-{
-	s->d ^= word;
-	sip_round(s);
-	sip_round(s);
-	s->a ^= word;
-}
-
-/* SipHash-2-4 (Aumasson and Bernstein, 2012) of one word of eight octets. */
-static uint64_t sip(const uint64_t key[2], uint64_t word)
-{
-	struct sip s = {
-		.a = key[0] ^ 0x736f6d6570736575,
-		.b = key[1] ^ 0x646f72616e646f6d,
-		.c = key[0] ^ 0x6c7967656e657261,
-		.d = key[1] ^ 0x7465646279746573,
-	};
-
-	sip_word(&s, word);
-	sip_word(&s, (uint64_t)8 << 56); /* the last word: the length in its highest octet */
-	s.c ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(&s);
-	return s.a ^ s.b ^ s.c ^ s.d;
+	for (unsigned i = 0; i < sizeof octets; i++)
+		octets[i] = (uint8_t)(n >> 8 * i);
+	return sip24(key, span_of(octets, sizeof octets));
 }
 
 uint32_t ident_incident(struct ident *d, unsigned bits)
@@ -100,7 +63,7 @@ uint32_t ident_incident(struct ident *d, unsigned bits)
 
 	assert(bits >= 1 && bits <= 32);
 	do
-		v = (uint32_t)(sip(d->key, d->incidents++) >> (64 - bits));
+		v = (uint32_t)(nth(d->key, d->incidents++) >> (64 - bits));
 	while (v == 0);
 	return v;
 }

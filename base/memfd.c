@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define ROOM_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
+#define SEALS      (ROOM_SEALS | F_SEAL_WRITE)
 
 static int write_all(int fd, struct span content)
 {
@@ -38,16 +39,24 @@ int memfd_sealed(const char *name, struct span content)
 	return r;
 }
 
-int memfd_map(int fd, size_t max, struct span *contentp)
+/* Return: 0, then at least @wanted hold; MEMFD_E_UNSEALED; <0 errno. */
+static int check_seals(int fd, int wanted)
 {
 	const int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-	void *p;
 
 	if (seals < 0 && errno != EINVAL) /* EINVAL: a file that knows no seals */
 		return -errno;
-	if (seals < 0 || (seals & SEALS) != SEALS)
-		return MEMFD_E_UNSEALED;
+	return seals < 0 || (seals & wanted) != wanted ? MEMFD_E_UNSEALED : 0;
+}
+
+int memfd_map(int fd, size_t max, struct span *contentp)
+{
+	const int r = check_seals(fd, SEALS);
+	struct stat st;
+	void *p;
+
+	if (r)
+		return r;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_size <= 0 || (uintmax_t)st.st_size > max)
@@ -63,4 +72,36 @@ void memfd_unmap(struct span content)
 {
 	if (content.n > 0)
 		munmap((void *)(uintptr_t)content.p, content.n);
+}
+
+int memfd_room(const char *name, size_t size)
+{
+	const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) == 0 && fcntl(fd, F_ADD_SEALS, ROOM_SEALS) == 0)
+		return fd;
+	const int error = errno;
+	close(fd);
+	return -error;
+}
+
+int memfd_map_room(int fd, size_t size, bool write, void **roomp)
+{
+	const int r = check_seals(fd, ROOM_SEALS);
+	struct stat st;
+	void *p;
+
+	if (r)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if ((uintmax_t)st.st_size != size)
+		return MEMFD_E_SIZE;
+	p = mmap(NULL, size, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*roomp = p;
+	return 0;
 }

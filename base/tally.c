@@ -2,54 +2,29 @@
 #include "base/tally.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
-static uint64_t rotl(uint64_t v, unsigned by)
+#include "base/sip.h"
+
+static_assert(sizeof(struct tally_slot) == 64, "a line of the cache");
+
+/* While connections are counted anew: had some before, may not make room for another key. */
+#define HELD 0x80000000u
+
+static bool stands_in(const struct tally_slot *s, const struct tally_key *key)
 {
-	return v << by | v >> (64 - by);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
-/* SipHash-1-3: without the seed nobody can find keys that meet in one bucket. */
-static uint64_t hash(const uint64_t seed[2], const uint64_t *words, size_t n)
-{
-	uint64_t v[4] = { seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d,
-		seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573 };
-
-	for (size_t i = 0; i < n; i++) {
-		v[3] ^= words[i];
-		sip_round(v);
-		v[0] ^= words[i];
-	}
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-static bool key_eq(const struct tally_key *a, const struct tally_key *b)
-{
-	return a->rule == b->rule && ip_eq(&a->client, &b->client);
+	return s->rule && s->rule == key->rule && ip_eq(&s->client, &key->client);
 }
 
 static struct tally_slot *bucket(struct tally *t, const struct tally_key *key)
 {
-	uint64_t words[3] = { (uint64_t)key->rule << 8 | (uint64_t)key->client.family };
+	const uint64_t rule = key->rule + (uint64_t)key->client.family;
+	uint8_t octets[sizeof(rule) + sizeof(key->client.octets)];
 
-	memcpy(&words[1], key->client.octets, sizeof(key->client.octets));
-	return &t->slots[hash(t->seed, words, 3) & (t->n_slots - 1) & ~(uint64_t)(TALLY_WAYS - 1)];
+	memcpy(octets, &rule, sizeof(rule));
+	memcpy(octets + sizeof(rule), key->client.octets, sizeof(key->client.octets));
+	return &t->slots[sip13(t->seed, span_of(octets, sizeof(octets))) & (t->n_slots - 1) &
+			 ~(uint64_t)(TALLY_WAYS - 1)];
 }
 
 static bool may_go(const struct tally_slot *s, uint64_t now_ms)
@@ -65,28 +40,49 @@ void tally_init(struct tally *t, struct tally_slot *slots, uint32_t n_slots, con
 	t->slots = slots;
 }
 
+uint64_t tally_rule(const struct tally *t, struct span name)
+{
+	const uint64_t rule = sip13(t->seed, name);
+
+	return rule ? rule : 1;
+}
+
+static struct tally_slot *find_in(struct tally_slot *bucket, const struct tally_key *key)
+{
+	for (unsigned i = 0; i < TALLY_WAYS; i++)
+		if (stands_in(&bucket[i], key))
+			return &bucket[i];
+	return NULL;
+}
+
 struct tally_slot *tally_find(struct tally *t, const struct tally_key *key)
 {
-	struct tally_slot *s = bucket(t, key);
+	return find_in(bucket(t, key), key);
+}
 
-	for (unsigned i = 0; i < TALLY_WAYS; i++)
-		if (s[i].used && key_eq(&s[i].key, key))
-			return &s[i];
-	return NULL;
+/* The key is there only when all of it is: the process may be killed at any instruction. A signal
+ * fence is enough, since what a dead process stored is seen by all. */
+static void give_to(struct tally_slot *s, const struct tally_key *key)
+{
+	s->rule = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	*s = (struct tally_slot){ .client = key->client };
+	atomic_signal_fence(memory_order_seq_cst);
+	s->rule = key->rule;
 }
 
 struct tally_slot *tally_at(struct tally *t, const struct tally_key *key, uint64_t now_ms)
 {
-	struct tally_slot *s = bucket(t, key), *room = NULL, *hit = tally_find(t, key);
+	struct tally_slot *s = bucket(t, key), *room = NULL, *hit = find_in(s, key);
 
 	for (unsigned i = 0; !hit && i < TALLY_WAYS; i++) {
-		if (s[i].used && !may_go(&s[i], now_ms))
+		if (s[i].rule && !may_go(&s[i], now_ms))
 			continue;
-		if (!room || (room->used && (!s[i].used || s[i].seen_ms < room->seen_ms)))
+		if (!room || (room->rule && (!s[i].rule || s[i].seen_ms < room->seen_ms)))
 			room = &s[i];
 	}
 	if (!hit && room) {
-		*room = (struct tally_slot){ .key = *key, .used = 1 };
+		give_to(room, key);
 		hit = room;
 	}
 	if (hit)
@@ -114,4 +110,26 @@ bool tally_rate(struct tally_slot *slot, uint32_t limit, uint32_t window_ms, uin
 		return false;
 	slot->window_n++;
 	return true;
+}
+
+void tally_recount_begin(struct tally *t)
+{
+	for (uint32_t i = 0; i < t->n_slots; i++)
+		if (t->slots[i].connections)
+			t->slots[i].connections = HELD;
+}
+
+void tally_recount(struct tally *t, const struct tally_key *key, uint64_t now_ms)
+{
+	struct tally_slot *slot = tally_at(t, key, now_ms);
+
+	if (slot) /* it had one when it began, unless another process wrote there */
+		slot->connections++;
+}
+
+void tally_recount_end(struct tally *t)
+{
+	for (uint32_t i = 0; i < t->n_slots; i++)
+		if (t->slots[i].connections & HELD)
+			t->slots[i].connections &= ~HELD;
 }

@@ -4,14 +4,18 @@
  * Tally: what is counted for each client
  *
  * A table of fixed size, keyed by rule and client (an IPv4 address or an IPv6 prefix; family
- * IP_NONE counts a whole rule). A key has one bucket of TALLY_WAYS slots it may stand in. When they
- * are all taken, the one that was used longest ago makes room, but never one with open connections
- * or under a ban: what a peer can make grow is bounded, and what it did stays counted. Which bucket
- * a key has depends on a secret seed, so that no client can choose addresses that meet in one.
+ * IP_NONE counts a whole rule). A rule is known by its name, which it keeps when the rules are read
+ * anew and its place among them changes. A key has one bucket of TALLY_WAYS slots it may stand in.
+ * When they are all taken, the one that was used longest ago makes room, but never one with open
+ * connections or under a ban: what a peer can make grow is bounded, and what it did stays counted.
+ * Which bucket a key has depends on a secret seed, so that no client can choose addresses that meet
+ * in one.
  *
  * The slots hold no pointer and need no allocation: one flat block, so that they can lie in memory
  * that processes share. Another process may then have written anything there: whatever it is,
- * nothing outside the block is touched and nothing is asserted of it.
+ * nothing outside the block is touched and nothing is asserted of it. Or it was killed between any
+ * two instructions: then connections may be wrong until they are counted anew, and one rate by what
+ * one window held, but a slot is never half of one key and half of another.
  *
  * Owns:    nothing; the block is the caller's.
  * Callers: proxy/limits.c, proxy/shared.c.
@@ -24,13 +28,14 @@
 #define TALLY_WAYS 16
 
 struct tally_key {
-	uint32_t rule;
+	uint64_t rule;    /* tally_rule() */
 	struct ip client; /* masked by the caller: ip_mask() */
 };
 
+/* As long as a line of a processor's cache. */
 struct tally_slot {
-	struct tally_key key;
-	uint32_t used; /* 0: free */
+	uint64_t rule; /* 0: free */
+	struct ip client;
 	uint32_t connections;
 	uint32_t window_n,
 		before_n;   /* connections counted in this window of the rate, and the one before */
@@ -50,6 +55,10 @@ struct tally {
 void tally_init(
 	struct tally *t, struct tally_slot *slots, uint32_t n_slots, const uint64_t seed[2]);
 
+/* The rule named @name, as a key has it: a hash under the table's seed, so that nobody can choose a
+ * name that means another rule. Never 0. */
+uint64_t tally_rule(const struct tally *t, struct span name);
+
 /* The slot of @key, a fresh one when it had none; NULL when its bucket is full of slots that may
  * not go. Valid until the next call. */
 struct tally_slot *tally_at(struct tally *t, const struct tally_key *key, uint64_t now_ms);
@@ -65,3 +74,11 @@ struct tally_slot *tally_find(struct tally *t, const struct tally_key *key);
  * @window_ms, so that a burst across a window's border is not let through twice.
  */
 bool tally_rate(struct tally_slot *slot, uint32_t limit, uint32_t window_ms, uint64_t now_ms);
+
+/*
+ * All connections counted anew, by whoever knows which are open: tally_recount_begin(),
+ * tally_recount() for each, tally_recount_end(). Rates and bans stay.
+ */
+void tally_recount_begin(struct tally *t);
+void tally_recount(struct tally *t, const struct tally_key *key, uint64_t now_ms);
+void tally_recount_end(struct tally *t);

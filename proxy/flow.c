@@ -5,29 +5,27 @@
 #include <stdlib.h>
 
 #include "proxy/clock.h"
-#include "proxy/limits.h"
 
-static void leave(struct proxy *p, const struct log_session *session)
+static void leave(struct proxy *p, uint32_t counted)
 {
-	struct limits limits = { &p->shared.tally, &p->shared.connections[session->rule->number],
-		p->rules->host.client_prefix };
-
 	shared_lock(&p->shared);
-	limits_leave(&limits, session->rule, &session->client.ip);
+	limits_leave(&p->limits, counted);
 	shared_unlock(&p->shared);
 }
 
 struct flow *flow_new(struct proxy *p, size_t size, int client, const struct log_session *session,
-	void (*on_client)(struct ev_loop *, ev_io *, int), void (*fire)(struct wheel_entry *))
+	uint32_t counted, void (*on_client)(struct ev_loop *, ev_io *, int),
+	void (*fire)(struct wheel_entry *))
 {
 	struct flow *f = calloc(1, size);
 
 	if (!f) {
-		leave(p, session);
+		leave(p, counted);
 		return NULL;
 	}
 	f->proxy = p;
 	f->log = *session;
+	f->counted = counted;
 	f->opened_ms = f->since_ms = p->now_ms;
 	f->timer.fire = fire;
 	ev_io_init(&f->client, on_client, client, EV_READ);
@@ -52,7 +50,7 @@ void flow_free(struct flow *f, const struct log_close *close)
 
 	assert(f->client.fd < 0 && f->server.fd < 0);
 	log_close(&p->log, clock_wall_ns(), &f->log, close);
-	leave(p, &f->log);
+	leave(p, f->counted);
 	wheel_cancel(&p->wheel, &f->timer);
 	*f->pprev = f->next;
 	if (f->next)

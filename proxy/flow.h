@@ -21,6 +21,7 @@ struct flow {
 	uint64_t c2s, s2c;            /* octets read from the client, written to it */
 	uint64_t dial;                /* number of this dialling, by proxy->dials */
 	uint32_t first, place;        /* the internal it began with, how far from there it is */
+	uint32_t counted;             /* its place in the ledger */
 	struct log_session log;       /* id, client, to, internal, rule */
 	uint8_t wait;                 /* enum wait */
 	bool connecting;
@@ -32,10 +33,11 @@ static inline const struct publish *flow_rule(const struct flow *f)
 	return f->log.rule;
 }
 
-/* Room for a flow of @size octets, linked in; logs the opening. limits_enter() has counted it.
- * NULL: no memory, it is counted no more. */
+/* Room for a flow of @size octets, linked in; logs the opening. limits_enter() has counted it, at
+ * place @counted. NULL: no memory, it is counted no more. */
 struct flow *flow_new(struct proxy *p, size_t size, int client, const struct log_session *session,
-	void (*on_client)(struct ev_loop *, ev_io *, int), void (*fire)(struct wheel_entry *));
+	uint32_t counted, void (*on_client)(struct ev_loop *, ev_io *, int),
+	void (*fire)(struct wheel_entry *));
 
 /* Logs the close, stops watchers and timer, leaves the counts, frees. Descriptors must be gone (-1)
  * by now. */

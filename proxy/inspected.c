@@ -346,10 +346,11 @@ static void on_time(struct wheel_entry *e)
 
 /* ---- beginning ---- */
 
-void inspected_open(struct proxy *p, int client, const struct log_session *session)
+void inspected_open(
+	struct proxy *p, int client, const struct log_session *session, uint32_t counted)
 {
 	struct inspected *s = (struct inspected *)(void *)flow_new(
-		p, sizeof(*s), client, session, on_client, on_time);
+		p, sizeof(*s), client, session, counted, on_client, on_time);
 
 	if (!s) {
 		log_host(&p->log, clock_wall_ns(), CODE_LIMIT_MEMORY, ENOMEM);

@@ -35,8 +35,9 @@ struct inspected {
 };
 
 /* A session begins: @client is the accepted descriptor, which is owned from here on, also on
- * failure. */
-void inspected_open(struct proxy *p, int client, const struct log_session *session);
+ * failure; so is @counted, its place in the ledger. */
+void inspected_open(
+	struct proxy *p, int client, const struct log_session *session, uint32_t counted);
 
 /* Ends it now, @code says why and has a reply. */
 void inspected_cut(struct flow *f, enum code code);

@@ -5,7 +5,9 @@
  *
  * Counts what `limit connections` and `limit rate` of a rule bound. Clients are counted by address,
  * IPv6 ones by prefix (`client-prefix`). A connection counts from its accept, which is a completed
- * handshake.
+ * handshake. It is counted whether its rule has a limit or not, so that a limit that comes with new
+ * rules finds the sessions that are open already; but only a rule with a limit refuses whom there
+ * is no room to count.
  *
  * The counts may lie in memory that other processes write to (proxy/shared.h): the caller holds its
  * lock, and no count is trusted to be possible.
@@ -15,20 +17,23 @@
  */
 #include "base/tally.h"
 #include "filter/policy/codes.h"
+#include "proxy/ledger.h"
 #include "rules/ruleset.h"
 
 struct limits {
 	struct tally *tally;
-	uint32_t *total;        /* connections of the rule */
+	struct ledger *ledger;  /* of this proxy */
 	unsigned client_prefix; /* IPv6 bits that make a client */
 };
 
 struct limits_answer {
 	enum code code;     /* CODE_COUNT: it may; limits_leave() is due at its end */
 	bool permanent;     /* `then refuse`: a 5xx, the client shall not come back */
-	struct rules_at at; /* the statement */
+	struct rules_at at; /* the statement; line 0: none */
+	uint32_t place;     /* in the ledger; for limits_leave() */
 };
 
-struct limits_answer limits_enter(const struct limits *l, const struct publish *rule,
-	const struct ip *client, uint64_t now_ms);
-void limits_leave(const struct limits *l, const struct publish *rule, const struct ip *client);
+/* @rule: tally_rule() of the name of the rule whose @limits these are. */
+struct limits_answer limits_enter(const struct limits *l, uint64_t rule,
+	const struct rule_limits *limits, const struct ip *client, uint64_t now_ms);
+void limits_leave(const struct limits *l, uint32_t place);

@@ -7,7 +7,6 @@
 
 #include "proxy/clock.h"
 #include "proxy/inspected.h"
-#include "proxy/limits.h"
 #include "proxy/orders.h"
 #include "proxy/part.h"
 #include "proxy/passed.h"
@@ -85,8 +84,6 @@ static void admit(
 	struct proxy *p, const struct listener *l, int client, const struct sockaddr_storage *from)
 {
 	struct log_session session = { .client = sockets_from_kernel(from) };
-	struct limits limits = { .tally = &p->shared.tally,
-		.client_prefix = p->rules->host.client_prefix };
 	struct limits_answer a;
 
 	ident_session(&p->ident, clock_wall_ns(), session.id);
@@ -100,16 +97,16 @@ static void admit(
 		refuse_unpublished(p, client, &session);
 		return;
 	}
-	limits.total = &p->shared.connections[session.rule->number];
 	shared_lock(&p->shared);
-	a = limits_enter(&limits, session.rule, &session.client.ip, p->now_ms);
+	a = limits_enter(&p->limits, p->states[session.rule->number].key, &session.rule->limits,
+		&session.client.ip, p->now_ms);
 	shared_unlock(&p->shared);
 	if (a.code != CODE_COUNT)
 		refuse_limit(p, client, &session, &a);
 	else if (session.rule->pass)
-		passed_open(p, client, &session);
+		passed_open(p, client, &session, a.place);
 	else
-		inspected_open(p, client, &session);
+		inspected_open(p, client, &session, a.place);
 }
 
 static void pause_all(struct proxy *p)

@@ -252,10 +252,10 @@ static void on_time(struct wheel_entry *e)
 
 /* ---- beginning ---- */
 
-void passed_open(struct proxy *p, int client, const struct log_session *session)
+void passed_open(struct proxy *p, int client, const struct log_session *session, uint32_t counted)
 {
 	struct passed *s = (struct passed *)(void *)flow_new(
-		p, sizeof(*s), client, session, on_client, on_time);
+		p, sizeof(*s), client, session, counted, on_client, on_time);
 
 	if (!s) {
 		log_host(&p->log, clock_wall_ns(), CODE_LIMIT_MEMORY, ENOMEM);

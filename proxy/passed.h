@@ -13,8 +13,8 @@
 
 #define PASSED_PIPE (256 * 1024) /* octets one pipe may hold; the kernel may give less */
 
-/* @client is owned from here on, also on failure. */
-void passed_open(struct proxy *p, int client, const struct log_session *session);
+/* @client is owned from here on, also on failure, and @counted, its place in the ledger. */
+void passed_open(struct proxy *p, int client, const struct log_session *session, uint32_t counted);
 /* Ends it now; @code says why. */
 void passed_cut(struct flow *f, enum code code);
 /* SIGTERM: ends it if @force. */

@@ -16,6 +16,7 @@
 #include "filter/policy/inspect.h"
 #include "log/facts.h"
 #include "proxy/intercept.h"
+#include "proxy/limits.h"
 #include "proxy/own.h"
 #include "proxy/pool.h"
 #include "proxy/shared.h"
@@ -39,6 +40,7 @@ struct server_state {
 
 /* What a worker knows of one rule, by its number. */
 struct rule_state {
+	uint64_t key;                 /* tally_rule() of its name */
 	uint32_t turn;                /* balance round-robin: the internal that is next */
 	struct server_state *servers; /* n_internal; one for `internal original` */
 };
@@ -65,6 +67,8 @@ struct proxy {
 	struct listener *listeners;
 	size_t n_listeners;
 	struct shared shared;
+	struct ledger ledger;
+	struct limits limits; /* used under the lock of @shared */
 	struct pool pool;
 	struct pipes pipes;
 	struct spare spare; /* sockets to dial with */

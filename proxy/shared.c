@@ -2,109 +2,108 @@
 #include "proxy/shared.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memfd.h"
 #include "proxy/clock.h"
 
-#define SLOTS       65536 /* clients that can be counted at once */
-#define LINE        64    /* of a processor's cache: the lock has one to itself */
-#define SEALS       (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
-#define YIELDS      100
-#define NAP_NS      50000
-#define PATIENCE_MS 1000
+#define SLOTS              131072 /* rules and clients that can be counted at once */
+#define LINE               64     /* of a processor's cache: the lock has one to itself */
+#define YIELDS             100
+#define NAP_NS             50000
+#define MOMENT_MS          20   /* a nap is over by then, unless we were stopped */
+#define PATIENCE_MS        1000 /* with one owner */
+#define PATIENCE_OF_ALL_MS 2000 /* with all: one of them could write ever other numbers */
 
-struct head {
+struct shared_page {
 	_Atomic uint32_t lock; /* 0: free */
 	uint8_t rest_of_line[LINE - sizeof(uint32_t)];
 	uint64_t seed[2];
 	uint8_t rest_of_second[LINE - 2 * sizeof(uint64_t)];
+	struct tally_slot slots[SLOTS];
 };
 
-static size_t connections_size(size_t n_rules)
+int shared_make(void)
 {
-	return ((n_rules + 1) * sizeof(uint32_t) + LINE - 1) / LINE * LINE;
-}
-
-static size_t size_of(size_t n_rules)
-{
-	return sizeof(struct head) + connections_size(n_rules) + SLOTS * sizeof(struct tally_slot);
-}
-
-int shared_make(size_t n_rules)
-{
-	const int fd = memfd_create("postern-counts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct head head = { 0 };
+	const int fd = memfd_room("postern-counts", sizeof(struct shared_page));
+	uint64_t seed[2];
 
 	if (fd < 0)
-		return -errno;
-	if (getrandom(head.seed, sizeof(head.seed), 0) == (ssize_t)sizeof(head.seed) &&
-		ftruncate(fd, (off_t)size_of(n_rules)) == 0 &&
-		pwrite(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-		fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+		return fd;
+	if (getrandom(seed, sizeof(seed), 0) == (ssize_t)sizeof(seed) &&
+		pwrite(fd, seed, sizeof(seed), offsetof(struct shared_page, seed)) ==
+			(ssize_t)sizeof(seed))
 		return fd;
 	const int error = errno;
 	close(fd);
 	return -error;
 }
 
-int shared_map(struct shared *s, int fd, size_t n_rules, unsigned worker)
+int shared_map(struct shared *s, int fd, unsigned seat)
 {
-	const int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-	struct head *head;
+	void *page;
+	const int r = memfd_map_room(fd, sizeof(*s->page), true, &page);
 
-	*s = (struct shared){ .me = worker + 1, .size = size_of(n_rules) };
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (seals < 0 || (seals & SEALS) != SEALS || (uintmax_t)st.st_size != s->size)
-		return SHARED_E_SIZE; /* it might shrink below us */
-	s->map = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (s->map == MAP_FAILED)
-		return -errno;
-	head = s->map;
-	s->lock = &head->lock;
-	s->connections = (uint32_t *)(void *)(head + 1);
-	tally_init(&s->tally,
-		(struct tally_slot *)(void *)((char *)(head + 1) + connections_size(n_rules)),
-		SLOTS, head->seed);
+	if (r)
+		return r > 0 ? SHARED_E_SIZE : r;
+	*s = (struct shared){ .page = page, .me = seat + 1 };
+	tally_init(&s->tally, s->page->slots, SLOTS, s->page->seed);
 	return 0;
 }
 
 void shared_unmap(struct shared *s)
 {
-	munmap(s->map, s->size);
+	munmap(s->page, sizeof(*s->page));
 }
 
-/* Waits a moment for the owner. True: it was always the same one, for too long. */
-static bool wait_for(uint32_t owner, uint32_t *seenp, uint64_t *since_msp, unsigned *waitsp)
+/* ---- the lock ---- */
+
+struct patience {
+	uint32_t owner;          /* seen last */
+	uint64_t one_ms, all_ms; /* waited for it, for all */
+	uint64_t now_ms;
+	unsigned n;
+};
+
+/* Waits a moment for @owner. Only time counts in which we ran ourselves: who was stopped for long
+ * has not seen what the others did meanwhile, and must not take the lock from one who lives. */
+static void wait_for(struct patience *w, uint32_t owner)
 {
 	static const struct timespec nap = { .tv_nsec = NAP_NS };
+	const uint64_t before_ms = w->now_ms;
+	uint64_t passed_ms;
 
-	if (owner != *seenp) {
-		*seenp = owner;
-		*since_msp = clock_steady_ms();
-	}
-	if ((*waitsp)++ < YIELDS) {
+	w->now_ms = clock_steady_ms();
+	passed_ms = w->n ? w->now_ms - before_ms : 0;
+	if (passed_ms > MOMENT_MS)
+		passed_ms = MOMENT_MS;
+	w->one_ms = owner == w->owner ? w->one_ms + passed_ms : 0;
+	w->all_ms += passed_ms;
+	w->owner = owner;
+	if (w->n++ < YIELDS)
 		sched_yield();
-		return false;
-	}
-	nanosleep(&nap, NULL);
-	return clock_steady_ms() - *since_msp > PATIENCE_MS;
+	else
+		nanosleep(&nap, NULL);
 }
 
 void shared_lock(struct shared *s)
 {
-	uint32_t owner = 0, seen = 0;
-	uint64_t since_ms = 0;
-	unsigned waits = 0;
+	_Atomic uint32_t *lock = &s->page->lock;
+	struct patience w = { 0 };
+	uint32_t owner = 0;
 
-	while (!atomic_compare_exchange_strong(s->lock, &owner, s->me)) {
-		if (!wait_for(owner, &seen, &since_ms, &waits))
+	while (!atomic_compare_exchange_strong(lock, &owner, s->me)) {
+		wait_for(&w, owner);
+		if (w.all_ms > PATIENCE_OF_ALL_MS) {
+			atomic_store(lock, s->me);
+			return;
+		}
+		if (w.one_ms <= PATIENCE_MS)
 			owner = 0; /* else it is taken from that one */
 	}
 }
@@ -113,5 +112,41 @@ void shared_unlock(struct shared *s)
 {
 	uint32_t owner = s->me;
 
-	atomic_compare_exchange_strong(s->lock, &owner, 0); /* unless it was taken away meanwhile */
+	/* unless it was taken away meanwhile */
+	atomic_compare_exchange_strong(&s->page->lock, &owner, 0);
+}
+
+void shared_break(struct shared *s, unsigned seat)
+{
+	uint32_t owner = seat + 1;
+
+	atomic_compare_exchange_strong(&s->page->lock, &owner, 0);
+}
+
+/* ---- counting anew ---- */
+
+static void add_up(struct tally *t, const struct ledger *l, uint64_t now_ms)
+{
+	const uint32_t end = ledger_end(l);
+
+	for (uint32_t i = 0; i < end; i++) {
+		const struct ledger_entry e = ledger_at(l, i);
+		struct tally_key keys[2];
+		const unsigned n = ledger_keys(&e, keys);
+
+		for (unsigned k = 0; k < n; k++)
+			tally_recount(t, &keys[k], now_ms);
+	}
+}
+
+void shared_recount(struct shared *s, const struct ledger *const *ledgers, size_t n)
+{
+	const uint64_t now_ms = clock_steady_ms();
+
+	shared_lock(s);
+	tally_recount_begin(&s->tally);
+	for (size_t i = 0; i < n; i++)
+		add_up(&s->tally, ledgers[i], now_ms);
+	tally_recount_end(&s->tally);
+	shared_unlock(s);
 }

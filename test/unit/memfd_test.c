@@ -74,6 +74,37 @@ static void its_size_has_bounds(void **state)
 	close(ten);
 }
 
+static void a_room_is_written_by_one_and_read_by_another(void **state)
+{
+	const int fd = memfd_room("test", 10000);
+	void *own, *view;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(memfd_map_room(fd, 10000, true, &own), 0);
+	assert_int_equal(memfd_map_room(fd, 10000, false, &view), 0);
+	memcpy(own, "some octets", 11);
+	expect_octets(span_of(view, 12), SPAN("some octets\0"), "view", "after a write");
+	assert_true(ftruncate(fd, 0) < 0);
+	assert_true(ftruncate(fd, 20000) < 0);
+	munmap(own, 10000);
+	munmap(view, 10000);
+	close(fd);
+}
+
+static void a_room_of_another_size_or_kind_is_refused(void **state)
+{
+	const int fd = memfd_room("test", 10000), plain = memfd_create("test", MFD_ALLOW_SEALING);
+	void *p;
+
+	(void)state;
+	assert_int_equal(memfd_map_room(fd, 9999, true, &p), MEMFD_E_SIZE);
+	assert_int_equal(ftruncate(plain, 10000), 0);
+	assert_int_equal(memfd_map_room(plain, 10000, true, &p), MEMFD_E_UNSEALED);
+	close(fd);
+	close(plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +112,8 @@ int main(void)
 		cmocka_unit_test(nobody_can_change_it_any_more),
 		cmocka_unit_test(what_may_still_change_is_refused),
 		cmocka_unit_test(its_size_has_bounds),
+		cmocka_unit_test(a_room_is_written_by_one_and_read_by_another),
+		cmocka_unit_test(a_room_of_another_size_or_kind_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static void table_free(struct tally *t)
 	free(t);
 }
 
-static struct tally_key key_of(uint32_t rule, unsigned client)
+static struct tally_key key_of(uint64_t rule, unsigned client)
 {
 	uint8_t octets[4] = { 192, 0, (uint8_t)(client >> 8), (uint8_t)client };
 
@@ -43,6 +43,41 @@ static void one_key_has_one_slot(void **state)
 	assert_int_equal(tally_find(t, &a)->seen_ms, 6);
 	assert_int_equal(tally_at(t, &same_client, 6)->connections, 0);
 	assert_int_equal(tally_at(t, &everyone, 6)->connections, 0);
+	table_free(t);
+}
+
+static void a_rule_is_its_name_under_the_seed(void **state)
+{
+	static const uint64_t other_seed[2] = { 1, 2 };
+	struct tally *t = table(TALLY_WAYS), other = { 0 };
+	const uint64_t mail = tally_rule(t, SPAN("mail"));
+
+	(void)state;
+	tally_init(&other, t->slots, TALLY_WAYS, other_seed);
+	assert_true(mail != 0);
+	assert_true(mail == tally_rule(t, SPAN("mail")));
+	assert_true(mail != tally_rule(t, SPAN("mail2")));
+	assert_true(mail != tally_rule(t, SPAN("Mail")));
+	assert_true(mail != tally_rule(&other, SPAN("mail")));
+	table_free(t);
+}
+
+static void a_whole_rule_is_no_client(void **state)
+{
+	struct tally *t = table(TALLY_WAYS);
+	const struct tally_key whole = { .rule = 1 }, zero = key_of(1, 0);
+	const struct tally_key v4 = { .rule = 1, .client = { .family = IP_V4 } };
+	const struct tally_key v6 = { .rule = 1, .client = { .family = IP_V6 } };
+
+	(void)state;
+	tally_at(t, &whole, 5)->connections = 1;
+	tally_at(t, &zero, 5)->connections = 2;
+	tally_at(t, &v4, 5)->connections = 3;
+	tally_at(t, &v6, 5)->connections = 4;
+	assert_int_equal(tally_find(t, &whole)->connections, 1);
+	assert_int_equal(tally_find(t, &zero)->connections, 2);
+	assert_int_equal(tally_find(t, &v4)->connections, 3);
+	assert_int_equal(tally_find(t, &v6)->connections, 4);
 	table_free(t);
 }
 
@@ -144,6 +179,54 @@ static void a_clock_that_lags_does_not_forget_the_rate(void **state)
 	assert_false(tally_rate(&slot, 2, 10000, 1000004));
 }
 
+static void connections_are_counted_anew_and_the_rest_stays(void **state)
+{
+	struct tally *t = table(TALLY_WAYS); /* one bucket, full */
+	struct tally_key k, fresh = key_of(1, 99);
+
+	(void)state;
+	for (unsigned i = 0; i < TALLY_WAYS; i++) {
+		struct tally_slot *s;
+		k = key_of(1, i);
+		s = tally_at(t, &k, 100 + i);
+		s->connections = i + 1;
+		s->window_n = i;
+		s->banned_ms = i < 2 ? 5000 : 0;
+	}
+	tally_recount_begin(t);
+	tally_recount(t, &fresh, 1000); /* takes nobody's place who may yet be named */
+	k = key_of(1, 3);
+	tally_recount(t, &k, 1000);
+	tally_recount(t, &k, 1000);
+	tally_recount_end(t);
+	for (unsigned i = 0; i < TALLY_WAYS; i++) {
+		const struct tally_slot *s;
+		k = key_of(1, i);
+		s = tally_find(t, &k);
+		assert_int_equal(s->connections, i == 3 ? 2 : 0);
+		assert_int_equal(s->window_n, i);
+		assert_int_equal(s->banned_ms, i < 2 ? 5000 : 0);
+	}
+	assert_null(tally_find(t, &fresh));
+	assert_non_null(tally_at(t, &fresh, 1000)); /* those without connections make room again */
+	table_free(t);
+}
+
+static void what_lost_its_slot_gets_one_at_the_recount(void **state)
+{
+	struct tally *t = table(TALLY_WAYS);
+	struct tally_key k = key_of(1, 1);
+
+	(void)state;
+	tally_at(t, &k, 1)->connections = 1;
+	memset(t->slots, 0, TALLY_WAYS * sizeof(*t->slots));
+	tally_recount_begin(t);
+	tally_recount(t, &k, 2);
+	tally_recount_end(t);
+	assert_int_equal(tally_find(t, &k)->connections, 1);
+	table_free(t);
+}
+
 static void whatever_another_process_wrote_nothing_breaks(void **state)
 {
 	struct tally *t = table(TALLY_WAYS);
@@ -156,6 +239,10 @@ static void whatever_another_process_wrote_nothing_breaks(void **state)
 		tally_find(t, &k);
 		s = tally_at(t, &k, 1000000);
 		tally_rate(s ? s : t->slots, 3, 10000, 1000000);
+		tally_recount_begin(t);
+		tally_recount(t, &k, 1000000);
+		tally_recount(t, &(struct tally_key){ 0 }, 1000000);
+		tally_recount_end(t);
 	}
 	table_free(t);
 }
@@ -164,11 +251,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_key_has_one_slot),
+		cmocka_unit_test(a_rule_is_its_name_under_the_seed),
+		cmocka_unit_test(a_whole_rule_is_no_client),
 		cmocka_unit_test(full_bucket_drops_the_one_unused_longest),
 		cmocka_unit_test(open_connections_and_bans_stay),
 		cmocka_unit_test(many_clients_stay_in_bounds),
 		cmocka_unit_test(rate_lets_so_many_in_any_window),
 		cmocka_unit_test(a_clock_that_lags_does_not_forget_the_rate),
+		cmocka_unit_test(connections_are_counted_anew_and_the_rest_stays),
+		cmocka_unit_test(what_lost_its_slot_gets_one_at_the_recount),
 		cmocka_unit_test(whatever_another_process_wrote_nothing_breaks),
 	};
 
