@@ -230,7 +230,6 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
 	p.rules = ruleset_from_bundle(s.fds[FD_BUNDLE]);
 	if (!p.rules)
 		return EXIT_CONFIG;

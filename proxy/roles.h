@@ -18,7 +18,7 @@
  * LISTENER... listen already: a number alone listens on a published address; "r" before it: takes
  * what REDIRECT brings, "t": what TPROXY brings. MARK is hexadecimal, 0: none.
  *
- * SIGTERM ends a proxy in order, as ROLE_STOP does; SIGINT is ignored.
+ * SIGTERM ends a proxy in order, as ROLE_STOP does. SIGINT and SIGHUP are ignored by all.
  */
 #include <stdint.h>
 

@@ -163,7 +163,7 @@ int main(int argc, char **argv)
 		fputs("postern-socket is started by posternd(8)\n", stderr);
 		return EXIT_USAGE;
 	}
-	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN); /* it is needed to the end: posternd says when */
 	signal(SIGPIPE, SIG_IGN);
 	if (role_enter(ROLE_SOCKET, &f.place, &ready.layers) < 0)
 		return EXIT_UNAVAILABLE;

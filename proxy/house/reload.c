@@ -47,7 +47,7 @@ static void put_count(struct out *o, unsigned n, const char *what)
 /* Return: 0 or the exit code. */
 static int check(const struct house *h, const struct load *l, struct out *text)
 {
-	const struct unbuilt_may may = { .transparent = transparent_allowed() };
+	const struct unbuilt_may may = { h->as_root, transparent_allowed() };
 	unsigned n;
 
 	for (const struct diag *d = l->diags.first; d; d = d->next)

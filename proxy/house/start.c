@@ -65,7 +65,8 @@ static _Noreturn void child(const struct start *s, const char *path)
 	int r = renumber(s->fds, s->n_fds);
 
 	sigemptyset(&none);
-	signal(SIGINT, SIG_IGN); /* the terminal sends it to all; posternd is who acts on it */
+	signal(SIGINT, SIG_IGN); /* the terminal sends both to all; posternd is who acts on them */
+	signal(SIGHUP, SIG_IGN);
 	if (r == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
 		execv(path, s->argv);
 	fprintf(stderr, "posternd: cannot execute %s: %s (POSTERN_LIBEXEC names the folder)\n",

@@ -157,14 +157,6 @@ static void check_host(struct report *r, const struct hostconf *h)
 		report(r, h->workers_at, NULL, NULL,
 			"this version runs at most 64 workers: say \"workers 64\" or fewer, or "
 			"nothing for one a core");
-	if (h->require_sandbox == SAID_YES)
-		report(r, h->require_sandbox_at, NULL, NULL,
-			"the sandbox is not built yet: say \"require-sandbox no\" to run without "
-			"it");
-	if (h->user)
-		report(r, h->user_at, NULL, NULL,
-			"\"user\" is not built yet: start posternd as that user, with addresses "
-			"above port 1023");
 	if (h->metrics_socket || h->metrics_textfile)
 		report(r, h->metrics_at, NULL, NULL,
 			"metrics are not built yet: take the statement out");
@@ -174,14 +166,6 @@ static void check_host(struct report *r, const struct hostconf *h)
 	check_logs(r, h);
 }
 
-static void check_sets(struct report *r, const struct ruleset *rs)
-{
-	for (size_t i = 0; i < rs->n_sets; i++)
-		if (rs->sets[i]->dynamic)
-			report(r, rs->sets[i]->at, "set", rs->sets[i]->name,
-				"\"dynamic\" has no effect yet: nothing adds members at run time");
-}
-
 unsigned unbuilt_print(struct out *o, const struct ruleset *rs, const struct unbuilt_may *may)
 {
 	struct report r = { .o = o, .may = may, .mode = rs->host.mode };
@@ -189,9 +173,8 @@ unsigned unbuilt_print(struct out *o, const struct ruleset *rs, const struct unb
 	check_rules(&r, rs);
 	check_host(&r, &rs->host);
 	r.warning = true;
-	check_sets(&r, rs);
-	if (rs->host.control_at.line)
-		report(&r, rs->host.control_at, NULL, NULL,
-			"\"control\" has no effect yet: no control socket is made");
+	if (rs->host.user && !may->root)
+		report(&r, rs->host.user_at, NULL, NULL,
+			"\"user\" has no effect: only root can give roles a user of their own");
 	return r.n;
 }

@@ -14,6 +14,7 @@
 
 /* What this process may do. */
 struct unbuilt_may {
+	bool root;        /* give roles users of their own */
 	bool transparent; /* make sockets with clients' addresses (proxy/transparent.h) */
 };
 

@@ -401,9 +401,10 @@ static void what_belongs_to_no_session_is_told(void **state)
 	expect(HEAD "\"code\":\"PN4009\",\"severity\":\"error\",\"event\":\"limit-descriptors\","
 		    "\"error\":\"Too many open files\"}\n",
 		"host");
-	log_role_failed(&sender, WALL_NS, "postern-proxy", 77, 11);
+	log_role_failed(&sender, WALL_NS,
+		&(struct log_role){ .program = "postern-proxy", .pid = 77, .status = 11, .rest_ms = 200 });
 	expect(HEAD "\"code\":\"PN8003\",\"severity\":\"error\",\"event\":\"role-failed\","
-		    "\"role\":\"postern-proxy\",\"pid\":77,\"signal\":11}\n",
+		    "\"role\":\"postern-proxy\",\"pid\":77,\"signal\":11,\"restart_ms\":200}\n",
 		"role");
 }
 
