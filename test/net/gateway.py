@@ -21,6 +21,7 @@ class Postern(Fixture):
     """
 
     CONF = 'version 1\nmode direct\nhostname gw.test\nstate "{dir}/state"\n'
+    LOG = "state/log.json"
 
     def __init__(self, rules, conf=CONF, unprivileged=False, prefix=(), **values):
         self.scratch = Scratch("pn-gw-")
@@ -158,7 +159,7 @@ class Postern(Fixture):
     # -- its log
 
     def all_records(self):
-        file = self.dir / "state/log.json"
+        file = self.dir / self.LOG
         if not file.exists():
             return []
         lines = file.read_bytes().split(b"\n")
