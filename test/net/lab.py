@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: ISC
 """Three hosts of scripts/lab: a client, the gateway with two networks, a server (root)
 
-    with Lab() as lab:
-        with lab.server:                 # what this thread does now happens on that host:
-            postfix = stack.enter_context(Postfix(addresses=["10.0.0.21:25"]))
-        with lab.gateway:                # sockets, processes and threads stay where they were begun
-            gate = stack.enter_context(Postern(RULES, EXTERNAL))
+    with Lab() as lab, lab.server.begin(Postfix(addresses=["10.0.0.21:25"])) as postfix, \
+         lab.gateway.begin(Postern(RULES, EXTERNAL)) as gate:
         lab.redirect()
-        with lab.client, RawClient(25, host=PUBLISHED) as c: ...
+        with lab.client, RawClient(25, host=PUBLISHED[4]) as c: ...
 
-Nothing is changed outside of the three. Labs of several tests do not see each other.
+Sockets, processes and threads belong to the host they were begun on, wherever they are used. Nothing is changed outside of the three. Labs of several tests do not see each other.
 """
+import contextlib
 import ctypes
 import itertools
 import os
@@ -71,10 +69,13 @@ class Host:
         if libc.setns(fd, CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "setns")
 
-    @property
-    def prefix(self):
-        """What stands before a command that another program shall run on this host."""
-        return ["nsenter", f"--net=/run/netns/{self.name}"]
+    @contextlib.contextmanager
+    def begin(self, fixture):
+        """The fixture, started on this host."""
+        with contextlib.ExitStack() as stack:
+            with self:
+                begun = stack.enter_context(fixture)
+            yield begun
 
     def run(self, *command, **more):
         """A command on this host, to its end; it may fail."""

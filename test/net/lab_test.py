@@ -26,8 +26,8 @@ def setUpModule():
     if why:
         raise unittest.SkipTest(why)
     lab = unittest.enterModuleContext(Lab())
-    with lab.server:
-        postfix = unittest.enterModuleContext(Postfix(addresses=[f"{SERVER[4]}:25", f"[{SERVER[6]}]:25"]))
+    postfix = unittest.enterModuleContext(lab.server.begin(
+        Postfix(addresses=[f"{SERVER[4]}:25", f"[{SERVER[6]}]:25"])))
 
 
 def reach(host, address, port, timeout=0.5):
