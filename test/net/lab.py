@@ -7,6 +7,9 @@
         with lab.client, RawClient(25, host=PUBLISHED[4]) as c: ...
 
 Sockets, processes and threads belong to the host they were begun on, wherever they are used. Nothing is changed outside of the three. Labs of several tests do not see each other.
+
+Environment
+    POSTERN_LAB  how the names of labs begin (pn unless said)
 """
 import contextlib
 import ctypes
@@ -104,7 +107,7 @@ class Lab(Fixture):
         return None
 
     def __init__(self):
-        self.name = f"pn{os.getpid()}-{next(self._number)}"
+        self.name = f"{os.environ.get('POSTERN_LAB', 'pn')}{os.getpid()}-{next(self._number)}"
         self.client, self.gateway, self.server = (Host(f"{self.name}-{h}") for h in ("client", "gateway", "server"))
 
     def start(self):
