@@ -145,15 +145,15 @@ haproxy_conf() { # extra defaults, bind options, server options, extra global
 	E
 }
 
-# One rule, whose statements beside external and internal are $1. What a server for the whole Internet
-# would never allow one client is allowed here, since all load comes from one address.
+# One rule, whose statements beside external and internal are $1; $2 is what postern.conf says of its mode (direct). What a
+# server for the whole Internet would never allow one client is allowed here, since all load comes from one address.
 postern_start() {
 	mkdir -p "$BENCH/out" # not $RUN: that may be a tmpfs, and the log is to meet a disk
 	PN=$(mktemp -d "$BENCH/out/postern.XXXXXX")
 	chmod 755 "$PN"
 	cat >"$PN/postern.conf" <<-E
 	version 1
-	mode direct
+	${2:-mode direct}
 	hostname gw.example
 	state "$PN/state"
 	E
@@ -175,6 +175,24 @@ postern_stop() {
 	stop_pids "${BOX_PIDS[@]}"
 	BOX_PIDS=()
 	[ -z "${PN:-}" ] || rm -rf "$PN"
+}
+
+# what scripts/lab does for "mode external": $LISTEN by redirect or tproxy to posternd, the way back, the standing drop
+postern_rules() {
+	local mark=0x00500000/0x00f00000 link
+	ipt -A FORWARD -i ext -p tcp --dport ${SERVER#*:} -j DROP
+	for link in ext int; do ip -n pbfw rule add iif $link fwmark $mark lookup 100; done
+	ip -n pbfw route add local default dev lo table 100
+	ipt -t mangle -A PREROUTING -i int -p tcp -m socket --transparent -j MARK --set-xmark $mark
+	case $1 in
+	redirect)
+		ipt -A INPUT -p tcp --dport 10525 -m conntrack ! --ctstate DNAT -j DROP
+		ipt -t nat -A PREROUTING -i ext -d ${LISTEN%:*} -p tcp --dport ${LISTEN#*:} -j REDIRECT --to-ports 10525 ;;
+	tproxy)
+		ipt -A INPUT -p tcp --dport 10525 -j DROP
+		ipt -t mangle -A PREROUTING -i ext -d ${LISTEN%:*} -p tcp --dport ${LISTEN#*:} \
+			-j TPROXY --on-port 10525 --tproxy-mark $mark ;;
+	esac
 }
 
 tproxy_rules() { # local port

@@ -10,8 +10,8 @@ from fixture import LOOPBACK, PATIENCE_S
 class RawClient:
     """Sends what it is told, octet for octet, and reads replies strictly: CRLF, three digits."""
 
-    def __init__(self, port, source=None, timeout=PATIENCE_S):
-        self.sock = socket.create_connection((LOOPBACK, port), timeout, (source, 0) if source else None)
+    def __init__(self, port, source=None, timeout=PATIENCE_S, host=LOOPBACK):
+        self.sock = socket.create_connection((host, port), timeout, (source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.dialogue = []

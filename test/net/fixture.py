@@ -83,7 +83,8 @@ def end_process(process, patience=10):
 class Guard:
     """A small process that outlives this one, however it ends, and then clears up what was left
 
-    A test that runs out of time is killed outright, and Postfix would go on for ever.
+    A test that runs out of time is killed outright, and Postfix would go on for ever. It is told of process
+    groups, folders and labs ("lab:" and the prefix of scripts/lab).
     """
 
     PROGRAM = """
@@ -94,8 +95,13 @@ class Guard:
             esac
         done
         exec 2>/dev/null
-        for group in $left; do case $group in /*) ;; *) kill -KILL "-$group" ;; esac; done
-        for folder in $left; do case $folder in /*) rm -rf "$folder" ;; esac; done
+        for what in $left; do case $what in [0-9]*) kill -KILL "-$what" ;; esac; done
+        for what in $left; do
+            case $what in
+            /*) rm -rf "$what" ;;
+            lab:*) POSTERN_LAB=${what#lab:} "$0/scripts/lab" down ;;
+            esac
+        done
     """
 
     def __init__(self):
@@ -103,7 +109,7 @@ class Guard:
 
     def tell(self, what):
         if not self.process:
-            self.process = subprocess.Popen(["/bin/sh", "-c", self.PROGRAM], stdin=subprocess.PIPE,
+            self.process = subprocess.Popen(["/bin/sh", "-c", self.PROGRAM, SRC], stdin=subprocess.PIPE,
                                             stdout=subprocess.DEVNULL, start_new_session=True)
         self.process.stdin.write(f"{what}\n".encode())
         self.process.stdin.flush()

@@ -23,6 +23,7 @@ class Postern(Fixture):
     """
 
     CONF = 'version 1\nmode direct\nhostname gw.test\nstate "{dir}/state"\n' + ROLES
+    LOG = "state/log/log.json"
 
     def __init__(self, rules, conf=CONF, unprivileged=False, prefix=(), **values):
         self.scratch = Scratch("pn-gw-")
@@ -160,7 +161,7 @@ class Postern(Fixture):
     # -- its log
 
     def all_records(self):
-        file = self.dir / "state/log/log.json"
+        file = self.dir / self.LOG
         if not file.exists():
             return []
         lines = file.read_bytes().split(b"\n")

@@ -6,7 +6,7 @@
     Aiosmtpd    a server of Python, inside the test's own process (no rights needed)
 
 Each accepts mail for in.test and keeps it; `messages()` gives it back. Nothing listens anywhere but on
-127.0.0.1, nothing is delivered anywhere but into the scratch folder. They are set up to be careless on
+127.0.0.1, or the addresses of a lab's host (lab.py), nothing is delivered anywhere but into the scratch folder. They are set up to be careless on
 purpose (bare line feeds end lines, 127.0.0.1 may relay), since what is under test is the filter in front
 of them.
 
@@ -117,6 +117,8 @@ class Postfix(MailServer):
     xclient_port  XCLIENT allowed for 127.0.0.1
     proxy_port    wants a PROXY header (version 1 or 2) before the banner
 
+    and plain SMTP on the addresses given besides, as "10.0.0.21:25" or "[fd00:10::21]:25".
+
     Mail for any address at in.test goes to one maildir; there is no program to send mail out with.
     """
 
@@ -129,7 +131,7 @@ setgid_group = postdrop
 myhostname = server.in.test
 mydestination =
 mynetworks = 127.0.0.0/8
-inet_protocols = ipv4
+inet_protocols = {protocols}
 inet_interfaces = 127.0.0.1
 maillog_file_prefixes = {dir}
 maillog_file = {dir}/log/maillog
@@ -196,8 +198,10 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
     def usable():
         return os.geteuid() == 0 and POSTFIX_MASTER.exists()
 
-    def __init__(self, more=""):
+    def __init__(self, more="", addresses=()):
         self.more = more
+        self.addresses = addresses
+        self.protocols = "all" if addresses else "ipv4"
         self.process = None
         self.scratch = None
 
@@ -220,7 +224,8 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
         cert, key = certificate()
         values = dict(vars(self), dir=self.dir, uid=NOBODY, gid=NOBODY, cert=cert, key=key)
         (self.dir / "etc/main.cf").write_text(self.MAIN.format(**values))
-        (self.dir / "etc/master.cf").write_text(self.MASTER.format(**values))
+        (self.dir / "etc/master.cf").write_text(self.MASTER.format(**values) + "".join(
+            f"{address} inet n - n - - smtpd\n" for address in self.addresses))
         self.box = Maildir(self.dir / "mail/box")
         # -d: stay in the foreground; at its end master signals its process group
         with open(self.dir / "log/master", "wb") as log:
@@ -417,9 +422,10 @@ class Aiosmtpd(MailServer):
     longest_line = 1001
 
     class Kept(Delivered):
-        def __init__(self, envelope, recipient):
+        def __init__(self, session, envelope, recipient):
             super().__init__(envelope.original_content.replace(b"\r\n", b"\n"))
             self.octets = envelope.original_content
+            self.client = session.peer[0]
             self.envelope = envelope
             self.envelope_recipient = recipient
 
@@ -431,8 +437,9 @@ class Aiosmtpd(MailServer):
         def recipient(self):
             return self.envelope_recipient
 
-    def __init__(self, port=0, hostname="second.in.test", tls=False, watch=None):
+    def __init__(self, port=0, hostname="second.in.test", tls=False, watch=None, address=LOOPBACK):
         self.port = port
+        self.address = address
         self.hostname = hostname
         self.tls = tls
         self.watch = watch  # called with each message
@@ -441,7 +448,7 @@ class Aiosmtpd(MailServer):
 
     async def handle_DATA(self, server, session, envelope):
         for recipient in envelope.rcpt_tos:  # one copy each, as a mailbox would get
-            message = self.Kept(envelope, recipient)
+            message = self.Kept(session, envelope, recipient)
             self.kept.append(message)
             if self.watch:
                 self.watch(message)
@@ -456,7 +463,7 @@ class Aiosmtpd(MailServer):
             context.load_cert_chain(*certificate())
             options["tls_context"] = context
         self.port = self.port or free_port()
-        self.controller = Controller(self, hostname=LOOPBACK, port=self.port, server_hostname=self.hostname,
+        self.controller = Controller(self, hostname=self.address, port=self.port, server_hostname=self.hostname,
                                      enable_SMTPUTF8=True, data_size_limit=100 << 20, **options)
         self.controller.start()
 

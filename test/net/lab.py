@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: ISC
+"""Three hosts of scripts/lab: a client, the gateway with two networks, a server (root)
+
+    with Lab() as lab, lab.server.begin(Postfix(addresses=["10.0.0.21:25"])) as postfix, \
+         lab.gateway.begin(Postern(RULES, EXTERNAL)) as gate:
+        lab.redirect()
+        with lab.client, RawClient(25, host=PUBLISHED[4]) as c: ...
+
+Sockets, processes and threads belong to the host they were begun on, wherever they are used. Nothing is changed outside of the three. Labs of several tests do not see each other.
+
+Environment
+    POSTERN_LAB  how the names of labs begin (pn unless said)
+"""
+import contextlib
+import ctypes
+import itertools
+import os
+import shutil
+import subprocess
+import threading
+
+from fixture import PATIENCE_S, SRC, Fixture, end_process, guard, spawn
+
+# as in scripts/lab; the addresses of one host are of IPv4, then of IPv6
+CLIENT = {4: "203.0.113.9", 6: "2001:db8:1::9"}
+OTHER_CLIENT = "203.0.113.10"
+GATEWAY_EXT = {4: "203.0.113.1", 6: "2001:db8:1::1"}
+GATEWAY_INT = {4: "10.0.0.1", 6: "fd00:10::1"}
+PUBLISHED = {4: "198.51.100.2", 6: "2001:db8:2::2"}
+OTHER_PUBLISHED = "198.51.100.20"
+SERVER = {4: "10.0.0.21", 6: "fd00:10::21"}
+OTHER_SERVER = {4: "10.0.0.30", 6: "fd00:10::22"}
+PORT = 10525  # of posternd, in "mode external"
+
+CLONE_NEWNET = 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Host:
+    """A network namespace: `with host:` moves the calling thread there."""
+
+    def __init__(self, name):
+        self.name = name
+        self.before = threading.local()
+
+    def __enter__(self):
+        stack = self.before.__dict__.setdefault("stack", [])
+        stack.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        try:
+            self._move(f"/run/netns/{self.name}")
+        except OSError:
+            os.close(stack.pop())
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        fd = self.before.stack.pop()
+        try:
+            self._set(fd)
+        finally:
+            os.close(fd)
+
+    def _move(self, path):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._set(fd)
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def _set(fd):
+        if libc.setns(fd, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+
+    @contextlib.contextmanager
+    def begin(self, fixture):
+        """The fixture, started on this host."""
+        with contextlib.ExitStack() as stack:
+            with self:
+                begun = stack.enter_context(fixture)
+            yield begun
+
+    def run(self, *command, **more):
+        """A command on this host, to its end; it may fail."""
+        with self:
+            return subprocess.run([*map(str, command)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  errors="replace", timeout=PATIENCE_S, **more)
+
+    def must(self, *command):
+        done = self.run(*command)
+        if done.returncode:
+            raise AssertionError(f"{command} on {self.name} failed: {done.stdout}{done.stderr}")
+        return done.stdout
+
+
+class Lab(Fixture):
+    _number = itertools.count(1)
+
+    @staticmethod
+    def unusable():
+        """Why there can be none, or None."""
+        if os.geteuid() != 0:
+            return "a lab (network namespaces) needs root"
+        for tool in ("ip", "iptables", "ip6tables", "nsenter"):
+            if not shutil.which(tool):
+                return f"a lab needs {tool} (scripts/deps test)"
+        return None
+
+    def __init__(self):
+        self.name = f"{os.environ.get('POSTERN_LAB', 'pn')}{os.getpid()}-{next(self._number)}"
+        self.client, self.gateway, self.server = (Host(f"{self.name}-{h}") for h in ("client", "gateway", "server"))
+
+    def start(self):
+        guard.tell(f"+lab:{self.name}")
+        self.script("up")
+
+    def stop(self):
+        self.script("down")
+        guard.tell(f"-lab:{self.name}")
+
+    def script(self, *arguments):
+        """scripts/lab for this lab; what it printed."""
+        process = spawn([SRC / "scripts/lab", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                        text=True, env=dict(os.environ, POSTERN_LAB=self.name))
+        with process.stdout:
+            try:
+                said, _ = process.communicate(timeout=PATIENCE_S)
+            finally:
+                end_process(process)
+        if process.returncode:
+            raise AssertionError(f"scripts/lab {' '.join(map(str, arguments))} failed: {said}")
+        return said
+
+    def redirect(self, *options):
+        self.script("redirect", *options)
+
+    def tproxy(self, *options):
+        self.script("tproxy", *options)
+
+    def clear(self):
+        self.script("clear")
