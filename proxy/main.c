@@ -273,6 +273,7 @@ int main(int argc, char **argv)
 		r = listen_all(&p, &s);
 	if (r)
 		return fail("cannot start", r);
+	spare_await(&p.spare, PROXY_SPARE_MS);
 	r = msg_send(s.fds[FD_CONTROL], ROLE_READY, (struct span){ 0 }, -1);
 	if (r)
 		return fail("posternd is gone", r < 0 ? -r : EPIPE);
