@@ -7,8 +7,6 @@
 
 #include "proxy/transparent.h"
 
-#define ROUND_MAX 32 /* messages in one call: no proxy may keep the others waiting */
-
 int channel_init(struct channel *c, int fd, enum ip_family family)
 {
 	int octets = CHANNEL_BUFFER;
@@ -46,22 +44,19 @@ static int make_batch(struct channel *c, uint32_t mark)
 	return 0;
 }
 
-int channel_fill(struct channel *c, uint32_t mark)
+int channel_send(struct channel *c, uint32_t mark)
 {
-	for (unsigned sent = 0; sent < ROUND_MAX; sent++) {
-		int r = make_batch(c, mark);
+	int r = make_batch(c, mark);
 
-		if (r < 0 && c->n == 0)
-			return r;
-		/* fewer than a batch are better than none */
-		r = msg_send_fds(c->fd, SPARE_MESSAGE, (struct span){ 0 }, c->batch, c->n);
-		if (r == MSG_E_AGAIN)
-			return sent > 0 ? CHANNEL_OK : -EAGAIN;
-		if (r == MSG_E_CLOSED)
-			return CHANNEL_E_GONE;
-		if (r != MSG_OK)
-			return r;
+	if (r < 0 && c->n == 0)
+		return r;
+	/* fewer than a batch are better than none */
+	r = msg_send_fds(c->fd, SPARE_MESSAGE, (struct span){ 0 }, c->batch, c->n);
+	if (r == MSG_E_CLOSED)
+		return CHANNEL_E_GONE;
+	if (r == MSG_E_AGAIN)
+		return -ENOBUFS; /* it was writable: the kernel has no memory */
+	if (r == MSG_OK)
 		drop_batch(c);
-	}
-	return CHANNEL_E_BUSY;
+	return r;
 }

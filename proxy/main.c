@@ -238,6 +238,7 @@ int main(int argc, char **argv)
 		r = listen_all(&p, &s);
 	if (r)
 		return fail("cannot start", r);
+	spare_await(&p.spare, PROXY_SPARE_MS);
 	if (role_enter(ROLE_PROXY, &s.place, &ready.layers) < 0)
 		return EXIT_UNAVAILABLE;
 	r = msg_send(s.fds[FD_CONTROL], ROLE_READY, span_of(&ready, sizeof(ready)), -1);

@@ -29,6 +29,7 @@ struct flow;
 #define PROXY_READ_MAX     (256u * 1024)      /* octets of one read */
 #define PROXY_OUT_SIZE     (2 * SMTP_OUT_MAX) /* octets printed before they are written */
 #define PROXY_BATCH_S      0.02 /* records wait so long, to go together */
+#define PROXY_SPARE_MS     2000 /* for the first sockets of postern-socket */
 #define PROXY_PARTINGS_MAX 1024 /* clients that were answered and are being waited for */
 
 /* What a worker knows of one internal server of a rule; all 0: nothing bad. See proxy/dial.h. */

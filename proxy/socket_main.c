@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/role.h"
 #include "proxy/channel.h"
 #include "proxy/roles.h"
 
 #define CHANNELS_MAX (2 * SEATS_MAX)
+#define PRIORITY     (-10) /* its work is short, and proxies wait for it */
 #define REST_MS      200               /* after an error: it will not be gone at once */
 
 struct factory {
@@ -47,27 +49,26 @@ static void drop(struct factory *f, size_t i)
 	f->polled[1 + i] = f->polled[1 + f->n];
 }
 
-static void fill(struct factory *f, size_t i)
+static void supply(struct factory *f, size_t i)
 {
-	int r = channel_fill(&f->channels[i], f->mark);
+	int r = channel_send(&f->channels[i], f->mark);
 
 	if (r == CHANNEL_E_GONE) {
 		drop(f, i);
 	} else if (r < 0) {
 		f->resting = true;
-		if (r != -EAGAIN)
-			tell(f, "cannot give sockets", -r);
+		tell(f, "cannot give sockets", -r);
 	}
 }
 
 /* From the last on: one that is dropped is replaced by one that was looked at. */
-static void fill_ready(struct factory *f)
+static void supply_ready(struct factory *f)
 {
 	for (size_t i = f->n; i-- > 0;) {
 		if (f->polled[1 + i].revents & (POLLHUP | POLLERR | POLLNVAL))
 			drop(f, i);
 		else if (f->polled[1 + i].revents & POLLOUT)
-			fill(f, i);
+			supply(f, i);
 	}
 }
 
@@ -128,7 +129,7 @@ static void run(struct factory *f)
 		if (poll(f->polled, 1 + f->n, f->resting ? REST_MS : -1) < 0 && errno != EINTR)
 			return;
 		f->resting = false;
-		fill_ready(f);
+		supply_ready(f);
 		if (f->polled[0].revents && !listen_to_posternd(f))
 			return;
 	}
@@ -165,6 +166,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGTERM, SIG_IGN); /* it is needed to the end: posternd says when */
 	signal(SIGPIPE, SIG_IGN);
+	setpriority(PRIO_PROCESS, 0, PRIORITY); /* without it bursts are refused on a busy host */
 	if (role_enter(ROLE_SOCKET, &f.place, &ready.layers) < 0)
 		return EXIT_UNAVAILABLE;
 	if (msg_send(f.control, ROLE_READY, span_of((const uint8_t *)&ready, sizeof(ready)), -1))

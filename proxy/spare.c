@@ -29,31 +29,42 @@ void spare_deinit(struct spare *s)
 }
 
 /* Return: 0; <0 errno. */
-static int receive(struct spare_pool *pool)
+static int receive(struct spare *s, struct spare_pool *pool)
 {
 	uint8_t block[MSG_HEAD];
 	struct msg m;
 	size_t n;
+	int r = msg_recv_fds(pool->channel, block, sizeof(block), &m, pool->fds, SPARE_BATCH, &n);
 
-	switch (msg_recv_fds(pool->channel, block, sizeof(block), &m, pool->fds, SPARE_BATCH, &n)) {
-	case MSG_OK: pool->n = n; return n > 0 ? 0 : -EAGAIN;
-	case MSG_E_BAD: return -EMFILE; /* this process has no room for so many */
-	default: return -EAGAIN;        /* also when it is gone: another may come */
-	}
+	if (r == MSG_E_BAD)
+		return -EMFILE; /* this process has no room for so many */
+	if (r != MSG_OK || n == 0)
+		return -EAGAIN; /* also when postern-socket is gone: another may come */
+	pool->n = n;
+	s->wait_again_ms = 0;
+	return 0;
 }
 
 static int wait_for_batch(struct spare *s, struct spare_pool *pool, uint64_t now_ms)
 {
 	struct pollfd p = { pool->channel, POLLIN, 0 };
-	int r = -EAGAIN;
 
 	if (now_ms < s->wait_again_ms)
-		return r;
-	if (poll(&p, 1, SPARE_WAIT_MS) > 0)
-		r = receive(pool);
-	if (r == -EAGAIN)
-		s->wait_again_ms = now_ms + SPARE_GIVE_UP_MS;
-	return r;
+		return -EAGAIN;
+	s->wait_again_ms = now_ms + SPARE_GIVE_UP_MS;
+	return poll(&p, 1, SPARE_WAIT_MS) > 0 ? receive(s, pool) : -EAGAIN;
+}
+
+void spare_await(struct spare *s, int ms)
+{
+	struct spare_pool *pools[] = { &s->v4, &s->v6 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct pollfd p = { pools[i]->channel, POLLIN, 0 };
+
+		if (pools[i]->channel >= 0 && pools[i]->n == 0 && poll(&p, 1, ms) > 0)
+			receive(s, pools[i]);
+	}
 }
 
 static int make(enum ip_family family)
@@ -75,7 +86,7 @@ int spare_take(struct spare *s, enum ip_family family, uint64_t now_ms)
 	if (pool->channel < 0)
 		return make(family);
 	if (pool->n == 0)
-		r = receive(pool);
+		r = receive(s, pool);
 	if (r == -EAGAIN)
 		r = wait_for_batch(s, pool, now_ms);
 	return r < 0 ? r : pool->fds[--pool->n];

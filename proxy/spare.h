@@ -6,13 +6,13 @@
  * postern-socket keeps a channel for each family full of them (proxy/channel.h), so that taking one
  * needs no round trip: from the batch in hand, else from one message that waits in the channel.
  * Only a burst that outruns postern-socket waits for it, SPARE_WAIT_MS at most; when it waited in
- * vain, nobody waits again for SPARE_GIVE_UP_MS, so that a dead postern-socket does not stall the
- * loop.
+ * vain, nobody waits again for SPARE_GIVE_UP_MS or until a batch came, so that a dead
+ * postern-socket does not stall the loop.
  *
  * Without channels the sockets are made here, plain ones.
  *
  * Owns:    the batches in hand. The channels are borrowed.
- * Callers: proxy/dial.c.
+ * Callers: proxy/dial.c; proxy/main.c.
  */
 #include "base/ip.h"
 #include "base/msg.h"
@@ -37,6 +37,10 @@ struct spare {
 /* The receiving ends of the channels; -1: make them here. */
 void spare_init(struct spare *s, int channel4, int channel6);
 void spare_deinit(struct spare *s);
+
+/* At the start: until there is a batch of each family, @ms at most, so that the first clients are
+ * served on a busy host, too. */
+void spare_await(struct spare *s, int ms);
 
 /* Return: a socket, the caller's, non-blocking, not bound; <0 errno: EAGAIN where postern-socket
  * gives none. */

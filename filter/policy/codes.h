@@ -140,7 +140,7 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"Let the server accept XCLIENT from this host (Postfix: smtpd_authorized_xclient_hosts), or change \"client-address\".") \
 	X(6006, SERVER_CLOSING, INFO, 0, "", "internal server ended the session with 421", "RFC 5321 3.8", "") \
 	X(6007, SERVER_FAMILY, WARNING, 421, "4.3.2 Service not available", "no internal server of the client's address family", "", \
-		"With \"client-address keep\" an IPv6 client needs an internal server with an IPv6 address, an IPv4 client one with IPv4.") \
+		"The rule keeps the client's address: it needs an internal server with an IPv6 address for IPv6 clients, one with an IPv4 address for IPv4 clients.") \
 	X(6008, SERVER_OWN, WARNING, 421, "4.4.6 Routing loop", "the address asked for is this host's own", "RFC 3463 3.5", \
 		"\"internal original\" dials what the client asked for. Publish addresses of this host by a rule that names the server.")
 
