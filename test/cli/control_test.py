@@ -323,8 +323,8 @@ def lines_that_are_no_facts_are_counted():
 
 
 def fields_of_a_wrong_type_show_nothing():
-    odd = {"session": {"a": [1]}, "client": 7, "client_port": "x", "age_ms": -5, "c2s": 1.5, "hello": None, "rule": [], "to": "1.2.3.4",
-           "phase": "x" * 5000}
+    odd = {"session": {"a": [1]}, "client": 7, "client_port": "x", "age_ms": -5, "c2s": 1.5, "hello": None, "rule": [],
+           "to": "1.2.3.4", "phase": "x" * 5000}
     with Folder({SESSIONS: lambda: [file_of(lines(odd)), done()]}) as f:
         code, out, _ = f.run("show", "sessions")
         same(code, 0)
