@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cli/later.h"
 #include "rules/diag.h"
 
 static void take_out(int *argcp, char **argv, int at, int n)
@@ -101,4 +102,41 @@ int args_done(int *argcp, char **argv, int min, int max)
 const char *args_suggest(const char *word, const char *const *words, size_t n)
 {
 	return diag_suggest(span_str(word), words, n);
+}
+
+#define WORDS_MAX 16
+
+/* "list, add or del" */
+static const char *enumerate(const char *const *names, size_t n, char text[256])
+{
+	struct out o;
+
+	out_init(&o, text, 256);
+	for (size_t i = 0; i < n; i++) {
+		out_str(&o, i == 0 ? "" : i + 1 < n ? ", " : " or ");
+		out_str(&o, names[i]);
+	}
+	return out_cstr(&o);
+}
+
+int args_word(struct cli *c, int argc, char **argv, const struct args_word *words, size_t n_words)
+{
+	const char *names[WORDS_MAX], *near, *word = argc > 1 ? argv[1] : "";
+	const struct cli_later *later;
+	char whole[64], list[256];
+	size_t n = 0;
+
+	for (; n < n_words && n < WORDS_MAX; n++) {
+		names[n] = words[n].name;
+		if (strcmp(word, words[n].name) == 0)
+			return words[n].run(c, argc, argv);
+	}
+	snprintf(whole, sizeof(whole), "%s %s", argv[0], word);
+	later = later_find(whole);
+	if (later != NULL)
+		return later_refuse(later);
+	near = args_suggest(word, names, n);
+	return cli_fail(CLI_USAGE, "%s: say %s%s%s%s", argv[0], enumerate(names, n, list),
+		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+		near != NULL ? "\"?" : "");
 }

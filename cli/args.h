@@ -31,5 +31,15 @@ int args_value(int *argcp, char **argv, const char *name, const char **valuep);
  */
 int args_done(int *argcp, char **argv, int min, int max);
 
+/* The words that may follow a verb ("session list"), each with a function of its own. */
+struct args_word {
+	const char *name;
+	int (*run)(struct cli *c, int argc, char **argv); /* argv[1] is the word */
+};
+
+/* Runs the one that argv[1] names. Return: what it returns, or CLI_USAGE after a message; what is
+ * to be built later is refused by its name. */
+int args_word(struct cli *c, int argc, char **argv, const struct args_word *words, size_t n_words);
+
 /* The nearest of @n words to what somebody typed, or NULL: for "did you mean". */
 const char *args_suggest(const char *word, const char *const *words, size_t n);

@@ -41,12 +41,18 @@ struct cli_verb {
 /* The table ends with a row without a name. */
 extern const struct cli_verb cli_verbs[];
 
+int cli_apply(struct cli *c, int argc, char **argv);
 int cli_check(struct cli *c, int argc, char **argv);
+int cli_confirm(struct cli *c, int argc, char **argv);
+int cli_diff(struct cli *c, int argc, char **argv);
 int cli_explain(struct cli *c, int argc, char **argv);
 int cli_fmt(struct cli *c, int argc, char **argv);
 int cli_help(struct cli *c, int argc, char **argv);
 int cli_log(struct cli *c, int argc, char **argv);
 int cli_replay(struct cli *c, int argc, char **argv);
+int cli_rollback(struct cli *c, int argc, char **argv);
+int cli_session(struct cli *c, int argc, char **argv);
+int cli_set(struct cli *c, int argc, char **argv);
 int cli_show(struct cli *c, int argc, char **argv);
 
 /* "postern: WORDS" on stderr. Return: @exit, so that a verb can return with it. */
@@ -59,6 +65,10 @@ int cli_fail(enum cli_exit exit, const char *format, ...) __attribute__((format(
  * Return: CLI_OK, or CLI_FAULTS after a message.
  */
 int cli_print(void (*print)(struct out *o, void *context), void *context);
+
+/* Lines of somebody else's text, fit for a terminal: what is not printable ASCII is escaped, and
+ * the last line ends. Nothing for no text. */
+void cli_plain(struct out *o, struct span text);
 
 /* As cli_print, to a file of stdio's. */
 int cli_print_to(FILE *file, void (*print)(struct out *o, void *context), void *context);

@@ -43,17 +43,51 @@ int config_exit(const struct load *l)
 	return CLI_CONFIG;
 }
 
-int config_load(const struct cli *c, struct load *l)
+static int load(const struct cli *c, struct load *l, enum config_show show)
 {
 	int exit;
 
 	if (load_dir(l, c->dir) < 0)
 		return cli_fail(CLI_UNAVAILABLE, "not enough memory to read %s", c->dir);
 	exit = config_exit(l);
-	if (exit == CLI_OK)
-		return CLI_OK;
-	config_tell(c, &l->diags, l->sources, l->n_sources, CONFIG_SHOW_ERRORS);
-	load_free(l);
-	return cli_fail(
-		(enum cli_exit)exit, "%s holds errors; \"postern check\" shows everything", c->dir);
+	if (exit != CLI_OK || show == CONFIG_SHOW_ALL)
+		config_tell(c, &l->diags, l->sources, l->n_sources, show);
+	if (exit != CLI_OK)
+		load_free(l);
+	return exit;
+}
+
+int config_load(const struct cli *c, struct load *l)
+{
+	const int exit = load(c, l, CONFIG_SHOW_ERRORS);
+
+	return exit == CLI_OK || exit == CLI_UNAVAILABLE
+		       ? exit
+		       : cli_fail((enum cli_exit)exit,
+				 "%s holds errors; \"postern check\" shows everything", c->dir);
+}
+
+int config_check(const struct cli *c, struct load *l)
+{
+	const int exit = load(c, l, CONFIG_SHOW_ALL);
+
+	return exit == CLI_OK || exit == CLI_UNAVAILABLE
+		       ? exit
+		       : cli_fail((enum cli_exit)exit, "%s holds errors; nothing was changed",
+				 c->dir);
+}
+
+int config_host(const struct cli *c, struct load *l, struct hostconf *hostp)
+{
+	*hostp = (struct hostconf){ 0 };
+	if (load_host(l, c->dir) < 0)
+		return cli_fail(CLI_UNAVAILABLE, "not enough memory to read %s", c->dir);
+	if (l->ruleset != NULL)
+		*hostp = l->ruleset->host;
+	else
+		cli_fail(CLI_CONFIG,
+			"warning: %s/postern.conf has errors (see \"postern check\"); the defaults "
+			"are taken",
+			c->dir);
+	return CLI_OK;
 }

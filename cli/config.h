@@ -28,3 +28,14 @@ int config_exit(const struct load *l);
  * Return: CLI_OK, then load_free() is due; or an exit code after the errors were told.
  */
 int config_load(const struct cli *c, struct load *l);
+
+/* The same, and everything that was found is told, as `postern check` does. */
+int config_check(const struct cli *c, struct load *l);
+
+/**
+ * config_host() - postern.conf alone, for verbs that must work while the rules have errors
+ * @hostp: the defaults, after a warning, when postern.conf is faulty; its texts live in @l
+ *
+ * Return: CLI_OK, then load_free() is due; or an exit code after a message.
+ */
+int config_host(const struct cli *c, struct load *l, struct hostconf *hostp);

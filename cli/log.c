@@ -7,7 +7,6 @@
 #include "base/ident.h"
 #include "base/incident.h"
 #include "cli/args.h"
-#include "cli/later.h"
 #include "cli/log_view.h"
 #include "log/begin.h"
 
@@ -247,27 +246,8 @@ static int code(struct cli *c, int argc, char **argv)
 
 int cli_log(struct cli *c, int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(struct cli *c, int argc, char **argv);
-	} verbs[] = { { "tail", tail }, { "find", find }, { "session", session },
-		{ "code", code } };
-	const char *names[sizeof verbs / sizeof *verbs];
-	const struct cli_later *later;
-	const char *word = argc > 1 ? argv[1] : "", *near;
-	char full[64];
+	static const struct args_word words[] = { { "tail", tail }, { "find", find },
+		{ "session", session }, { "code", code } };
 
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-		names[i] = verbs[i].name;
-		if (strcmp(word, verbs[i].name) == 0)
-			return verbs[i].run(c, argc, argv);
-	}
-	snprintf(full, sizeof full, "log %s", word);
-	later = later_find(full);
-	if (later != NULL)
-		return later_refuse(later);
-	near = args_suggest(word, names, sizeof names / sizeof *names);
-	return cli_fail(CLI_USAGE, "log: say tail, find, session or code%s%s%s",
-		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-		near != NULL ? "\"?" : "");
+	return args_word(c, argc, argv, words, sizeof words / sizeof *words);
 }

@@ -6,28 +6,23 @@
 #include <time.h>
 
 #include "cli/args.h"
+#include "cli/config.h"
 #include "log/text.h"
-#include "rules/load/load.h"
 
 #define FOLLOW_NS 200000000 /* between two looks at a log that is followed */
 
 /* Also while the rules are being edited and have errors. */
 static int find_place(const struct cli *c, char place[LOG_PLACE_MAX])
 {
-	const struct hostconf unsaid = { 0 };
+	struct hostconf host;
 	struct load l;
 	struct out o;
-	int r = load_dir(&l, c->dir);
+	int r = config_host(c, &l, &host);
 
-	if (r != 0)
-		return cli_fail(CLI_FAULTS, "%s: %s", c->dir, strerror(-r));
-	if (l.ruleset == NULL)
-		cli_fail(CLI_CONFIG,
-			"%s has errors (see \"postern check\"); looking for the log in its default "
-			"place",
-			c->dir);
+	if (r != CLI_OK)
+		return r;
 	out_init(&o, place, LOG_PLACE_MAX);
-	log_place_file(&o, l.ruleset != NULL ? &l.ruleset->host : &unsaid, c->dir);
+	log_place_file(&o, &host, c->dir);
 	out_cstr(&o);
 	load_free(&l);
 	return o.full ? cli_fail(CLI_CONFIG, "the path of the log is too long") : CLI_OK;

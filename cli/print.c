@@ -31,3 +31,17 @@ int cli_print(void (*print)(struct out *o, void *context), void *context)
 {
 	return cli_print_to(stdout, print, context);
 }
+
+void cli_plain(struct out *o, struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		const uint8_t c = text.p[i];
+
+		if ((c >= ' ' && c <= '~') || c == '\n')
+			out_octet(o, c);
+		else
+			out_escaped(o, span_sub(text, i, 1), 1);
+	}
+	if (text.n > 0 && text.p[text.n - 1] != '\n')
+		out_octet(o, '\n');
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* postern show: what the configuration means, in its own language */
+/* postern show: what the configuration means, in its own language, and what posternd does */
 #include "cli/show.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "cli/args.h"
 #include "cli/config.h"
-#include "cli/later.h"
+#include "cli/status.h"
 
 #define NAMES_MAX 256 /* command tables that a suggestion is looked for among */
 
@@ -134,9 +134,7 @@ static int show_commands(const struct cli *c, const char *name)
 
 int cli_show(struct cli *c, int argc, char **argv)
 {
-	static const char *const things[] = { "config", "commands" };
-	char whole[64];
-	const struct cli_later *later;
+	static const char *const things[] = { "config", "commands", "status", "sessions", "sets" };
 	const char *near;
 
 	if (args_done(&argc, argv, 1, 2) != CLI_OK)
@@ -145,13 +143,17 @@ int cli_show(struct cli *c, int argc, char **argv)
 		return show_config(c, argv[2]);
 	if (strcmp(argv[1], "commands") == 0)
 		return show_commands(c, argv[2]);
-	snprintf(whole, sizeof(whole), "show %s", argv[1]);
-	later = later_find(whole);
-	if (later != NULL)
-		return later_refuse(later);
+	if (strcmp(argv[1], "sets") == 0)
+		return show_sets(c, argv[2]);
+	if (strcmp(argv[1], "status") == 0)
+		return argc == 2 ? show_status(c)
+				 : cli_fail(CLI_USAGE, "show status: nothing may follow");
+	if (strcmp(argv[1], "sessions") == 0)
+		return argc == 2 ? show_sessions(c)
+				 : cli_fail(CLI_USAGE, "show sessions: nothing may follow");
 	near = args_suggest(argv[1], things, sizeof(things) / sizeof(things[0]));
-	return near != NULL ? cli_fail(CLI_USAGE, "show: unknown \"%s\"; did you mean \"%s\"?",
-				      argv[1], near)
-			    : cli_fail(CLI_USAGE,
-				      "show: unknown \"%s\"; it shows config or commands", argv[1]);
+	return cli_fail(CLI_USAGE,
+		"show: unknown \"%s\"; it shows config, commands, status, sessions or sets%s%s%s",
+		argv[1], near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+		near != NULL ? "\"?" : "");
 }

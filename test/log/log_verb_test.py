@@ -134,6 +134,8 @@ def broken_lines_are_passed_over_and_counted(f):
 
 def the_log_is_found_while_the_rules_have_errors(f):
     f.write("rules.conf", "version 1\nnonsense\n")
+    assert f.run("tail", "--json", "-n", "1") == (0, LINES[4], "")
+    f.write("postern.conf", "version 1\nnonsense\n")
     code, out, err = f.run("tail", "--json", "-n", "1")
     assert (code, out) == (0, LINES[4]) and "postern check" in err, err
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "rules/diff.h"
 #include "rules/tree.h"
 #include "test/unit/tree_print.h"
 
@@ -63,6 +64,21 @@ static int build_again(struct properties *p, struct span rules, struct span host
 	return rules_build(&arena, again, m, &diags, rsp);
 }
 
+/* Where there is room for it: a diff has no bound of its own. */
+static const char *diff_holds(
+	struct properties *p, const struct ruleset *rs, const struct ruleset *again)
+{
+	struct arena arena;
+	struct diff diff;
+	int r;
+
+	arena_init(&arena, p->texts[3], PROPERTIES_TEXT);
+	r = rules_diff(&arena, rs, again, &diff);
+	if (r != RULES_OK && r != RULES_E_ARENA)
+		return "comparing fails";
+	return r == RULES_OK && diff.n > 0 ? "what was printed differs by meaning" : NULL;
+}
+
 static const char *print_holds(struct properties *p, const struct ruleset *rs, bool origins,
 	const struct source *sources, size_t n)
 {
@@ -82,7 +98,7 @@ static const char *print_holds(struct properties *p, const struct ruleset *rs, b
 		return "what was printed means another rule set";
 	if (!span_eq(out_span(&host), out_span(&host_again)))
 		return "what was printed means another host";
-	return NULL;
+	return diff_holds(p, rs, again);
 }
 
 /* ---- layout ---- */

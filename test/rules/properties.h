@@ -6,7 +6,7 @@
  *   - parsing and checking end, in an arena of bounded size, and tell an error when there is no
  * rule set;
  *   - a rule set that was printed, parsed and printed again gives the same text, also with its
- * origins;
+ * origins, and the two do not differ by meaning;
  *   - a text that was laid out gives the same tree, and laid out again the same text;
  *   - every diagnostic can be printed, as printable ASCII (tabs of the source line apart).
  *

@@ -200,6 +200,27 @@ static void zones_come_from_the_system(void **state)
 	load_free(&l);
 }
 
+static void the_host_is_read_whatever_the_rules_say(void **state)
+{
+	struct load l;
+
+	(void)state;
+	put("rules.conf", "nonsense {\n");
+	assert_int_equal(load_host(&l, dir), 0);
+	assert_non_null(l.ruleset);
+	assert_null(l.ruleset->host.control);
+	load_free(&l);
+	put("postern.conf", "version 1\ncontrol \"c.sock\"\n");
+	assert_int_equal(load_host(&l, dir), 0);
+	assert_string_equal(l.ruleset->host.control, "c.sock");
+	assert_int_equal(l.ruleset->n_rules, 0);
+	load_free(&l);
+	put("postern.conf", "version 1\nnonsense\n");
+	assert_int_equal(load_host(&l, dir), 0);
+	assert_null(l.ruleset);
+	load_free(&l);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -212,6 +233,7 @@ int main(void)
 		TEST(a_set_larger_than_the_first_block_is_read),
 		TEST(a_missing_folder_is_told),
 		TEST(zones_come_from_the_system),
+		TEST(the_host_is_read_whatever_the_rules_say),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
