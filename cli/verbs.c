@@ -22,7 +22,8 @@ const struct cli_verb cli_verbs[] = {
 	{ "diff", cli_diff, true, "",
 		"what the files mean that the running rules do not, or the other way" },
 	{ "apply", cli_apply, true, "[--confirm 60s]",
-		"check the files and put them in force; with --confirm only until then" },
+		"check the files and put them in force; --confirm: for that long, unless "
+		"confirmed" },
 	{ "confirm", cli_confirm, true, "", "keep what \"apply --confirm\" put in force" },
 	{ "rollback", cli_rollback, true, "[N]",
 		"put generation N, or the one before, in force again" },
