@@ -30,9 +30,9 @@ static void take_member(struct table *t, const json_t *fact, void *context)
 	table_end(t, fact);
 }
 
-static int take_lines(void *context, struct span lines)
+static int take_file(void *context, struct span content)
 {
-	table_lines(context, lines, take_member, NULL);
+	table_lines(context, content, take_member, NULL);
 	return CLI_OK;
 }
 
@@ -40,7 +40,7 @@ int show_sets(const struct cli *c, const char *name)
 {
 	static struct table t;
 	static struct control_end end;
-	const struct control_take take = { .text = take_lines, .context = &t };
+	const struct control_take take = { .file = take_file, .context = &t };
 	int r;
 
 	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));

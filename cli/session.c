@@ -8,7 +8,7 @@
 
 static const struct table_column columns[] = { { "SESSION", false }, { "AGE", true },
 	{ "CLIENT", false }, { "TO", false }, { "INTERNAL", false }, { "RULE", false },
-	{ "GENERATION", true }, { "PHASE", false }, { "C2S", true }, { "S2C", true },
+	{ "PHASE", false }, { "C2S", true }, { "S2C", true },
 	{ "HELLO", false } };
 
 static void take_session(struct table *t, const json_t *fact, void *context)
@@ -25,7 +25,6 @@ static void take_session(struct table *t, const json_t *fact, void *context)
 	table_address(t, fact, "to", "to_port");
 	table_address(t, fact, "internal", "internal_port");
 	table_key(t, fact, "rule");
-	table_key(t, fact, "generation");
 	table_key(t, fact, "phase");
 	table_key(t, fact, "c2s");
 	table_key(t, fact, "s2c");

@@ -52,11 +52,10 @@ static void add_role(struct table *t, const json_t *fact)
 {
 	static const char *const keys[] = { "program", "seat", "pid", "generation", "state",
 		"restarts", "sessions", "opened", "refused", "messages", "lent_octets",
-		"log_dropped" };
+		"log_dropped", "sandbox" };
 
 	for (size_t i = 0; i < N_OF(keys); i++)
 		table_key(t, fact, keys[i]);
-	table_list(t, fact, "layers");
 	table_end(t, fact);
 }
 

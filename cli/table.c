@@ -139,21 +139,6 @@ void table_time(struct table *t, uint64_t ms)
 	out_octet(&t->cells, '\0');
 }
 
-void table_list(struct table *t, const json_t *fact, const char *key)
-{
-	const json_t *list = json_object_get(fact, key);
-	const size_t n = json_is_array(list) ? json_array_size(list) : 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const char *text = json_string_value(json_array_get(list, i));
-		out_str(&t->cells, i > 0 ? ", " : "");
-		out_escaped(&t->cells, span_str(text), TEXT_SHOWN);
-	}
-	if (n == 0)
-		out_octet(&t->cells, '-');
-	out_octet(&t->cells, '\0');
-}
-
 static bool make_room(struct table *t)
 {
 	const size_t room = t->room > 0 ? 2 * t->room : 64;

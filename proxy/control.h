@@ -25,10 +25,10 @@
  *                      drains
  *     what=listener    address, port, kind
  *     what=role        program, pid, seat, generation, state (starting, ready, waiting), restarts,
- *                      layers [of the sandbox]; of a proxy sessions, opened, refused, messages,
+ *                      sandbox (its layers, in words); of a proxy sessions, opened, refused, messages,
  *                      log_dropped, lent_octets
  *   CONTROL_SESSIONS   session, client, client_port, to, to_port, internal, internal_port, rule,
- *                      rule_at, generation, inspected, phase, age_ms, c2s, s2c (octets), hello
+ *                      rule_at, inspected, phase, age_ms, c2s, s2c (octets), hello
  *   CONTROL_SETS       set, member, left_s (left out: no end); or set, members=0
  *
  * Text of CONTROL_DONE is one line for each of CONTROL_KILL, CONTROL_SET_*, CONTROL_APPLY,
@@ -44,8 +44,8 @@ enum control_request {
 	CONTROL_SESSIONS,   /* -> CONTROL_FILE, one for each proxy that has sessions: sealed, a line
 			       a session */
 	CONTROL_KILL,       /* body: id of a session */
-	CONTROL_SETS,       /* body: name of a set, or nothing: all dynamic sets -> CONTROL_TEXT, a
-			       line a member, or one for a set without members */
+	CONTROL_SETS,       /* body: name of a set, or nothing: all dynamic sets -> CONTROL_FILE, if
+			       there is any: a line a member, or one for a set without members */
 	CONTROL_SET_ADD,    /* body: NAME NUL MEMBER NUL SECONDS ("0": the set's own timeout) */
 	CONTROL_SET_DEL,    /* body: NAME NUL MEMBER */
 	CONTROL_SET_FLUSH,  /* body: NAME */

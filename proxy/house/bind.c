@@ -36,7 +36,6 @@ static const char *advice(int error)
 
 static int fail(const struct binding *b, const struct rule_endpoint *e, int error)
 {
-	out_str(b->why, "posternd: ");
 	out_str(b->why, e->at.file ? e->at.file : "postern.conf");
 	if (e->at.line) {
 		out_octet(b->why, ':');

@@ -25,7 +25,6 @@ static unsigned worker_count(const struct hostconf *host)
 
 static int fail(const char *what, int error, struct out *why)
 {
-	out_str(why, "posternd: ");
 	out_str(why, what);
 	out_str(why, ": ");
 	out_str(why, strerror(error));
@@ -54,7 +53,7 @@ static int read_rules(struct generation *g, struct out *why)
 
 	if (r == 0)
 		return 0;
-	out_str(why, "posternd: the rules cannot be read back: ");
+	out_str(why, "the rules cannot be read back: ");
 	unbundle_problem(why, &g->rules, r);
 	out_octet(why, '\n');
 	return EXIT_CONFIG;

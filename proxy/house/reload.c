@@ -17,7 +17,6 @@
 
 static void put_line(struct out *o, const char *a, const char *b, const char *c)
 {
-	out_str(o, "posternd: ");
 	out_str(o, a);
 	out_str(o, b);
 	out_str(o, c);
@@ -163,7 +162,7 @@ static void answer(struct house *h, int exit)
 	if (r->asked)
 		server_done(&h->server, exit, out_span(&r->text));
 	else
-		fwrite(r->text.p, 1, r->text.n, stderr);
+		fwrite(r->text.p, 1, r->text.n, stderr); /* who sent SIGHUP looks there */
 	notify_say(&h->notify, "READY=1\nSTATUS=generation %u%s", h->number,
 		exit ? "; the last reload was refused" : "");
 }
@@ -183,7 +182,7 @@ static bool begin(struct house *h, bool asked)
 	if (r->under_way || h->stopping || !h->running) {
 		if (asked)
 			server_done(&h->server, EXIT_UNAVAILABLE,
-				SPAN("posternd: busy with another reload, or with its end; try again\n"));
+				SPAN("busy with another reload, or with its end; try again\n"));
 		return false;
 	}
 	out_init(&r->text, r->block, sizeof(r->block));
@@ -238,9 +237,9 @@ void reload_back(struct house *h, unsigned number, bool asked)
 		come(h, bundle);
 		return;
 	}
-	put_line(&h->reload.text, "that generation is not kept; ",
+	put_line(&h->reload.text, "no such generation is kept; ",
 		"\"postern show status\" tells how many are", "");
-	refuse(h, EXIT_UNAVAILABLE);
+	refuse(h, EXIT_USAGE);
 }
 
 static void put_result(struct out *o, const struct house *h)
@@ -299,7 +298,7 @@ void reload_confirm(struct house *h)
 	int n;
 
 	if (!h->reload.confirm_ms) {
-		server_done(&h->server, 1, SPAN("posternd: nothing waits to be confirmed\n"));
+		server_done(&h->server, 1, SPAN("nothing waits to be confirmed\n"));
 		return;
 	}
 	h->reload.confirm_ms = 0;

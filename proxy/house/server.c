@@ -97,7 +97,6 @@ static void fail(struct server *s, int exit, const char *why, const char *what)
 	struct out o;
 
 	out_init(&o, text, sizeof(text));
-	out_str(&o, "posternd: ");
 	out_str(&o, why);
 	out_escaped(&o, span_str(what), 200);
 	out_octet(&o, '\n');
@@ -130,10 +129,12 @@ static void settle(struct server *s)
 	each_worker(s, count_asked, &asked);
 	if (asked > 0)
 		return;
-	if (s->awaits == ROLE_KILLED && s->killed == 0)
-		fail(s, 1, "no such session; \"postern session list\" shows them", "");
-	else
+	if (s->awaits != ROLE_KILLED)
 		server_done(s, 0, (struct span){ 0 });
+	else if (s->killed > 0)
+		server_done(s, 0, SPAN("the session is ended\n"));
+	else
+		fail(s, 1, "no such session; \"postern session list\" shows them", "");
 }
 
 struct question {
@@ -227,10 +228,10 @@ static const struct rule_set *dynamic_set(struct server *s, const char *name)
 		if (strcmp(rs->sets[i]->name, name) == 0) {
 			if (rs->sets[i]->dynamic && rs->sets[i]->kind == SET_ADDRESSES)
 				return rs->sets[i];
-			fail(s, 1, "not a dynamic set of addresses; rules.conf must say \"dynamic\": ", name);
+			fail(s, EXIT_USAGE, "not a dynamic set of addresses; rules.conf must say \"dynamic\": ", name);
 			return NULL;
 		}
-	fail(s, 1, "no such set: ", name);
+	fail(s, EXIT_USAGE, "no such set: ", name);
 	return NULL;
 }
 
@@ -242,13 +243,27 @@ static bool prefix_of(struct server *s, const char *text, struct ip_prefix *pref
 	return false;
 }
 
-/* Told to the proxies at once: the answer means that it is in force. */
+/* Told to the proxies at once: the answer means that it is in force. @prefix NULL: all members. */
 static void set_changed(struct server *s, const char *set, const struct ip_prefix *prefix,
 	const char *what)
 {
+	char text[256];
+	struct out o;
+
 	house_tell_members(s->house);
 	log_member(&s->house->log, clock_wall_ns(), set, prefix, what);
-	server_done(s, 0, (struct span){ 0 });
+	out_init(&o, text, sizeof(text));
+	out_str(&o, "set ");
+	out_str(&o, set);
+	out_str(&o, ": ");
+	if (prefix)
+		ip_prefix_print(&o, prefix);
+	else
+		out_str(&o, "all members");
+	out_octet(&o, ' ');
+	out_str(&o, what);
+	out_octet(&o, '\n');
+	server_done(s, 0, out_span(&o));
 }
 
 static void set_add(struct server *s, char *words[])

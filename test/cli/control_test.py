@@ -236,7 +236,7 @@ def who_may_not_connect_is_told_which_group_to_join():
 
 STATUS_FACTS = (
     {"what": "role", "program": "postern-proxy", "pid": 814, "seat": 1, "generation": 43, "state": "ready", "restarts": 0,
-     "layers": ["seccomp", "landlock"], "sessions": 12, "opened": 300, "refused": 4, "messages": 77, "log_dropped": 0,
+     "sandbox": "Landlock, seccomp", "sessions": 12, "opened": 300, "refused": 4, "messages": 77, "log_dropped": 0,
      "lent_octets": 65536},
     {"what": "daemon", "version": "0.1.0", "pid": 812, "folder": "/etc/postern", "since": "2026-11-25T09:14:05Z",
      "generation": 43, "generations_kept": 7, "confirm_left_s": 42},
@@ -245,7 +245,7 @@ STATUS_FACTS = (
     {"what": "listener", "address": "198.51.100.2", "port": 25, "kind": "inspect"},
     {"what": "listener", "address": "2001:db8::2", "port": 25, "kind": "pass"},
     {"what": "role", "program": "postern-log", "pid": 813, "seat": 0, "generation": 43, "state": "ready", "restarts": 1,
-     "layers": []},
+     "sandbox": "none"},
 )
 
 
@@ -266,8 +266,8 @@ LISTENING         KIND
 [2001:db8::2]:25  pass
 
 PROGRAM        SEAT  PID  GENERATION  STATE  RESTARTS  SESSIONS  OPENED  REFUSED  MESSAGES   LENT  UNLOGGED  SANDBOX
-postern-log       0  813          43  ready         1         -       -        -         -      -         -  -
-postern-proxy     1  814          43  ready         0        12     300        4        77  65536         0  seccomp, landlock
+postern-log       0  813          43  ready         1         -       -        -         -      -         -  none
+postern-proxy     1  814          43  ready         0        12     300        4        77  65536         0  Landlock, seccomp
 """, ""))
         code, out, err = f.run("show", "status", "--json")
         same((code, err), (0, ""))
@@ -275,7 +275,7 @@ postern-proxy     1  814          43  ready         0        12     300        4
         got = json.loads(out)
         same(got["daemon"], STATUS_FACTS[1])
         same([len(got[k]) for k in ("generations", "listeners", "roles")], [2, 2, 2])
-        same(got["roles"][1]["layers"], ["seccomp", "landlock"])
+        same(got["roles"][1]["sandbox"], "Landlock, seccomp")
 
 
 def a_status_of_little_is_shown_all_the_same():
@@ -291,7 +291,7 @@ def a_status_of_little_is_shown_all_the_same():
 
 
 SESSION = {"session": "1ksrnh4pt00001", "client": "203.0.113.9", "client_port": 4000, "to": "198.51.100.2", "to_port": 25,
-           "internal": "10.0.0.1", "internal_port": 25, "rule": "mail", "rule_at": "rules.conf:3", "generation": 43,
+           "internal": "10.0.0.1", "internal_port": 25, "rule": "mail", "rule_at": "rules.conf:3",
            "inspected": True, "phase": "command", "age_ms": 192000, "c2s": 1234, "s2c": 99, "hello": "a.example"}
 
 
@@ -300,9 +300,9 @@ def sessions_of_all_proxies_stand_in_one_table():
     with Folder({SESSIONS: lambda: [file_of(lines(SESSION)), file_of(lines(other)), done()]}) as f:
         for words in (("show", "sessions"), ("session", "list")):
             same(f.run(*words), (0, """\
-SESSION           AGE  CLIENT              TO               INTERNAL     RULE  GENERATION  PHASE     C2S  S2C  HELLO
-1ksrnh4pt00000  1d01h  [2001:db8::9]:4000  198.51.100.2:25  10.0.0.1:25  mail          43  command  1234   99  \\x1b[2J\\"\\xc3\\xbf
-1ksrnh4pt00001  3m12s  203.0.113.9:4000    198.51.100.2:25  10.0.0.1:25  mail          43  command  1234   99  a.example
+SESSION           AGE  CLIENT              TO               INTERNAL     RULE  PHASE     C2S  S2C  HELLO
+1ksrnh4pt00000  1d01h  [2001:db8::9]:4000  198.51.100.2:25  10.0.0.1:25  mail  command  1234   99  \\x1b[2J\\"\\xc3\\xbf
+1ksrnh4pt00001  3m12s  203.0.113.9:4000    198.51.100.2:25  10.0.0.1:25  mail  command  1234   99  a.example
 """, ""))
         code, out, _ = f.run("session", "list", "--json")
         same((code, json.loads(out)), (0, [other, SESSION]))
@@ -356,8 +356,8 @@ def a_session_is_ended_by_its_id():
 
 
 def members_come_and_go():
-    with Folder({SETS: [text({"set": "b", "member": "192.0.2.10", "left_s": 60}, {"set": "b", "member": "192.0.2.9"},
-                             {"set": "a", "members": 0}), done()],
+    members = lines({"set": "b", "member": "192.0.2.10", "left_s": 60}, {"set": "b", "member": "192.0.2.9"}, {"set": "a", "members": 0})
+    with Folder({SETS: lambda: [file_of(members), done()],
                  SET_ADD: [done(0, "added")], SET_DEL: [done(1, "blocked does not hold 192.0.2.9")], SET_FLUSH: [done()]}) as f:
         want = "SET  MEMBER       LEFT\na    -               -\nb    192.0.2.9       -\nb    192.0.2.10  1m00s\n"
         for words in (("set", "list"), ("show", "sets"), ("set", "list", "b")):
