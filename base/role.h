@@ -25,10 +25,10 @@ enum role_id { ROLE_POSTERND, ROLE_LOG, ROLE_SOCKET, ROLE_PROXY, ROLE_IDS };
 
 /* X(NAME, name in messages and the log): what confines a role, in the order it is entered */
 #define ROLE_LAYERS(X)                                                                             \
-	X(ROOT, "root folder")                                                                     \
-	X(IDS, "user id")                                                                          \
+	X(ROOT, "root")                                                                            \
+	X(IDS, "ids")                                                                              \
 	X(CAPABILITIES, "capabilities")                                                            \
-	X(NO_NEW_PRIVS, "no new privileges")                                                       \
+	X(NO_NEW_PRIVS, "no-new-privs")                                                            \
 	X(LANDLOCK, "Landlock")                                                                    \
 	X(SECCOMP, "seccomp")
 

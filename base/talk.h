@@ -16,8 +16,8 @@ enum talk {
 	ROLE_PONG,      /* struct role_pong */
 	/* to a role */
 	ROLE_PING, /* answer ROLE_PONG: shows that the loop turns */
-	ROLE_ADD,  /* log: the receiving end of one more sender; socket: uint32_t 4 or 6, the sending
-		      end of one more channel */
+	ROLE_ADD, /* log: the receiving end of one more sender; socket: uint32_t 4 or 6, the sending
+		     end of one more channel */
 	TALK_PROXY = 16,
 };
 
@@ -25,7 +25,7 @@ struct role_ready {
 	uint32_t layers; /* role_enter()'s */
 };
 
-struct role_pong {     /* all 0 but for a proxy */
+struct role_pong {         /* all 0 but for a proxy */
 	uint64_t sessions; /* now; the next three since its start */
 	uint64_t opened, refused, messages;
 	uint64_t log_dropped;

@@ -8,8 +8,7 @@
 
 static const struct table_column columns[] = { { "SESSION", false }, { "AGE", true },
 	{ "CLIENT", false }, { "TO", false }, { "INTERNAL", false }, { "RULE", false },
-	{ "PHASE", false }, { "C2S", true }, { "S2C", true },
-	{ "HELLO", false } };
+	{ "PHASE", false }, { "C2S", true }, { "S2C", true }, { "HELLO", false } };
 
 static void take_session(struct table *t, const json_t *fact, void *context)
 {

@@ -42,7 +42,7 @@ void table_lines(struct table *t, struct span lines, table_take *take, void *con
 void table_text(struct table *t, const char *text);                   /* NULL: "-" */
 void table_key(struct table *t, const json_t *fact, const char *key); /* text or number */
 void table_address(struct table *t, const json_t *fact, const char *address, const char *port);
-void table_time(struct table *t, uint64_t ms);                         /* "3m12s" */
+void table_time(struct table *t, uint64_t ms); /* "3m12s" */
 void table_end(struct table *t, const json_t *fact);
 
 /* ---- the whole ---- */

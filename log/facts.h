@@ -78,12 +78,13 @@ void log_host(struct log_sender *s, int64_t wall_ns, enum code code, int error);
 void log_config(struct log_sender *s, int64_t wall_ns, enum code code, const char *folder,
 	const struct ruleset *ruleset);
 
-/* PN7003 to PN7005: what a reload came to. @generation: in force now. @text: why it was refused, lines
- * for the administrator; else empty. */
+/* PN7003 to PN7005: what a reload came to. @generation: in force now. @text: why it was refused,
+ * lines for the administrator; else empty. */
 void log_reload(struct log_sender *s, int64_t wall_ns, enum code code, const char *folder,
 	unsigned generation, struct span text);
 
-/* PN7006: a member of a dynamic set. @prefix NULL: all of them. @what: "added", "deleted", "flushed". */
+/* PN7006: a member of a dynamic set. @prefix NULL: all of them. @what: "added", "deleted",
+ * "flushed". */
 void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
 	const struct ip_prefix *prefix, const char *what);
 

@@ -7,8 +7,8 @@
  *
  * SANDBOX is a role_place (base/role.h); its folder is that of the log. CONTROL is one end of a
  * msg_pair() with posternd. PATH is the log file, whose
- * folder SANDBOX brings; the file is made with mode 0640 when it is not, and refused when it is a symbolic link or no regular file. MAX is its
- * greatest size in octets.
+ * folder SANDBOX brings; the file is made with mode 0640 when it is not, and refused when it is a
+ * symbolic link or no regular file. MAX is its greatest size in octets.
  *
  * When the file is open it says ROLE_READY. When it cannot be opened, one line on standard error
  * says why and the program ends with the exit code posternd should end with: 64 (arguments), 77

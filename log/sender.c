@@ -69,7 +69,8 @@ static void send_waiting(struct log_sender *s)
 		}
 		if (would_pass(errno))
 			break;
-		drop(s, log_batch_lines(span_of(s->buffer + sent, s->n - sent))); /* nobody reads any more */
+		drop(s, log_batch_lines(span_of(
+				s->buffer + sent, s->n - sent))); /* nobody reads any more */
 		sent = s->n;
 		s->fd = -1;
 	}

@@ -12,8 +12,9 @@
  */
 #include "proxy/spare.h"
 
-#define CHANNEL_BUFFER 12000 /* SO_SNDBUF, which the kernel doubles; a message is counted as 768   \
-			      */
+#define CHANNEL_BUFFER                                                                             \
+	12000 /* SO_SNDBUF, which the kernel doubles; a message is counted as 768                  \
+	       */
 
 struct channel {
 	int fd;

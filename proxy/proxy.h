@@ -28,8 +28,8 @@ struct flow;
 
 #define PROXY_READ_MAX     (256u * 1024)      /* octets of one read */
 #define PROXY_OUT_SIZE     (2 * SMTP_OUT_MAX) /* octets printed before they are written */
-#define PROXY_BATCH_S      0.02 /* records wait so long, to go together */
-#define PROXY_SPARE_MS     2000 /* for the first sockets of postern-socket */
+#define PROXY_BATCH_S      0.02               /* records wait so long, to go together */
+#define PROXY_SPARE_MS     2000               /* for the first sockets of postern-socket */
 #define PROXY_PARTINGS_MAX 1024 /* clients that were answered and are being waited for */
 
 /* What a worker knows of one internal server of a rule; all 0: nothing bad. See proxy/dial.h. */
@@ -84,9 +84,9 @@ struct proxy {
 	uint8_t *scratch; /* what is read goes here; POOL_LARGE octets, given away when they must
 			     wait */
 	struct out to_client, to_server; /* printed and not yet written; empty between callbacks */
-	int reserve; /* a descriptor to close when there is none left, so that a client can be
-			answered */
-	struct members {          /* of dynamic sets, by the number of the set */
+	int reserve;     /* a descriptor to close when there is none left, so that a client can be
+			    answered */
+	struct members { /* of dynamic sets, by the number of the set */
 		struct rule_set *sets; /* NULL: none came yet */
 		struct set_member *room;
 	} members;

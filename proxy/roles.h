@@ -37,12 +37,12 @@ enum role_message { /* beyond those of base/talk.h */
 				       descriptor: there are none */
 	ROLE_KILLED,                /* uint32_t: how many sessions ROLE_KILL ended, 0 or 1 */
 	/* to a proxy */
-	ROLE_STOP,         /* as SIGTERM */
-	ROLE_DRAIN,        /* uint32_t milliseconds. Accept nothing more, go on with the sessions
-			      there are; when the time is over as ROLE_STOP; end with the last
-			      session */
-	ROLE_MEMBERS,      /* a sealed memfd with the members of all dynamic sets: rules/members.h */
-	ROLE_ADDRESSES,    /* struct ip[]: the host's own addresses */
+	ROLE_STOP,      /* as SIGTERM */
+	ROLE_DRAIN,     /* uint32_t milliseconds. Accept nothing more, go on with the sessions
+			   there are; when the time is over as ROLE_STOP; end with the last
+			   session */
+	ROLE_MEMBERS,   /* a sealed memfd with the members of all dynamic sets: rules/members.h */
+	ROLE_ADDRESSES, /* struct ip[]: the host's own addresses */
 	ROLE_ASK_SESSIONS, /* answer ROLE_SESSIONS */
 	ROLE_KILL,         /* the id of a session. Answer ROLE_KILLED */
 };

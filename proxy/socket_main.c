@@ -17,7 +17,7 @@
 
 #define CHANNELS_MAX (2 * SEATS_MAX)
 #define PRIORITY     (-10) /* its work is short, and proxies wait for it */
-#define REST_MS      200               /* after an error: it will not be gone at once */
+#define REST_MS      200   /* after an error: it will not be gone at once */
 
 struct factory {
 	int control;

@@ -32,5 +32,5 @@ size_t members_lines(struct span text);
  *
  * Return: false when the text is malformed; nothing in @sets is to be used then.
  */
-bool members_read(struct span text, const struct ruleset *rs, struct rule_set *sets,
-	struct set_member *room);
+bool members_read(
+	struct span text, const struct ruleset *rs, struct rule_set *sets, struct set_member *room);

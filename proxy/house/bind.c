@@ -64,8 +64,8 @@ static bool set_transparent(int fd, int family)
 /*
  * TCP_NODELAY is inherited by what is accepted: replies are small and must not wait for each other.
  *
- * @alone: nobody may have the address yet. It asks to share it only once it has it: so that a second
- * posternd of the same user meets EADDRINUSE, instead of taking half of the connections.
+ * @alone: nobody may have the address yet. It asks to share it only once it has it: so that a
+ * second posternd of the same user meets EADDRINUSE, instead of taking half of the connections.
  */
 static int listen_on(const struct ip_port *addr, enum listen_kind kind, bool alone)
 {
@@ -121,8 +121,8 @@ static int add(struct binds *b, struct bind_socket s)
 
 /* Copies of those that listen there already: what waits in them is not lost, also when there are
  * fewer workers now. *np: how many. Return: 0 or errno. */
-static int inherit(const struct binding *b, const struct ip_port *addr, enum listen_kind kind,
-	unsigned *np)
+static int inherit(
+	const struct binding *b, const struct ip_port *addr, enum listen_kind kind, unsigned *np)
 {
 	for (size_t i = 0; b->old && i < b->old->n; i++) {
 		const struct bind_socket *s = &b->old->sockets[i];
@@ -133,7 +133,8 @@ static int inherit(const struct binding *b, const struct ip_port *addr, enum lis
 		fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
 			return errno;
-		error = add(b->binds, (struct bind_socket){ *addr, kind, (*np)++ % b->workers, fd });
+		error = add(
+			b->binds, (struct bind_socket){ *addr, kind, (*np)++ % b->workers, fd });
 		if (error)
 			return error;
 	}

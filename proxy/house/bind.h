@@ -28,7 +28,8 @@ struct binds {
 
 /**
  * bind_all() - listening sockets for all addresses of a rule set
- * @old: those of the generation that runs: what it has at an address is copied, not made again; NULL
+ * @old: those of the generation that runs: what it has at an address is copied, not made again;
+ * NULL
  * @why: lines for the administrator when it fails
  *
  * At least one socket for each address and worker, however many rules publish it. Return: 0, or the

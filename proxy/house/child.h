@@ -4,9 +4,9 @@
  * Child: one role as posternd sees it: started, heard, asked whether it lives, started again
  *
  * A child that ends is started again: at once, then after a rest that doubles with each failure in
- * a row, up to half a minute; a minute of good life ends the row. One that does not say it is ready,
- * or does not answer for CHILD_HUNG_MS, is killed and treated the same. A message that is none kills
- * its sender: what says nonsense may have been taken.
+ * a row, up to half a minute; a minute of good life ends the row. One that does not say it is
+ * ready, or does not answer for CHILD_HUNG_MS, is killed and treated the same. A message that is
+ * none kills its sender: what says nonsense may have been taken.
  *
  * Owns:    the process, posternd's end of the control pair, its watchers.
  * Callers: proxy/house: logger, sockets, worker embed one each.
@@ -32,7 +32,8 @@ struct child;
 
 struct child_kind {
 	enum role_id role;
-	/* Starts the program; @control: the role's end of the pair. Return: the process; <0 errno. */
+	/* Starts the program; @control: the role's end of the pair. Return: the process; <0 errno.
+	 */
 	pid_t (*start)(struct child *c, int control);
 	void (*ready)(struct child *c);
 	/* A message that is neither ROLE_READY nor ROLE_PONG. False: nonsense. */
@@ -50,13 +51,13 @@ struct child {
 	int control; /* -1: closed */
 	ev_io io;
 	ev_child reaper;
-	ev_timer timer;     /* STARTING: it is late; RESTING: the rest is over */
-	bool hung;          /* killed since it did not answer */
-	unsigned restarts;  /* since the first start */
-	unsigned failures;  /* in a row */
-	uint64_t ready_ms;  /* steady, as the next */
-	uint64_t heard_ms;  /* the last answer */
-	uint32_t layers;    /* of its sandbox */
+	ev_timer timer;    /* STARTING: it is late; RESTING: the rest is over */
+	bool hung;         /* killed since it did not answer */
+	unsigned restarts; /* since the first start */
+	unsigned failures; /* in a row */
+	uint64_t ready_ms; /* steady, as the next */
+	uint64_t heard_ms; /* the last answer */
+	uint32_t layers;   /* of its sandbox */
 	struct role_pong pong;
 };
 
@@ -65,7 +66,8 @@ void child_init(struct child *c, const struct child_kind *kind, struct ev_loop *
 /* Return: 0; <0 errno: could not be started, nothing runs. */
 int child_start(struct child *c);
 
-/* One message. A role that cannot take it is hung: it is killed. NONE and RESTING: nothing happens. */
+/* One message. A role that cannot take it is hung: it is killed. NONE and RESTING: nothing happens.
+ */
 void child_send(struct child *c, uint16_t type, struct span body, int fd);
 
 /* Every second or so. */

@@ -30,7 +30,8 @@ enum {
 };
 
 /* A member that is there gets the new end. Return: 0; DYNAMIC_E_FULL; <0 errno. */
-int dynamic_add(struct dynamic *d, const char *set, const struct ip_prefix *prefix, uint64_t end_ms);
+int dynamic_add(
+	struct dynamic *d, const char *set, const struct ip_prefix *prefix, uint64_t end_ms);
 int dynamic_del(struct dynamic *d, const char *set, const struct ip_prefix *prefix);
 /* Return: how many went. */
 size_t dynamic_flush(struct dynamic *d, const char *set);

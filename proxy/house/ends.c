@@ -28,8 +28,8 @@ static void drop(struct end *end)
 
 static void give(struct ends *e, struct end *end)
 {
-	child_send(e->role, ROLE_ADD,
-		span_of(&end->word, end->word != 0 ? sizeof(end->word) : 0), end->fd);
+	child_send(e->role, ROLE_ADD, span_of(&end->word, end->word != 0 ? sizeof(end->word) : 0),
+		end->fd);
 	if (end->orphan)
 		drop(end);
 }

@@ -15,11 +15,12 @@ struct ends {
 		int fd;        /* -1: free */
 		uint32_t word; /* the body of its ROLE_ADD; 0: none */
 		bool orphan;   /* its other end is gone: to be closed once the role has had it */
-	} *list;
+	} * list;
 	size_t n;
 };
 
-/* @kept: 0 or 1, which end of the pair stays here. Return: number; @otherp the other end; <0 errno. */
+/* @kept: 0 or 1, which end of the pair stays here. Return: number; @otherp the other end; <0 errno.
+ */
 int ends_add(struct ends *e, uint32_t word, int kept, int *otherp);
 /* The other end is gone. @read_on: what it sent must still reach a role that is down now. */
 void ends_remove(struct ends *e, int number, bool read_on);

@@ -27,8 +27,8 @@ struct generation {
 	struct house *house;
 	struct generation *next; /* of the house's list */
 	enum generation_state state;
-	unsigned number; /* 0: not in force yet */
-	int64_t since_ns; /* in force, wall clock */
+	unsigned number;   /* 0: not in force yet */
+	int64_t since_ns;  /* in force, wall clock */
 	uint64_t until_ms; /* DRAINING: its sessions end by then */
 	int bundle;
 	struct unbundle rules;

@@ -30,7 +30,8 @@ static bool number_of(const char *name, unsigned *numberp)
 }
 
 /* Calls @each with every number there is. */
-static void walk(const struct history *h, void (*each)(unsigned number, void *context), void *context)
+static void walk(
+	const struct history *h, void (*each)(unsigned number, void *context), void *context)
 {
 	int copy = h->folder >= 0 ? openat(h->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
@@ -49,7 +50,7 @@ static void walk(const struct history *h, void (*each)(unsigned number, void *co
 }
 
 struct found {
-	unsigned below;  /* only numbers below; 0: all */
+	unsigned below; /* only numbers below; 0: all */
 	unsigned newest, oldest, n;
 };
 
@@ -100,7 +101,8 @@ static struct span map_file(const struct history *h, unsigned number)
 	fd = openat(h->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return s;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= BUNDLE_MAX) {
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+		st.st_size <= BUNDLE_MAX) {
 		void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (p != MAP_FAILED)
 			s = span_of(p, (size_t)st.st_size);
@@ -158,7 +160,9 @@ static int write_all(int fd, struct span s)
 
 static int write_file(const struct history *h, const char *name, struct span bundle)
 {
-	int fd = openat(h->folder, "new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600), r;
+	int fd = openat(
+		    h->folder, "new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600),
+	    r;
 
 	if (fd < 0)
 		return -errno;

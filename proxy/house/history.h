@@ -16,7 +16,7 @@
 #define HISTORY_MAX 50 /* older ones are removed */
 
 struct history {
-	int folder; /* -1: there is none, nothing is kept */
+	int folder;      /* -1: there is none, nothing is kept */
 	unsigned newest; /* 0: none yet */
 };
 

@@ -11,9 +11,9 @@
 #include "log/facts.h"
 #include "proxy/clock.h"
 
-#define TICK_S   0.25
-#define PING_MS  2000
-#define LATE_MS  5000 /* beyond what was allowed, before SIGKILL */
+#define TICK_S  0.25
+#define PING_MS 2000
+#define LATE_MS 5000 /* beyond what was allowed, before SIGKILL */
 
 const struct ruleset *house_rules(const struct house *h)
 {
@@ -120,8 +120,9 @@ void house_generation_failed(struct house *h, struct generation *g, int status)
 	if (g != h->coming)
 		return;
 	if (!h->ready) {
-		house_end(h, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG ? EXIT_CONFIG
-										     : EXIT_UNAVAILABLE);
+		house_end(h, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG
+				     ? EXIT_CONFIG
+				     : EXIT_UNAVAILABLE);
 		return;
 	}
 	h->coming = NULL;
@@ -369,8 +370,8 @@ void house_look(struct house *h)
 	ev_feed_event(h->loop, &h->tick, EV_TIMER);
 }
 
-static void watch_signal(struct house *h, ev_signal *w, int number,
-	void (*act)(struct ev_loop *, ev_signal *, int))
+static void watch_signal(
+	struct house *h, ev_signal *w, int number, void (*act)(struct ev_loop *, ev_signal *, int))
 {
 	ev_signal_init(w, act, number);
 	w->data = h;

@@ -29,26 +29,26 @@
 #include "proxy/house/notify.h"
 #include "proxy/house/reload.h"
 #include "proxy/house/server.h"
+#include "proxy/house/start.h"
 #include "proxy/house/supplier.h"
 #include "proxy/shared.h"
-#include "proxy/house/start.h"
 
-#define HOUSE_STOP_MS      30000 /* after SIGTERM: messages under way may end */
-#define HOUSE_GENERATIONS  8     /* that drain at once; the oldest beyond is stopped */
+#define HOUSE_STOP_MS     30000 /* after SIGTERM: messages under way may end */
+#define HOUSE_GENERATIONS 8     /* that drain at once; the oldest beyond is stopped */
 
 struct house {
 	const char *dir; /* borrowed */
 	struct ev_loop *loop;
-	bool as_root;    /* roles get users and root folders of their own */
-	bool required;   /* of sandboxes */
+	bool as_root;  /* roles get users and root folders of their own */
+	bool required; /* of sandboxes */
 	struct role_owner {
 		uid_t uid;
 		gid_t gid;
 	} owner[ROLE_IDS];
 	int empty_folder, log_folder, state_folder, lock; /* descriptors */
 	struct logger logger;
-	struct supplier supplier; /* as root only */
-	struct generation *list;  /* newest first */
+	struct supplier supplier;   /* as root only */
+	struct generation *list;    /* newest first */
 	struct generation *running; /* of the list; NULL: not yet */
 	struct generation *coming;  /* waits or starts; NULL: none */
 	unsigned number;            /* of the newest that came into force */

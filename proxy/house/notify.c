@@ -51,7 +51,8 @@ static bool for_us(void)
 	const char *text = getenv("WATCHDOG_PID");
 	uint64_t pid;
 
-	return text == NULL || (span_u64(span_str(text), INT32_MAX, &pid) && (pid_t)pid == getpid());
+	return text == NULL ||
+	       (span_u64(span_str(text), INT32_MAX, &pid) && (pid_t)pid == getpid());
 }
 
 void notify_init(struct notify *n)

@@ -22,4 +22,5 @@ void notify_init(struct notify *n);
 void notify_deinit(struct notify *n);
 
 /* @format makes the whole text, as "READY=1\nSTATUS=..."; it never waits. */
-void notify_say(const struct notify *n, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void notify_say(const struct notify *n, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));

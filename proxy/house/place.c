@@ -33,7 +33,8 @@ static int find_owner(struct house *h, enum role_id role)
 	}
 	fprintf(stderr,
 		"posternd: %s: no user \"%s\" on this host: make it (the package does; else "
-		"\"systemd-sysusers\"), or name one for all roles by \"user NAME\" in postern.conf\n",
+		"\"systemd-sysusers\"), or name one for all roles by \"user NAME\" in "
+		"postern.conf\n",
 		h->required ? "error" : "warning", name);
 	h->owner[role] = (struct role_owner){ 0 }; /* stays root */
 	return h->required ? EXIT_CONFIG : 0;
@@ -78,7 +79,8 @@ static int take_lock(struct house *h)
 		return refuse(EXIT_CONFIG, "state/lock", "", errno, "in the state folder");
 	if (flock(h->lock, LOCK_EX | LOCK_NB) == 0)
 		return 0;
-	fprintf(stderr, "posternd: another posternd runs with this state folder; nothing was started\n");
+	fprintf(stderr,
+		"posternd: another posternd runs with this state folder; nothing was started\n");
 	return EXIT_UNAVAILABLE;
 }
 
@@ -87,7 +89,8 @@ static int make_empty(struct house *h)
 {
 	if (mkdirat(h->state_folder, "empty", 0755) < 0 && errno != EEXIST)
 		return refuse(EXIT_CONFIG, "empty folder", "", errno, "in the state folder");
-	h->empty_folder = openat(h->state_folder, "empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	h->empty_folder =
+		openat(h->state_folder, "empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (h->empty_folder < 0 || unlinkat(h->state_folder, "empty", AT_REMOVEDIR) < 0)
 		return refuse(EXIT_CONFIG, "folder state/empty", "", errno, "it must be empty");
 	return 0;
@@ -108,13 +111,16 @@ static int open_log_folder(struct house *h)
 	if (slash)
 		slash[slash == path] = '\0';
 	if (!log_place_said(host) && mkdir(path, 0750) < 0 && errno != EEXIST)
-		return refuse(EXIT_CONFIG, "log folder cannot be made:", path, errno, "in the state folder");
+		return refuse(EXIT_CONFIG, "log folder cannot be made:", path, errno,
+			"in the state folder");
 	h->log_folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (h->log_folder < 0)
-		return refuse(EXIT_CONFIG, "log folder", path, errno, "\"log\" of postern.conf names it; make it");
+		return refuse(EXIT_CONFIG, "log folder", path, errno,
+			"\"log\" of postern.conf names it; make it");
 	if (h->as_root && !log_place_said(host) &&
 		fchown(h->log_folder, h->owner[ROLE_LOG].uid, (gid_t)-1) < 0)
-		return refuse(EXIT_PERMISSION, "log folder", path, errno, "it is to be the log role's");
+		return refuse(
+			EXIT_PERMISSION, "log folder", path, errno, "it is to be the log role's");
 	return 0;
 }
 
@@ -146,7 +152,9 @@ static int open_counts(struct house *h)
 
 	h->counts = shared_make();
 	r = h->counts < 0 ? h->counts : shared_map(&h->shared, h->counts, SEATS_MAX);
-	return r == 0 ? 0 : refuse(EXIT_UNAVAILABLE, "shared counters", "", r < 0 ? -r : EINVAL, "memory");
+	return r == 0 ? 0
+		      : refuse(EXIT_UNAVAILABLE, "shared counters", "", r < 0 ? -r : EINVAL,
+				"memory");
 }
 
 /* Without it nothing can be rolled back, and all else goes on. */
@@ -155,7 +163,8 @@ static int open_history(struct house *h)
 	int r = history_open(&h->history, h->state_folder);
 
 	if (r < 0)
-		fprintf(stderr, "posternd: warning: generations cannot be kept: %s\n", strerror(-r));
+		fprintf(stderr, "posternd: warning: generations cannot be kept: %s\n",
+			strerror(-r));
 	return 0;
 }
 
@@ -167,7 +176,9 @@ static int open_server(struct house *h)
 /* From here on without the rights that only the beginning needed. */
 static int confine(struct house *h)
 {
-	const struct role_place place = { .as_root = h->as_root, .folder = -1, .required = h->required };
+	const struct role_place place = {
+		.as_root = h->as_root, .folder = -1, .required = h->required
+	};
 	unsigned layers;
 
 	return role_enter(ROLE_POSTERND, &place, &layers) < 0 ? EXIT_UNAVAILABLE : 0;
@@ -175,12 +186,18 @@ static int confine(struct house *h)
 
 int house_open(struct house *h, const char *dir)
 {
-	static int (*const steps[])(struct house *) = { find_owners, open_state, take_lock, make_empty,
-		open_log_folder, open_counts, open_history, open_server, confine };
+	static int (*const steps[])(struct house *) = { find_owners, open_state, take_lock,
+		make_empty, open_log_folder, open_counts, open_history, open_server, confine };
 	int r;
 
-	*h = (struct house){ .dir = dir, .loop = ev_default_loop(EVFLAG_NOENV), .as_root = geteuid() == 0,
-		.empty_folder = -1, .log_folder = -1, .state_folder = -1, .lock = -1, .log_end = -1 };
+	*h = (struct house){ .dir = dir,
+		.loop = ev_default_loop(EVFLAG_NOENV),
+		.as_root = geteuid() == 0,
+		.empty_folder = -1,
+		.log_folder = -1,
+		.state_folder = -1,
+		.lock = -1,
+		.log_end = -1 };
 	h->server.socket = h->addresses.socket = h->history.folder = h->notify.socket = -1;
 	if (!h->loop)
 		return refuse(EXIT_UNAVAILABLE, "event loop", "", errno, "libev");

@@ -162,15 +162,17 @@ static void answer(struct house *h, int exit)
 	if (r->asked)
 		server_done(&h->server, exit, out_span(&r->text));
 	else
-		fwrite(r->text.p, 1, r->text.n, stderr); /* who sent SIGHUP looks there */
+		fprintf(stderr, "posternd: reload: %.*s", (int)r->text.n, r->text.p);
 	notify_say(&h->notify, "READY=1\nSTATUS=generation %u%s", h->number,
 		exit ? "; the last reload was refused" : "");
 }
 
 static void refuse(struct house *h, int exit)
 {
+	const struct span why = out_span(&h->reload.text);
+
 	log_reload(&h->log, clock_wall_ns(), CODE_CONFIG_REFUSED, h->dir, h->number,
-		out_span(&h->reload.text));
+		span_sub(why, 0, span_chr(why, '\n')));
 	answer(h, exit);
 }
 
@@ -286,7 +288,8 @@ void reload_done(struct house *h, const struct generation *g)
 
 void reload_failed(struct house *h, int exit)
 {
-	put_line(&h->reload.text, "the new rules could not be started; ", "nothing was changed", "");
+	put_line(
+		&h->reload.text, "the new rules could not be started; ", "nothing was changed", "");
 	refuse(h, exit);
 }
 

@@ -16,12 +16,12 @@
 #include "proxy/control.h"
 #include "proxy/house/house.h"
 
-#define PATIENCE_S   5.0
-#define ROOM         (1 << 20) /* octets of answers under way */
-#define REQUEST_MAX  4096
-#define WORDS_MAX    3
-#define CONFIRM_MAX  86400
-#define GROUP        "adm"
+#define PATIENCE_S  5.0
+#define ROOM        (1 << 20) /* octets of answers under way */
+#define REQUEST_MAX 4096
+#define WORDS_MAX   3
+#define CONFIRM_MAX 86400
+#define GROUP       "adm"
 
 /* ---- answers ---- */
 
@@ -197,7 +197,8 @@ static void on_patience(struct ev_loop *loop, ev_timer *t, int events)
 /* ---- requests ---- */
 
 /* The words of a body, separated by NUL; each becomes a string. False: not so many. */
-static bool words_of(struct span body, char block[static REQUEST_MAX], char *words[WORDS_MAX], size_t n)
+static bool words_of(
+	struct span body, char block[static REQUEST_MAX], char *words[WORDS_MAX], size_t n)
 {
 	size_t at = 0;
 
@@ -228,7 +229,9 @@ static const struct rule_set *dynamic_set(struct server *s, const char *name)
 		if (strcmp(rs->sets[i]->name, name) == 0) {
 			if (rs->sets[i]->dynamic && rs->sets[i]->kind == SET_ADDRESSES)
 				return rs->sets[i];
-			fail(s, EXIT_USAGE, "not a dynamic set of addresses; rules.conf must say \"dynamic\": ", name);
+			fail(s, EXIT_USAGE,
+				"not a dynamic set of addresses; rules.conf must say \"dynamic\": ",
+				name);
 			return NULL;
 		}
 	fail(s, EXIT_USAGE, "no such set: ", name);
@@ -244,8 +247,8 @@ static bool prefix_of(struct server *s, const char *text, struct ip_prefix *pref
 }
 
 /* Told to the proxies at once: the answer means that it is in force. @prefix NULL: all members. */
-static void set_changed(struct server *s, const char *set, const struct ip_prefix *prefix,
-	const char *what)
+static void set_changed(
+	struct server *s, const char *set, const struct ip_prefix *prefix, const char *what)
 {
 	char text[256];
 	struct out o;
@@ -433,7 +436,8 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct server *s = io->data;
 	int fd = accept4(s->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), room = ROOM;
-	struct server_client *c = fd >= 0 && s->n_clients < SERVER_CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	struct server_client *c =
+		fd >= 0 && s->n_clients < SERVER_CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
 
 	(void)events;
 	if (!c) {
@@ -466,8 +470,7 @@ static int complain(const struct server *s, int error)
 {
 	fprintf(stderr, "posternd: control socket %s: %s (\"control\" of postern.conf names it)\n",
 		s->path, strerror(error));
-	return error == EACCES || error == EPERM || error == EROFS ? EXIT_PERMISSION
-								   : EXIT_CONFIG;
+	return error == EACCES || error == EPERM || error == EROFS ? EXIT_PERMISSION : EXIT_CONFIG;
 }
 
 static bool find_place(struct server *s, const struct hostconf *host, const char *dir)
@@ -498,8 +501,9 @@ int server_open(struct server *s, struct house *house)
 
 	*s = (struct server){ .house = house, .socket = -1 };
 	if (!find_place(s, host, house->dir)) {
-		fprintf(stderr, "posternd: the path of the control socket is longer than 107 octets: "
-				"give a shorter \"control\" in postern.conf\n");
+		fprintf(stderr,
+			"posternd: the path of the control socket is longer than 107 octets: "
+			"give a shorter \"control\" in postern.conf\n");
 		return EXIT_CONFIG;
 	}
 	if (host->control_group && group == (gid_t)-1) {
@@ -513,8 +517,9 @@ int server_open(struct server *s, struct house *house)
 	mask = umask(0177);
 	r = bind(s->socket, (struct sockaddr *)&sa, sizeof(sa));
 	umask(mask);
-	if (r < 0 || (group != (gid_t)-1 && (chown(s->path, (uid_t)-1, group) < 0 ||
-						    chmod(s->path, 0660) < 0)) ||
+	if (r < 0 ||
+		(group != (gid_t)-1 &&
+			(chown(s->path, (uid_t)-1, group) < 0 || chmod(s->path, 0660) < 0)) ||
 		listen(s->socket, SERVER_CLIENTS_MAX) < 0)
 		return complain(s, errno);
 	return 0;

@@ -33,7 +33,7 @@ struct server {
 	struct server_client *clients;
 	unsigned n_clients;
 	struct server_client *served; /* NULL: nobody */
-	uint16_t awaits; /* role_message from the proxies; 0: nothing */
+	uint16_t awaits;              /* role_message from the proxies; 0: nothing */
 	unsigned killed;
 	char path[108];
 };

@@ -3,8 +3,8 @@
 /*
  * Supplier: postern-socket as posternd sees it, and the channels it fills
  *
- * posternd keeps the sending end of every channel, so that a successor goes on filling it. A channel
- * goes when the proxy that reads it is gone.
+ * posternd keeps the sending end of every channel, so that a successor goes on filling it. A
+ * channel goes when the proxy that reads it is gone.
  *
  * Callers: proxy/house.
  */

@@ -127,7 +127,9 @@ static pid_t exec_proxy(struct worker *w, int control, const struct own *own)
 {
 	static struct arguments a; /* large, and one at a time */
 	struct house *h = house_of(w);
-	struct start s = { .program = "postern-proxy", .folder = ".", .argv = a.argv, .fds = a.fds };
+	struct start s = {
+		.program = "postern-proxy", .folder = ".", .argv = a.argv, .fds = a.fds
+	};
 
 	a.n = a.n_fds = 0;
 	a.argv[0] = (char[]){ "postern-proxy" };
@@ -213,7 +215,9 @@ static unsigned take_seat(struct house *h)
 
 bool worker_init(struct worker *w, struct generation *g, unsigned index)
 {
-	*w = (struct worker){ .generation = g, .index = index, .log = -1, .channel4 = -1, .channel6 = -1 };
+	*w = (struct worker){
+		.generation = g, .index = index, .log = -1, .channel4 = -1, .channel6 = -1
+	};
 	child_init(&w->child, &kind, g->house->loop);
 	w->seat = take_seat(g->house);
 	return w->seat != WORKER_NO_SEAT;

@@ -14,7 +14,7 @@
 enum {
 	UNBUNDLE_OK = 0,
 	UNBUNDLE_E_MALFORMED, /* no bundle, or not sealed */
-	UNBUNDLE_E_FAULTY,        /* its rules have errors: see diags */
+	UNBUNDLE_E_FAULTY,    /* its rules have errors: see diags */
 };
 
 struct unbundle {

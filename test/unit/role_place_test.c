@@ -143,9 +143,9 @@ static void layers_have_names(void **state)
 	} cases[] = {
 		{ 0, "none" },
 		{ ROLE_LAYER_BIT(ROLE_LAYER_LANDLOCK), "Landlock" },
-		{ LIGHT, "capabilities, no new privileges" },
+		{ LIGHT, "capabilities, no-new-privs" },
 		{ ROOTED | LIGHT | KERNELS,
-			"root folder, user id, capabilities, no new privileges, "
+			"root, ids, capabilities, no-new-privs, "
 			"Landlock, seccomp" },
 		{ ROLE_LAYER_BIT(ROLE_LAYER_COUNT), "none" },
 	};
