@@ -155,6 +155,7 @@ postern_start() {
 	version 1
 	${2:-mode direct}
 	hostname gw.example
+	user nobody
 	state "$PN/state"
 	E
 	cat >"$PN/rules.conf" <<-E
