@@ -13,6 +13,7 @@ Environment
 """
 import contextlib
 import ctypes
+import functools
 import itertools
 import os
 import shutil
@@ -97,6 +98,7 @@ class Lab(Fixture):
     _number = itertools.count(1)
 
     @staticmethod
+    @functools.lru_cache(maxsize=None)
     def unusable():
         """Why there can be none, or None."""
         if os.geteuid() != 0:
@@ -104,6 +106,9 @@ class Lab(Fixture):
         for tool in ("ip", "iptables", "ip6tables", "nsenter"):
             if not shutil.which(tool):
                 return f"a lab needs {tool} (scripts/deps test)"
+        probe = "iptables -t nat -S && ip6tables -t mangle -S"  # as root in a container it may be forbidden
+        if subprocess.run(["unshare", "--net", "sh", "-c", probe], capture_output=True).returncode:
+            return "network namespaces with iptables cannot be made here"
         return None
 
     def __init__(self):
