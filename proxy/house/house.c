@@ -352,6 +352,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 	}
 	look_at_draining(h, now);
 	remove_dead(h);
+	logger_look(&h->logger);
 	if (h->log_end >= 0)
 		log_sender_flush(&h->log, clock_wall_ns());
 	if (h->stopping) {
