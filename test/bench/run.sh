@@ -154,7 +154,9 @@ postern_start() {
 	cat >"$PN/postern.conf" <<-E
 	version 1
 	${2:-mode direct}
+	user nobody
 	hostname gw.example
+	user nobody
 	state "$PN/state"
 	E
 	cat >"$PN/rules.conf" <<-E
