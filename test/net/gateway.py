@@ -209,6 +209,10 @@ class Postern(Fixture):
             raise AssertionError(f"show status: {done.stderr}; posternd said:\n" + self.stderr())
         return json.loads(done.stdout)
 
+    def ready(self, program):
+        """Process ids of those that serve, as posternd tells."""
+        return [r["pid"] for r in self.status()["roles"] if r["program"] == program and r["state"] == "ready"]
+
 
 PUBLISH = """version 1
 set protected { members in.test }
