@@ -197,9 +197,10 @@ bool house_child_ended(struct house *h, struct child *c, int status, uint32_t re
 {
 	house_look(h);
 	if (h->stopping) {
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			failed(h, c, status, 0);
-		return false;
+		const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		if (!well)
+			failed(h, c, status, rest_ms);
+		return !well && c == &h->logger.child; /* what waits is to be written */
 	}
 	if (!h->ready) {
 		house_end(h, exit_of(h, c, status));
@@ -245,6 +246,12 @@ static void stop_generations(struct house *h, bool force)
 		generation_stop(g, force);
 }
 
+/* What was sent to one that is gone is its successor's to write. */
+static bool log_will_come(const struct house *h)
+{
+	return h->logger.child.state == CHILD_STARTING || h->logger.child.state == CHILD_RESTING;
+}
+
 /* The generations first, then who served them. */
 static void stop_look(struct house *h)
 {
@@ -264,6 +271,8 @@ static void stop_look(struct house *h)
 		h->log_end = -1;
 		h->stop_ms = now + LATE_MS;
 	}
+	if (log_will_come(h) && now < h->stop_ms)
+		return;
 	child_dismiss(&h->logger.child); /* it ends when it has read all there is */
 	if (!child_lives(&h->logger.child) && !child_lives(&h->supplier.child))
 		ev_break(h->loop, EVBREAK_ALL);
