@@ -5,7 +5,7 @@
  *
  * A child that ends is started again: at once, then after a rest that doubles with each failure in
  * a row, up to half a minute; a minute of good life ends the row. One that does not say it is
- * ready, or does not answer for CHILD_HUNG_MS, is killed and treated the same. A message that is
+ * ready, or leaves CHILD_HUNG_PINGS in a row unanswered, is killed and treated the same. A message that is
  * none kills its sender: what says nonsense may have been taken.
  *
  * Owns:    the process, posternd's end of the control pair, its watchers.
@@ -17,9 +17,10 @@
 #include "proxy/roles.h"
 
 #define CHILD_READY_MS 20000 /* time to say so; less than the tool waits for posternd */
-#define CHILD_HUNG_MS  10000 /* without an answer */
 #define CHILD_GOOD_MS  60000 /* so long a life ends a row of failures */
 #define CHILD_REST_MAX 30000
+/* Pings and not time: while posternd itself was stopped nobody was asked, so nobody is late. */
+#define CHILD_HUNG_PINGS 5
 
 enum child_state {
 	CHILD_NONE,     /* never started, or ended for good */
@@ -55,8 +56,8 @@ struct child {
 	bool hung;         /* killed since it did not answer */
 	unsigned restarts; /* since the first start */
 	unsigned failures; /* in a row */
-	uint64_t ready_ms; /* steady, as the next */
-	uint64_t heard_ms; /* the last answer */
+	uint64_t ready_ms; /* steady */
+	unsigned unanswered; /* pings in a row */
 	uint32_t layers;   /* of its sandbox */
 	struct role_pong pong;
 };
@@ -70,8 +71,8 @@ int child_start(struct child *c);
  */
 void child_send(struct child *c, uint16_t type, struct span body, int fd);
 
-/* Every second or so. */
-void child_look(struct child *c, uint64_t now_ms);
+/* Every other second: asks whether it lives; kills it when it was asked too often. */
+void child_look(struct child *c);
 
 static inline bool child_lives(const struct child *c)
 {

@@ -197,9 +197,10 @@ bool house_child_ended(struct house *h, struct child *c, int status, uint32_t re
 {
 	house_look(h);
 	if (h->stopping) {
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			failed(h, c, status, 0);
-		return false;
+		const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		if (!well)
+			failed(h, c, status, rest_ms);
+		return !well && c == &h->logger.child; /* what waits is to be written */
 	}
 	if (!h->ready) {
 		house_end(h, exit_of(h, c, status));
@@ -245,6 +246,12 @@ static void stop_generations(struct house *h, bool force)
 		generation_stop(g, force);
 }
 
+/* What was sent to one that is gone is its successor's to write. */
+static bool log_will_come(const struct house *h)
+{
+	return h->logger.child.state == CHILD_STARTING || h->logger.child.state == CHILD_RESTING;
+}
+
 /* The generations first, then who served them. */
 static void stop_look(struct house *h)
 {
@@ -264,6 +271,8 @@ static void stop_look(struct house *h)
 		h->log_end = -1;
 		h->stop_ms = now + LATE_MS;
 	}
+	if (log_will_come(h) && now < h->stop_ms)
+		return;
 	child_dismiss(&h->logger.child); /* it ends when it has read all there is */
 	if (!child_lives(&h->logger.child) && !child_lives(&h->supplier.child))
 		ev_break(h->loop, EVBREAK_ALL);
@@ -318,13 +327,13 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 	child_kill(&h->logger.child, SIGUSR1);
 }
 
-static void look_at_children(struct house *h, uint64_t now)
+static void look_at_children(struct house *h)
 {
-	child_look(&h->logger.child, now);
-	child_look(&h->supplier.child, now);
+	child_look(&h->logger.child);
+	child_look(&h->supplier.child);
 	for (struct generation *g = h->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
-			child_look(&g->workers[i].child, now);
+			child_look(&g->workers[i].child);
 }
 
 static void look_at_draining(struct house *h, uint64_t now)
@@ -344,7 +353,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 	(void)events;
 	if (now >= h->next_ping_ms) {
 		h->next_ping_ms = now + PING_MS;
-		look_at_children(h, now);
+		look_at_children(h);
 	}
 	if (h->notify.watchdog_ms && now >= h->next_watchdog_ms) {
 		h->next_watchdog_ms = now + h->notify.watchdog_ms;
@@ -352,6 +361,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 	}
 	look_at_draining(h, now);
 	remove_dead(h);
+	logger_look(&h->logger);
 	if (h->log_end >= 0)
 		log_sender_flush(&h->log, clock_wall_ns());
 	if (h->stopping) {

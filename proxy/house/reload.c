@@ -165,6 +165,8 @@ static void answer(struct house *h, int exit)
 		fprintf(stderr, "posternd: reload: %.*s", (int)r->text.n, r->text.p);
 	notify_say(&h->notify, "READY=1\nSTATUS=generation %u%s", h->number,
 		exit ? "; the last reload was refused" : "");
+	if (r->again)
+		house_look(h);
 }
 
 static void refuse(struct house *h, int exit)
@@ -216,8 +218,13 @@ void reload_apply(struct house *h, uint32_t confirm_s, bool asked)
 {
 	int exit, bundle;
 
+	if (!asked && (h->reload.under_way || !h->running)) {
+		h->reload.again = true;
+		return;
+	}
 	if (!begin(h, asked))
 		return;
+	h->reload.again = false;
 	h->reload.confirm_s = confirm_s;
 	bundle = reload_read(h, &h->reload.text, &exit);
 	if (bundle < 0)
@@ -320,6 +327,8 @@ void reload_look(struct house *h)
 {
 	struct reload *r = &h->reload;
 
+	if (r->again && !r->under_way && h->running)
+		reload_apply(h, 0, false);
 	if (!r->confirm_ms || r->under_way || clock_steady_ms() < r->confirm_ms)
 		return;
 	r->confirm_ms = 0;

@@ -6,7 +6,7 @@
  * Files with errors change nothing. With a time to confirm, the generation before comes back when
  * nobody confirmed in that time: whoever locked himself out waits it out.
  *
- * One at a time. Who asked by the control socket is answered when the generation is in force or
+ * One at a time; a SIGHUP during one is carried out after it. Who asked by the control socket is answered when the generation is in force or
  * will not be; who asked by SIGHUP finds the same words on standard error.
  *
  * Callers: proxy/house.
@@ -22,6 +22,7 @@ struct generation;
 struct reload {
 	bool under_way;
 	bool asked;          /* by the control socket */
+	bool again;          /* a SIGHUP came meanwhile: the files may have changed since they were read */
 	bool back;           /* from history */
 	unsigned from;       /* ... this generation */
 	uint32_t confirm_s;  /* of the one under way; 0: none wanted */
