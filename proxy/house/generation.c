@@ -133,6 +133,10 @@ void generation_drain(struct generation *g, uint32_t ms)
 
 void generation_stop(struct generation *g, bool force)
 {
+	const uint64_t now = clock_steady_ms();
+
+	if (g->state != GENERATION_DRAINING || g->until_ms > now)
+		g->until_ms = now;
 	g->state = GENERATION_DRAINING;
 	dismiss_resting(g);
 	bind_free(&g->binds);
