@@ -48,13 +48,14 @@ static bool take(struct child *c, const struct msg *m)
 		ev_timer_stop(c->loop, &c->timer);
 		c->state = CHILD_READY;
 		c->layers = ready.layers;
-		c->ready_ms = c->heard_ms = clock_steady_ms();
+		c->ready_ms = clock_steady_ms();
+		c->unheard = 0;
 		c->kind->ready(c);
 		return true;
 	}
 	if (m->type == ROLE_PONG && m->body.n == sizeof(c->pong)) {
 		memcpy(&c->pong, m->body.p, sizeof(c->pong));
-		c->heard_ms = clock_steady_ms();
+		c->unheard = 0;
 		return true;
 	}
 	return c->state == CHILD_READY && c->kind->told != NULL && c->kind->told(c, m);
@@ -149,6 +150,7 @@ int child_start(struct child *c)
 	c->pid = pid;
 	c->control = pair[1];
 	c->state = CHILD_STARTING;
+	c->layers = 0;
 	ev_io_set(&c->io, c->control, EV_READ);
 	ev_io_start(c->loop, &c->io);
 	ev_child_set(&c->reaper, pid, 0);
@@ -163,11 +165,11 @@ void child_send(struct child *c, uint16_t type, struct span body, int fd)
 		child_kill(c, SIGKILL); /* it must not go on without knowing */
 }
 
-void child_look(struct child *c, uint64_t now_ms)
+void child_look(struct child *c)
 {
 	if (c->state != CHILD_READY)
 		return;
-	if (now_ms - c->heard_ms >= CHILD_HUNG_MS) {
+	if (c->unheard++ >= CHILD_UNHEARD) {
 		c->hung = true;
 		child_kill(c, SIGKILL);
 	} else if (c->control >= 0) {

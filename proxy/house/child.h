@@ -5,8 +5,8 @@
  *
  * A child that ends is started again: at once, then after a rest that doubles with each failure in
  * a row, up to half a minute; a minute of good life ends the row. One that does not say it is
- * ready, or does not answer for CHILD_HUNG_MS, is killed and treated the same. A message that is
- * none kills its sender: what says nonsense may have been taken.
+ * ready, or leaves CHILD_UNHEARD questions without an answer, is killed and treated the same. A
+ * message that is none kills its sender: what says nonsense may have been taken.
  *
  * Owns:    the process, posternd's end of the control pair, its watchers.
  * Callers: proxy/house: logger, sockets, worker embed one each.
@@ -16,8 +16,8 @@
 #include "base/role.h"
 #include "proxy/roles.h"
 
-#define CHILD_READY_MS 30000 /* time to say so */
-#define CHILD_HUNG_MS  10000 /* without an answer */
+#define CHILD_READY_MS 20000 /* time to say so; less than CONTROL_ANSWER_MS, for whoever waits */
+#define CHILD_UNHEARD  5     /* questions in a row without an answer: it is hung */
 #define CHILD_GOOD_MS  60000 /* so long a life ends a row of failures */
 #define CHILD_REST_MAX 30000
 
@@ -55,8 +55,8 @@ struct child {
 	bool hung;         /* killed since it did not answer */
 	unsigned restarts; /* since the first start */
 	unsigned failures; /* in a row */
-	uint64_t ready_ms; /* steady, as the next */
-	uint64_t heard_ms; /* the last answer */
+	uint64_t ready_ms; /* steady */
+	unsigned unheard;  /* questions since the last answer */
 	uint32_t layers;   /* of its sandbox */
 	struct role_pong pong;
 };
@@ -70,8 +70,9 @@ int child_start(struct child *c);
  */
 void child_send(struct child *c, uint16_t type, struct span body, int fd);
 
-/* Every second or so. */
-void child_look(struct child *c, uint64_t now_ms);
+/* Every second or so: asks, and kills one that is hung. Questions are counted and not time, since
+ * posternd may have been stopped itself. */
+void child_look(struct child *c);
 
 static inline bool child_lives(const struct child *c)
 {

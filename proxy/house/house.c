@@ -318,13 +318,13 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 	child_kill(&h->logger.child, SIGUSR1);
 }
 
-static void look_at_children(struct house *h, uint64_t now)
+static void look_at_children(struct house *h)
 {
-	child_look(&h->logger.child, now);
-	child_look(&h->supplier.child, now);
+	child_look(&h->logger.child);
+	child_look(&h->supplier.child);
 	for (struct generation *g = h->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
-			child_look(&g->workers[i].child, now);
+			child_look(&g->workers[i].child);
 }
 
 static void look_at_draining(struct house *h, uint64_t now)
@@ -344,7 +344,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 	(void)events;
 	if (now >= h->next_ping_ms) {
 		h->next_ping_ms = now + PING_MS;
-		look_at_children(h, now);
+		look_at_children(h);
 	}
 	if (h->notify.watchdog_ms && now >= h->next_watchdog_ms) {
 		h->next_watchdog_ms = now + h->notify.watchdog_ms;
