@@ -41,6 +41,25 @@ void house_place(struct house *h, enum role_id role, int folder, int *fds, size_
 	out_cstr(&o);
 }
 
+/* ---- failures ---- */
+
+static void failed(struct house *h, const struct child *c, int status, uint32_t rest_ms)
+{
+	const char *program = role_program(c->kind->role);
+
+	if (c->hung)
+		fprintf(stderr, "posternd: %s (process %d) does not answer: killed\n", program,
+			(int)c->pid);
+	else if (WIFSIGNALED(status))
+		fprintf(stderr, "posternd: %s (process %d) ended unexpectedly: signal %d (%s)\n",
+			program, (int)c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		fprintf(stderr, "posternd: %s (process %d) ended unexpectedly: exit %d\n", program,
+			(int)c->pid, WEXITSTATUS(status));
+	log_role_failed(&h->log, clock_wall_ns(),
+		&(struct log_role){ program, (uint64_t)c->pid, status, c->hung, rest_ms });
+}
+
 /* ---- generations ---- */
 
 /* Among the living, and with no process left, it is taken out and freed. */
@@ -105,6 +124,9 @@ void house_generation_ready(struct house *h, struct generation *g)
 	g->since_ns = clock_wall_ns();
 	h->running = g;
 	h->coming = NULL;
+	/* a worker of the old one that rested may have taken what both have off the port */
+	for (unsigned i = 0; i < g->n_workers; i++)
+		generation_listen(g, i, true);
 	reload_done(h, g);
 	g->number = h->number;
 	if (!old) {
@@ -115,10 +137,14 @@ void house_generation_ready(struct house *h, struct generation *g)
 	bound_draining(h);
 }
 
-void house_generation_failed(struct house *h, struct generation *g, int status)
+void house_generation_failed(
+	struct house *h, struct generation *g, const struct child *c, int status)
 {
 	if (g != h->coming)
 		return;
+	g->failed = true;
+	if (c)
+		failed(h, c, status, 0);
 	if (!h->ready) {
 		house_end(h, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG
 				     ? EXIT_CONFIG
@@ -162,23 +188,6 @@ void house_tell_members(struct house *h)
 
 /* ---- roles ---- */
 
-static void failed(struct house *h, const struct child *c, int status, uint32_t rest_ms)
-{
-	const char *program = role_program(c->kind->role);
-
-	if (c->hung)
-		fprintf(stderr, "posternd: %s (process %d) does not answer: killed\n", program,
-			(int)c->pid);
-	else if (WIFSIGNALED(status))
-		fprintf(stderr, "posternd: %s (process %d) ended unexpectedly: signal %d (%s)\n",
-			program, (int)c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		fprintf(stderr, "posternd: %s (process %d) ended unexpectedly: exit %d\n", program,
-			(int)c->pid, WEXITSTATUS(status));
-	log_role_failed(&h->log, clock_wall_ns(),
-		&(struct log_role){ program, (uint64_t)c->pid, status, c->hung, rest_ms });
-}
-
 void house_child_ready(struct house *h, struct child *c)
 {
 	(void)c;
@@ -202,6 +211,8 @@ bool house_child_ended(struct house *h, struct child *c, int status, uint32_t re
 		return false;
 	}
 	if (!h->ready) {
+		if (!WIFEXITED(status)) /* else it has said why itself */
+			failed(h, c, status, 0);
 		house_end(h, exit_of(h, c, status));
 		return false;
 	}
@@ -226,7 +237,7 @@ void house_step(struct house *h)
 	if (!h->ready)
 		house_end(h, EXIT_UNAVAILABLE);
 	else if (h->coming && h->coming->state == GENERATION_STARTING)
-		house_generation_failed(h, h->coming, 0);
+		house_generation_failed(h, h->coming, NULL, 0);
 }
 
 /* ---- end ---- */
@@ -260,6 +271,7 @@ static void stop_look(struct house *h)
 		log_config(&h->log, clock_wall_ns(), CODE_CONFIG_STOPPED, h->dir, house_rules(h));
 		log_sender_close(&h->log, clock_wall_ns(), LATE_MS);
 		close(h->log.fd);
+		h->log.fd = -1;
 		logger_remove(&h->logger, h->log_end);
 		h->log_end = -1;
 		h->stop_ms = now + LATE_MS;
@@ -315,7 +327,7 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 
 	(void)loop;
 	(void)events;
-	child_kill(&h->logger.child, SIGUSR1);
+	logger_reopen(&h->logger);
 }
 
 static void look_at_children(struct house *h)

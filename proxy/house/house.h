@@ -99,7 +99,9 @@ void house_child_ready(struct house *h, struct child *c);
 /* Tells of the failure. True: start it again. */
 bool house_child_ended(struct house *h, struct child *c, int status, uint32_t rest_ms);
 void house_generation_ready(struct house *h, struct generation *g);
-void house_generation_failed(struct house *h, struct generation *g, int status);
+/* @c: the worker that ended, with @status; NULL: it could not even be started. */
+void house_generation_failed(
+	struct house *h, struct generation *g, const struct child *c, int status);
 /* Counts anew: the proxy that had this seat is gone. */
 void house_recount(struct house *h, unsigned seat);
 

@@ -7,7 +7,8 @@ import struct
 import time
 import unittest
 
-from support import LOOPBACK, FakeServer, Postern, RawClient, Script, free_port, gateway, main, replies, rules, wait_for
+from support import FakeServer, Postern, RawClient, Script, free_port, gateway, main, rules, wait_for
+from fixture import BUILD, Scratch  # support.py knows where it is
 
 MARK = 0x5073
 STATUS, SESSIONS, SET_ADD, APPLY, CONFIRM, ROLLBACK = 1, 2, 5, 8, 9, 10
@@ -54,6 +55,28 @@ def ask(gate, kind, body=b""):
         return tool.ask(kind, body).answer()
 
 
+class own_programs:
+    """A folder of roles that may be told to do something else before they begin."""
+
+    def __init__(self):
+        self.scratch = Scratch("pn-libexec-")
+        self.prefix = ["env", "POSTERN_LIBEXEC=%s" % self.scratch.path]
+        for name, path in ("postern-proxy", "proxy"), ("postern-socket", "proxy"), ("postern-log", "log"):
+            program = self.scratch.path / name
+            program.write_text("#!/bin/sh\n. %s.first\nexec %s/%s/%s \"$@\"\n" % (program, BUILD, path, name))
+            program.chmod(0o755)
+            self.say(name, "")
+
+    def say(self, name, words):
+        (self.scratch.path / (name + ".first")).write_text(words + "\n:\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.scratch.remove()
+
+
 class Ends(unittest.TestCase):
     def message_under_way(self, gate):
         c = RawClient(gate.external)
@@ -81,6 +104,42 @@ class Ends(unittest.TestCase):
             c.expect(250)
             c.sock.close()
             self.assertEqual(gate.process.wait(20), 0)
+
+
+class Failures(unittest.TestCase):
+    def test_sigusr1_while_the_log_role_starts_does_not_end_it(self):
+        with gateway(rules(), 1) as gate:
+            for _ in range(5):
+                os.kill(gate.roles("postern-log")[0], signal.SIGKILL)
+                for _ in range(200):
+                    gate.process.send_signal(signal.SIGUSR1)
+                    time.sleep(0.0005)
+                time.sleep(0.5)
+            self.assertNotIn("User defined signal", gate.stderr())
+            self.assertEqual(len(gate.wait_records(5, code="PN8003")), 5)
+
+    def test_the_log_role_keeps_its_file_until_a_restart(self):
+        with gateway(rules(), 1) as gate:
+            gate.write("postern.conf", Postern.CONF + 'log json "{dir}/state/log/other.json"\n')
+            self.assertIn("restart posternd", ask(gate, APPLY, b"0")[1])
+            os.kill(gate.roles("postern-log")[0], signal.SIGKILL)
+            gate.wait_records(code="PN8003")
+            self.assertFalse((gate.dir / "state/log/other.json").exists())
+
+    def test_a_generation_that_cannot_start_says_which_role_and_no_other(self):
+        with own_programs() as programs, gateway(rules(), 1, workers=3, prefix=programs.prefix) as gate:
+            first = set(gate.roles("postern-proxy"))
+            programs.say("postern-proxy", "[ $2 = 4 ] && kill -KILL $$; kill -STOP $$")  # the second of the new
+            code, text, _ = ask(gate, APPLY, b"0")
+            self.assertEqual(code, 69)
+            self.assertIn("nothing was changed", text)
+            told = [line for line in gate.said if "ended unexpectedly" in line]
+            self.assertEqual(len(told), 1, told)
+            self.assertIn("signal 9", told[0])
+            self.assertEqual(len(gate.wait_records(code="PN8003")), 1)
+            wait_for("those that were killed to be gone", lambda: set(gate.roles("postern-proxy")) == first)
+            programs.say("postern-proxy", "")
+            self.assertEqual(ask(gate, APPLY, b"0")[0], 0)
 
 
 if __name__ == "__main__":
