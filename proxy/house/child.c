@@ -151,6 +151,7 @@ int child_start(struct child *c)
 	c->control = pair[1];
 	c->state = CHILD_STARTING;
 	c->layers = 0;
+	c->unwanted = false;
 	ev_io_set(&c->io, c->control, EV_READ);
 	ev_io_start(c->loop, &c->io);
 	ev_child_set(&c->reaper, pid, 0);
@@ -186,6 +187,7 @@ void child_kill(struct child *c, int number)
 void child_dismiss(struct child *c)
 {
 	close_control(c);
+	c->unwanted = c->unwanted || c->state == CHILD_STARTING;
 	if (c->state == CHILD_RESTING) {
 		ev_timer_stop(c->loop, &c->timer);
 		c->state = CHILD_NONE;

@@ -206,7 +206,7 @@ bool house_child_ended(struct house *h, struct child *c, int status, uint32_t re
 {
 	house_look(h);
 	if (h->stopping) {
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		if (status != 0 && !c->unwanted)
 			failed(h, c, status, 0);
 		return false;
 	}
@@ -317,7 +317,7 @@ static void on_hup(struct ev_loop *loop, ev_signal *w, int events)
 {
 	(void)loop;
 	(void)events;
-	reload_apply(w->data, 0, false);
+	reload_signal(w->data);
 }
 
 /* Who rotates the log knows us; which process writes it is our affair. */
@@ -449,5 +449,6 @@ void house_close(struct house *h)
 	logger_deinit(&h->logger);
 	dynamic_deinit(&h->dynamic);
 	history_close(&h->history);
+	reload_deinit(&h->reload);
 	notify_deinit(&h->notify);
 }

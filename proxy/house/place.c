@@ -198,6 +198,7 @@ int house_open(struct house *h, const char *dir)
 		.state_folder = -1,
 		.lock = -1,
 		.log_end = -1 };
+	h->reload.before_bundle = -1;
 	h->server.socket = h->addresses.socket = h->history.folder = h->notify.socket = -1;
 	if (!h->loop)
 		return refuse(EXIT_UNAVAILABLE, "event loop", "", errno, "libev");

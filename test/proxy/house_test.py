@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: ISC
 """posternd as the keeper of its roles: signals at awkward moments, reloads, its control socket."""
+import json
 import os
+import shutil
 import signal
 import socket
 import struct
+import subprocess
+import threading
 import time
 import unittest
 
-from support import FakeServer, Postern, RawClient, Script, free_port, gateway, main, rules, wait_for
+from support import LOOPBACK, FakeServer, Postern, RawClient, Script, free_port, gateway, main, rules, wait_for
 from fixture import BUILD, Scratch  # support.py knows where it is
 
 MARK = 0x5073
@@ -140,6 +144,136 @@ class Failures(unittest.TestCase):
             wait_for("those that were killed to be gone", lambda: set(gate.roles("postern-proxy")) == first)
             programs.say("postern-proxy", "")
             self.assertEqual(ask(gate, APPLY, b"0")[0], 0)
+
+
+class Reloads(unittest.TestCase):
+    def status(self, gate, what):
+        return [f for f in map(json.loads, ask(gate, STATUS)[2].splitlines()) if f["what"] == what]
+
+    def listens(self, gate):
+        return {f["port"] for f in self.status(gate, "listener")}
+
+    def test_sighup_while_a_reload_is_under_way_is_not_lost(self):
+        with own_programs() as programs, gateway(rules(), 1, prefix=programs.prefix) as gate:
+            programs.say("postern-proxy", "sleep 0.7")
+            gate.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            gate.values["external"] = free_port()
+            gate.write("rules.conf", rules())
+            gate.process.send_signal(signal.SIGHUP)
+            wait_for("the second", lambda: self.listens(gate) == {gate.external})
+
+    def test_sighup_before_it_is_ready_is_not_lost(self):
+        with own_programs() as programs:
+            programs.say("postern-log", "sleep 1")
+            gate = gateway(rules(), 1, prefix=programs.prefix)
+            starting = threading.Thread(target=gate.start)
+            starting.start()
+            wait_for("the log role", lambda: gate.process and any(name == "posternd" for _, name in gate.processes())
+                     and (gate.dir / "control").exists())
+            time.sleep(0.3)
+            gate.values["external"] = free_port()
+            gate.write("rules.conf", rules())
+            gate.process.send_signal(signal.SIGHUP)
+            starting.join()
+            try:
+                wait_for("the new rules", lambda: self.listens(gate) == {gate.external})
+            finally:
+                gate.stop()
+
+    def test_sigterm_before_it_is_ready(self):
+        with own_programs() as programs:
+            programs.say("postern-log", "sleep 1")
+            gate = gateway(rules(), 1, prefix=programs.prefix)
+            gate.process = gate_process = subprocess.Popen(gate.command(), stderr=subprocess.PIPE, text=True)
+            wait_for("the control socket", (gate.dir / "control").exists)
+            time.sleep(0.3)
+            gate_process.terminate()
+            _, said = gate_process.communicate(timeout=20)
+            self.assertEqual((gate_process.returncode, said), (0, ""))
+            gate.scratch.remove()
+
+    def test_what_was_before_returns_also_when_it_is_not_on_disk(self):
+        with gateway(rules(), 1) as gate:
+            before = gate.external
+            shutil.rmtree(gate.dir / "state/generations")
+            gate.values["external"] = free_port()
+            gate.write("rules.conf", rules())
+            self.assertIn("within 1 s or generation 1 returns", ask(gate, APPLY, b"1")[1])
+            wait_for("its return", lambda: self.listens(gate) == {before})
+            self.assertNotIn("confirm_left_s", self.status(gate, "daemon")[0])
+
+    def test_what_cannot_return_is_tried_until_it_can(self):
+        with gateway(rules(), 1) as gate:
+            before = gate.external
+            gate.values["external"] = free_port()
+            gate.write("rules.conf", rules())
+            self.assertEqual(ask(gate, APPLY, b"2")[0], 0)
+            taken = wait_for("the port to be free", lambda: self.take(before))
+            wait_for("the first attempt", lambda: "another program listens there" in gate.stderr())
+            self.assertEqual(self.listens(gate), {gate.external})
+            taken.close()
+            wait_for("its return", lambda: self.listens(gate) == {before})
+
+    @staticmethod
+    def take(port):
+        try:
+            return socket.create_server((LOOPBACK, port), reuse_port=False)
+        except OSError:
+            return None
+
+    def test_a_confirmed_one_stays(self):
+        with gateway(rules(), 1) as gate:
+            gate.values["external"] = free_port()
+            gate.write("rules.conf", rules())
+            self.assertEqual(ask(gate, APPLY, b"1")[0], 0)
+            self.assertEqual(ask(gate, CONFIRM)[0], 0)
+            self.assertEqual(ask(gate, CONFIRM)[0], 1)
+            time.sleep(1.5)
+            self.assertEqual(self.listens(gate), {gate.external})
+
+    def test_of_history_only_what_can_be_carried_out_is_taken(self):
+        with gateway(rules(), 1) as gate:
+            kept = gate.dir / "state/generations/1"
+            text = kept.read_bytes()
+            host = text.replace(b"mode direct", b"mode managed")
+            # the sizes that stand before the text
+            grown = len(host) - len(text)
+            self.assertGreater(grown, 0)
+            kept.write_bytes(resized(host, grown))
+            gate.values["external"] = free_port()
+            gate.write("rules.conf", rules())
+            self.assertEqual(ask(gate, APPLY, b"0")[0], 0)
+            code, said, _ = ask(gate, ROLLBACK, b"1")
+            self.assertEqual(code, 78, said)
+            self.assertIn("mode managed", said)
+            self.assertEqual(self.listens(gate), {gate.external})
+
+    def test_without_those_it_needs_a_generation_is_given_up(self):
+        with own_programs() as programs, gateway(rules(), 1, prefix=programs.prefix) as gate:
+            programs.say("postern-log", "kill -STOP $$")
+            os.kill(gate.roles("postern-log")[0], signal.SIGKILL)
+            time.sleep(0.5)
+            code, said, _ = ask(gate, APPLY, b"0")
+            self.assertEqual(code, 69)
+            self.assertIn("postern-log", said)
+            programs.say("postern-log", "")
+            for pid in gate.roles("dash") + gate.roles("sh"):
+                os.kill(pid, signal.SIGCONT)
+            wait_for("the log", lambda: ask(gate, APPLY, b"0")[0] == 0)
+
+
+def resized(bundle, grown):
+    """A bundle in which the section of postern.conf has become longer, with the sizes put right."""
+    magic, version, n, size = struct.unpack("<8sIIQ", bundle[:24])
+    out, at = b"", 24
+    for _ in range(n):
+        kind, zero, name, zero2, content = struct.unpack("<IIIIQ", bundle[at:at + 24])
+        content += grown if bundle[at + 24:at + 24 + name] == b"postern.conf" else 0
+        end = at + 24 + name + 1 + content
+        out += struct.pack("<IIIIQ", kind, zero, name, zero2, content) + bundle[at + 24:end]
+        at = end
+    return struct.pack("<8sIIQ", magic, version, n, size + grown) + out
 
 
 if __name__ == "__main__":
