@@ -171,19 +171,20 @@ void house_recount(struct house *h, unsigned seat)
 
 /* ---- members of dynamic sets ---- */
 
-void house_tell_members(struct house *h)
+bool house_tell_members(struct house *h)
 {
 	int fd = dynamic_memfd(&h->dynamic);
 
 	h->dynamic.changed = false;
 	if (fd < 0) {
 		fprintf(stderr, "posternd: members of dynamic sets: %s\n", strerror(-fd));
-		h->dynamic.changed = true; /* again in a moment */
-		return;
+		h->dynamic.changed = true;
+		return false;
 	}
 	for (struct generation *g = h->list; g; g = g->next)
 		generation_send(g, ROLE_MEMBERS, (struct span){ 0 }, fd);
 	close(fd);
+	return true;
 }
 
 /* ---- roles ---- */

@@ -107,8 +107,9 @@ void house_recount(struct house *h, unsigned seat);
 
 /* A generation that waits to be started: once it is, and runs, it is in force. */
 void house_come(struct house *h, struct generation *g);
-/* All proxies get the members of the dynamic sets as they are now. */
-void house_tell_members(struct house *h);
+/* All proxies get the members of the dynamic sets as they are now. False, with a line on standard
+ * error: not yet, it is tried again. */
+bool house_tell_members(struct house *h);
 /* Makes what is due next begin. */
 void house_step(struct house *h);
 /* Something ended: what waits for that is looked at in this round. */

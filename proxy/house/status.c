@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What posternd knows of itself, as lines of JSON: proxy/control.h lists the keys. */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -210,7 +211,7 @@ static void put_set(struct out *o, const struct dynamic *d, const char *name)
 }
 
 /* They may be many: one file. */
-void status_sets(struct server *s, const char *name)
+int status_sets(struct server *s, const char *name)
 {
 	const struct ruleset *rs = house_rules(s->house);
 	const size_t size = MEMBERS_TEXT_MAX + rs->n_sets * LINE_SIZE;
@@ -219,15 +220,16 @@ void status_sets(struct server *s, const char *name)
 	int fd;
 
 	if (!block)
-		return;
+		return -ENOMEM;
 	out_init(&o, block, size);
 	for (size_t i = 0; i < rs->n_sets; i++)
 		if (rs->sets[i]->dynamic && (!name[0] || strcmp(rs->sets[i]->name, name) == 0))
 			put_set(&o, &s->house->dynamic, rs->sets[i]->name);
-	fd = o.n > 0 ? memfd_sealed("postern-sets", out_span(&o)) : -1;
-	if (fd >= 0) {
-		server_file(s, fd);
-		close(fd);
-	}
+	fd = o.full ? -E2BIG : o.n > 0 ? memfd_sealed("postern-sets", out_span(&o)) : 0;
 	free(block);
+	if (fd <= 0) /* there are no dynamic sets, or an error */
+		return fd;
+	server_file(s, fd);
+	close(fd);
+	return 0;
 }
