@@ -119,13 +119,22 @@ static const char *life_of(const struct child *c)
 	return "waiting";
 }
 
-static void put_layers(struct record *r, unsigned layers)
+/* What it has, and what else one started as we were would have. */
+static void put_layers(struct record *r, const struct house *h, const struct child *c)
 {
-	char text[128];
+	const struct role_place place = { .as_root = h->as_root };
+	const unsigned have = child_lives(c) ? c->layers : 0;
+	const unsigned missing = role_layers_wanted(c->kind->role, &place) & ~have;
+	char text[256];
 	struct out o;
 
 	out_init(&o, text, sizeof(text));
-	role_layers_print(&o, layers);
+	if (c->state == CHILD_READY && missing) { /* first, for whoever cuts long texts */
+		out_str(&o, "missing: ");
+		role_layers_print(&o, missing);
+		out_str(&o, "; ");
+	}
+	role_layers_print(&o, have);
 	record_octets(r, "sandbox", out_span(&o), SIZE_MAX);
 }
 
@@ -140,7 +149,7 @@ static void tell_role(struct server *s, const struct child *c, const struct work
 	if (child_lives(c))
 		record_u64(&r, "pid", (uint64_t)c->pid);
 	record_u64(&r, "restarts", c->restarts);
-	put_layers(&r, child_lives(c) ? c->layers : 0);
+	put_layers(&r, s->house, c);
 	if (w) {
 		record_u64(&r, "seat", w->seat);
 		record_u64(&r, "generation", w->generation->number);
