@@ -16,7 +16,7 @@
 #include "base/role.h"
 #include "proxy/roles.h"
 
-#define CHILD_READY_MS 20000 /* time to say so; less than CONTROL_ANSWER_MS, for whoever waits */
+#define CHILD_READY_MS 20000 /* time to say so; less than the tool waits for posternd */
 #define CHILD_UNHEARD  5     /* questions in a row without an answer: it is hung */
 #define CHILD_GOOD_MS  60000 /* so long a life ends a row of failures */
 #define CHILD_REST_MAX 30000

@@ -73,8 +73,7 @@ int logger_start(struct logger *l)
 	return child_start(&l->child);
 }
 
-/* One that starts may not be listening for signals yet, which would end it; and it may have opened
- * the file already. */
+/* One that starts does not hear signals yet, and may have opened the file already. */
 void logger_reopen(struct logger *l)
 {
 	if (l->child.state == CHILD_READY)

@@ -154,8 +154,8 @@ postern_start() {
 	cat >"$PN/postern.conf" <<-E
 	version 1
 	${2:-mode direct}
-	hostname gw.example
 	user nobody
+	hostname gw.example
 	state "$PN/state"
 	E
 	cat >"$PN/rules.conf" <<-E
