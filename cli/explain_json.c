@@ -65,18 +65,19 @@ static void put_asked(struct json *j, const struct explain *e)
 	json_span(j, "at", out_span(&o));
 }
 
-static void put_publish(struct json *j, const struct publish *p)
+static void put_publish(struct json *j, const struct publish *p, const struct ip_port *to)
 {
 	json_str(j, "action", p->pass ? "pass" : "inspect");
 	json_str(j, "client_address", name_client_address(p->client_address));
 	json_str(j, "balance", p->balance == BALANCE_FIRST ? "first" : "round-robin");
 	json_open(j, "internal", '[');
 	for (size_t i = 0; i < p->n_internal; i++) {
+		const struct ip_port server = rule_internal(p, i, to);
 		uint8_t text[64];
 		struct out o;
 
 		out_init(&o, text, sizeof(text));
-		ip_port_print(&o, &p->internal[i].addr);
+		ip_port_print(&o, &server);
 		json_span(j, NULL, out_span(&o));
 	}
 	json_close(j, ']');
@@ -91,7 +92,7 @@ static void put_decision(struct json *j, const struct explain *e)
 	if (e->rule == NULL)
 		json_str(j, "action", name_default(e->load.ruleset->default_action));
 	else if (e->rule->publish != NULL)
-		put_publish(j, e->rule->publish);
+		put_publish(j, e->rule->publish, &e->facts.to);
 	else
 		json_str(j, "action", "relay");
 	json_close(j, '}');

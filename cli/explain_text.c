@@ -101,15 +101,17 @@ static void on_part(void *context, enum match_part part, bool holds, struct span
 
 /* ---- where it goes ---- */
 
-static void put_internal(struct out *o, const struct publish *p)
+static void put_internal(struct out *o, const struct publish *p, const struct ip_port *to)
 {
 	const size_t n = p->balance == BALANCE_FIRST && p->n_internal > 0 ? 1 : p->n_internal;
 
 	if (p->internal_original)
 		out_str(o, "the address the client asked for");
 	for (size_t i = 0; i < n; i++) {
+		const struct ip_port server = rule_internal(p, i, to);
+
 		out_str(o, i > 0 ? " or " : NULL);
-		ip_port_print(o, &p->internal[i].addr);
+		ip_port_print(o, &server);
 	}
 	if (n > 1)
 		out_str(o, " in turn");
@@ -135,13 +137,14 @@ static void put_relay(struct out *o, const struct relay *r)
 	}
 }
 
-static void put_target(struct table *t, const struct rule *rule)
+static void put_target(
+	struct table *t, const struct rule *rule, const struct ip_port *to)
 {
 	const struct publish *p = rule->publish;
 
 	put_reason(t, "to");
 	if (p != NULL) {
-		put_internal(t->o, p);
+		put_internal(t->o, p, to);
 		out_str(t->o, address_words(p->client_address));
 		out_str(t->o, p->pass ? ", not inspected" : NULL);
 	} else {
@@ -279,7 +282,7 @@ void explain_text(struct out *o, void *context)
 		put_default(&t, e->load.ruleset);
 		return;
 	}
-	put_target(&t, e->rule);
+	put_target(&t, e->rule, &e->facts.to);
 	if (e->line.given)
 		put_line(&t, e->rule);
 }

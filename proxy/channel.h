@@ -12,9 +12,8 @@
  */
 #include "proxy/spare.h"
 
-#define CHANNEL_BUFFER                                                                             \
-	12000 /* SO_SNDBUF, which the kernel doubles; a message is counted as 768                  \
-	       */
+/* SO_SNDBUF, which the kernel doubles; it counts a small message as 768 octets. */
+#define CHANNEL_BUFFER 12000
 
 struct channel {
 	int fd;

@@ -7,6 +7,7 @@
 #include "proxy/clock.h"
 #include "proxy/proxyv2.h"
 #include "proxy/sockets.h"
+#include "rules/view.h"
 
 static bool out_of_memory(int error)
 {
@@ -47,15 +48,7 @@ static size_t current(const struct flow *f)
 
 static struct ip_port server_of(const struct flow *f)
 {
-	const struct publish *rule = flow_rule(f);
-	struct ip_port server;
-
-	if (rule->internal_original)
-		return f->log.to;
-	server = rule->internal[current(f)].addr;
-	if (!rule->internal_port_given[current(f)])
-		server.port = f->log.to.port;
-	return server;
+	return rule_internal(flow_rule(f), current(f), &f->log.to);
 }
 
 /* Can it be shown the client as the rule says? */

@@ -13,6 +13,7 @@
 
 #include "base/role.h"
 #include "proxy/channel.h"
+#include "proxy/clock.h"
 #include "proxy/roles.h"
 
 #define CHANNELS_MAX (2 * SEATS_MAX)
@@ -23,8 +24,8 @@ struct factory {
 	int control;
 	struct role_place place;
 	uint32_t mark;
-	bool resting;
-	int told; /* errno of the last error told */
+	uint64_t rest_ms; /* channels that failed are tried again then; 0: none did */
+	int told;         /* errno of the last error told */
 	struct channel channels[CHANNELS_MAX];
 	struct pollfd polled[1 + CHANNELS_MAX]; /* control, then the channels */
 	size_t n;
@@ -56,7 +57,10 @@ static void supply(struct factory *f, size_t i)
 	if (r == CHANNEL_E_GONE) {
 		drop(f, i);
 	} else if (r < 0) {
-		f->resting = true;
+		f->polled[1 + i].events = 0;
+		if (r == -EAFNOSUPPORT) /* a host without IPv6 will not have it soon */
+			return;
+		f->rest_ms = clock_steady_ms() + REST_MS;
 		tell(f, "cannot give sockets", -r);
 	}
 }
@@ -88,7 +92,7 @@ static void add(struct factory *f, const struct msg *m)
 	}
 	if (channel_init(&f->channels[f->n], m->fd, (enum ip_family)family) < 0)
 		return; /* not a socket: whoever gave it notices */
-	f->polled[1 + f->n] = (struct pollfd){ .fd = m->fd };
+	f->polled[1 + f->n] = (struct pollfd){ .fd = m->fd, .events = POLLOUT };
 	f->n++;
 }
 
@@ -121,14 +125,21 @@ static bool listen_to_posternd(struct factory *f)
 
 /* ---- the whole ---- */
 
+/* Those that failed may find now what they lacked. */
+static void wake(struct factory *f)
+{
+	f->rest_ms = 0;
+	for (size_t i = 0; i < f->n; i++)
+		f->polled[1 + i].events = POLLOUT;
+}
+
 static void run(struct factory *f)
 {
 	for (;;) {
-		for (size_t i = 0; i < f->n; i++)
-			f->polled[1 + i].events = f->resting ? 0 : POLLOUT;
-		if (poll(f->polled, 1 + f->n, f->resting ? REST_MS : -1) < 0 && errno != EINTR)
+		if (poll(f->polled, 1 + f->n, f->rest_ms ? REST_MS : -1) < 0 && errno != EINTR)
 			return;
-		f->resting = false;
+		if (f->rest_ms && clock_steady_ms() >= f->rest_ms)
+			wake(f);
 		supply_ready(f);
 		if (f->polled[0].revents && !listen_to_posternd(f))
 			return;

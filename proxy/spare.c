@@ -55,16 +55,18 @@ static int wait_for_batch(struct spare *s, struct spare_pool *pool, uint64_t now
 	return poll(&p, 1, SPARE_WAIT_MS) > 0 ? receive(s, pool) : -EAGAIN;
 }
 
+static void await(struct spare *s, struct spare_pool *pool, int ms)
+{
+	struct pollfd p = { pool->channel, POLLIN, 0 };
+
+	if (pool->channel >= 0 && pool->n == 0 && poll(&p, 1, ms) > 0)
+		receive(s, pool);
+}
+
 void spare_await(struct spare *s, int ms)
 {
-	struct spare_pool *pools[] = { &s->v4, &s->v6 };
-
-	for (unsigned i = 0; i < 2; i++) {
-		struct pollfd p = { pools[i]->channel, POLLIN, 0 };
-
-		if (pools[i]->channel >= 0 && pools[i]->n == 0 && poll(&p, 1, ms) > 0)
-			receive(s, pools[i]);
-	}
+	await(s, &s->v4, ms);
+	await(s, &s->v6, s->v4.n > 0 ? SPARE_WAIT_MS : 0);
 }
 
 static int make(enum ip_family family)

@@ -38,8 +38,8 @@ struct spare {
 void spare_init(struct spare *s, int channel4, int channel6);
 void spare_deinit(struct spare *s);
 
-/* At the start: until there is a batch of each family, @ms at most, so that the first clients are
- * served on a busy host, too. */
+/* At the start: until there is a batch, @ms at most, so that the first clients are served on a busy
+ * host, too. The IPv6 ones come right behind the IPv4 ones, or, on a host without IPv6, never. */
 void spare_await(struct spare *s, int ms);
 
 /* Return: a socket, the caller's, non-blocking, not bound; <0 errno: EAGAIN where postern-socket

@@ -3,7 +3,7 @@
 /*
  * What publish and relay have in common: name, place, addresses, who, when
  *
- * Callers: rules/match.c, rules/lint*.c, cli/explain.c.
+ * Callers: rules/match.c, rules/lint*.c, proxy/dial.c, cli/explain*.c.
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "rules/ruleset.h"
@@ -40,4 +40,19 @@ static inline bool rule_endpoint_is(const struct rule_endpoint *endpoint, const 
 {
 	return endpoint->addr.port == to->port &&
 	       (endpoint->any || ip_eq(&endpoint->addr.ip, &to->ip));
+}
+
+/* Where the @i-th internal of a rule is, for a client that asked for @to: `internal original` is
+ * @to itself, and an internal without a port has that of @to. */
+static inline struct ip_port rule_internal(
+	const struct publish *rule, size_t i, const struct ip_port *to)
+{
+	struct ip_port server;
+
+	if (rule->internal_original)
+		return *to;
+	server = rule->internal[i].addr;
+	if (!rule->internal_port_given[i])
+		server.port = to->port;
+	return server;
 }

@@ -16,7 +16,7 @@
 #include "base/role.h"
 #include "proxy/roles.h"
 
-#define CHILD_READY_MS 30000 /* time to say so */
+#define CHILD_READY_MS 20000 /* time to say so; less than the tool waits for posternd */
 #define CHILD_HUNG_MS  10000 /* without an answer */
 #define CHILD_GOOD_MS  60000 /* so long a life ends a row of failures */
 #define CHILD_REST_MAX 30000

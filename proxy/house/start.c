@@ -67,6 +67,7 @@ static _Noreturn void child(const struct start *s, const char *path)
 	sigemptyset(&none);
 	signal(SIGINT, SIG_IGN); /* the terminal sends both to all; posternd is who acts on them */
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN); /* the log takes it by a descriptor, once it has one */
 	if (r == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
 		execv(path, s->argv);
 	fprintf(stderr, "posternd: cannot execute %s: %s (POSTERN_LIBEXEC names the folder)\n",

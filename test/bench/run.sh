@@ -154,6 +154,7 @@ postern_start() {
 	cat >"$PN/postern.conf" <<-E
 	version 1
 	${2:-mode direct}
+	user nobody
 	hostname gw.example
 	user nobody
 	state "$PN/state"

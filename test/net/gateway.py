@@ -10,7 +10,8 @@ import threading
 from fixture import BUILD, NOBODY, PATIENCE_S, Fixture, Scratch, as_nobody, end_process, guard, spawn, sandboxed, wait_for
 
 # one user for all roles, since the host may not have one for each; and what a sanitizer cannot live in is not asked for
-ROLES = ("user nobody\n" if os.geteuid() == 0 else "") + ("" if sandboxed() else "require-sandbox no\n")
+USER = "user nobody\n"
+ROLES = (USER if os.geteuid() == 0 else "") + ("" if sandboxed() else "require-sandbox no\n")
 DELIVERED = "PN2001"  # the code of a message that the server accepted
 
 
@@ -33,7 +34,7 @@ class Postern(Fixture):
         self.unprivileged = unprivileged  # run by nobody, to whom root then hands the folder over
         (self.dir / "state").mkdir()
         self.write("rules.conf", rules)
-        self.write("postern.conf", conf)
+        self.write("postern.conf", conf.replace(USER, "") if unprivileged else conf)
         if unprivileged:
             for path in [self.dir, *self.dir.iterdir()]:
                 os.chown(path, NOBODY, NOBODY)

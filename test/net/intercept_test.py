@@ -178,7 +178,7 @@ class Intercepted:
         self.assertEqual(errors, [])
         postfix.wait_messages(5 * len(sources))
         postfix.settle(5 * len(sources))
-        self.assertEqual(sorted(postfix.clients()), sorted(5 * sources))
+        self.assertEqual(sorted(postfix.clients(5 * len(sources))), sorted(5 * sources))
 
     def test_two_published_addresses_two_servers(self):
         send(lab.client, PUBLISHED[4], source=OTHER_CLIENT)

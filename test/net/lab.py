@@ -13,6 +13,7 @@ Environment
 """
 import contextlib
 import ctypes
+import functools
 import itertools
 import os
 import shutil
@@ -97,6 +98,7 @@ class Lab(Fixture):
     _number = itertools.count(1)
 
     @staticmethod
+    @functools.lru_cache(maxsize=None)
     def unusable():
         """Why there can be none, or None."""
         if os.geteuid() != 0:
@@ -104,7 +106,12 @@ class Lab(Fixture):
         for tool in ("ip", "iptables", "ip6tables", "nsenter"):
             if not shutil.which(tool):
                 return f"a lab needs {tool} (scripts/deps test)"
-        return None
+        # root of a container may have no right to make them
+        name = f"pn{os.getpid()}-probe"
+        probe = f"ip netns add {name} && ip netns exec {name} iptables -t nat -S && ip netns exec {name} ip6tables -S"
+        possible = subprocess.run(["sh", "-c", probe], capture_output=True).returncode == 0
+        subprocess.run(["ip", "netns", "del", name], capture_output=True)
+        return None if possible else "network namespaces with iptables cannot be made here"
 
     def __init__(self):
         self.name = f"{os.environ.get('POSTERN_LAB', 'pn')}{os.getpid()}-{next(self._number)}"

@@ -291,9 +291,15 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
         self.box.forget()
         self.log_mark = len(self.log())
 
-    def clients(self):
-        """The client addresses of the messages accepted since forget(), as Postfix knows them."""
-        return re.findall(r": client=\S*?\[([^]]+)\]", self.log_since())
+    def clients(self, at_least=1):
+        """The client addresses of the messages accepted since forget(), as Postfix knows them.
+
+        Its log is written by a process of its own: a line may come after the message.
+        """
+        def found():
+            return re.findall(r": client=\S*?\[([^]]+)\]", self.log_since())
+        wait_for(lambda: f"{at_least} messages in the log of Postfix:\n" + self.log_since(), lambda: len(found()) >= at_least)
+        return found()
 
 
 # ---------------------------------------------------------------- OpenSMTPD
