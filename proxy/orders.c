@@ -21,8 +21,8 @@ static uint8_t block[MSG_HEAD + MSG_BODY_MAX];
 
 static bool answer(struct proxy *p, uint16_t type, struct span body, int fd)
 {
-	/* no room: posternd has not read for very long, and will miss it */
-	return msg_send(p->parent.fd, type, body, fd) != MSG_E_CLOSED;
+	/* one that is missing would put those that follow to other questions than theirs */
+	return msg_send(p->parent.fd, type, body, fd) == MSG_OK;
 }
 
 /* ---- ends ---- */
@@ -87,7 +87,8 @@ static bool pong(struct proxy *p)
 	pong.sessions = p->n_flows;
 	pong.log_dropped = p->log.lost;
 	pong.lent_octets = p->pool.lent;
-	return answer(p, ROLE_PONG, span_of(&pong, sizeof(pong)), -1);
+	/* no room: posternd has not read for very long, and asks again */
+	return msg_send(p->parent.fd, ROLE_PONG, span_of(&pong, sizeof(pong)), -1) != MSG_E_CLOSED;
 }
 
 static void members_free(struct members *m)

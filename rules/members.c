@@ -62,7 +62,8 @@ bool members_read(
 		size_t blank = span_chr(line, ' ');
 		struct set_member m = { 0 };
 
-		if (blank >= line.n || !ip_prefix_parse(span_from(line, blank + 1), &m.prefix))
+		if (blank == 0 || blank >= line.n ||
+			!ip_prefix_parse(span_from(line, blank + 1), &m.prefix))
 			return false;
 		if (!span_eq(name, span_sub(line, 0, blank))) {
 			if (set != NULL)

@@ -105,6 +105,26 @@ static bool bound(const struct binds *b, const struct ip_port *addr)
 	return false;
 }
 
+static bool is_any(const struct ip *ip)
+{
+	const struct ip any = { .family = ip->family };
+
+	return ip_eq(ip, &any);
+}
+
+/* Do we listen at the address, at all addresses of its family, or, where it stands for those, at
+ * one of them? */
+static bool in_our_way(const struct binds *b, const struct ip_port *addr)
+{
+	for (size_t i = 0; b && i < b->n; i++) {
+		const struct ip_port *have = &b->sockets[i].addr;
+		if (have->port == addr->port && have->ip.family == addr->ip.family &&
+			(ip_eq(&have->ip, &addr->ip) || is_any(&have->ip) || is_any(&addr->ip)))
+			return true;
+	}
+	return false;
+}
+
 /* @fd is taken over. Return: 0 or errno. */
 static int add(struct binds *b, struct bind_socket s)
 {
@@ -143,14 +163,15 @@ static int inherit(
 
 static int bind_one(const struct binding *b, const struct rule_endpoint *e, enum listen_kind kind)
 {
+	bool alone = !in_our_way(b->old, &e->addr) && !in_our_way(b->binds, &e->addr);
 	unsigned n = 0;
 	int error;
 
 	if (bound(b->binds, &e->addr))
 		return 0;
 	error = inherit(b, &e->addr, kind, &n);
-	for (; !error && n < b->workers; n++) {
-		int fd = listen_on(&e->addr, kind, n == 0 && !bound(b->old, &e->addr));
+	for (; !error && n < b->workers; n++, alone = false) {
+		int fd = listen_on(&e->addr, kind, alone);
 		error = fd < 0 ? -fd : add(b->binds, (struct bind_socket){ e->addr, kind, n, fd });
 	}
 	return error ? fail(b, e, error) : 0;

@@ -49,13 +49,13 @@ static bool take(struct child *c, const struct msg *m)
 		c->state = CHILD_READY;
 		c->layers = ready.layers;
 		c->ready_ms = clock_steady_ms();
-		c->unanswered = 0;
+		c->unheard = 0;
 		c->kind->ready(c);
 		return true;
 	}
 	if (m->type == ROLE_PONG && m->body.n == sizeof(c->pong)) {
 		memcpy(&c->pong, m->body.p, sizeof(c->pong));
-		c->unanswered = 0;
+		c->unheard = 0;
 		return true;
 	}
 	return c->state == CHILD_READY && c->kind->told != NULL && c->kind->told(c, m);
@@ -150,6 +150,8 @@ int child_start(struct child *c)
 	c->pid = pid;
 	c->control = pair[1];
 	c->state = CHILD_STARTING;
+	c->layers = 0;
+	c->unwanted = false;
 	ev_io_set(&c->io, c->control, EV_READ);
 	ev_io_start(c->loop, &c->io);
 	ev_child_set(&c->reaper, pid, 0);
@@ -168,14 +170,12 @@ void child_look(struct child *c)
 {
 	if (c->state != CHILD_READY)
 		return;
-	if (c->unanswered >= CHILD_HUNG_PINGS) {
+	if (c->unheard++ >= CHILD_UNHEARD) {
 		c->hung = true;
 		child_kill(c, SIGKILL);
-		return;
-	}
-	c->unanswered++; /* also one that could not be sent: it has not read for long, or has closed */
-	if (c->control >= 0)
+	} else if (c->control >= 0) {
 		msg_send(c->control, ROLE_PING, (struct span){ 0 }, -1);
+	}
 }
 
 void child_kill(struct child *c, int number)
@@ -187,6 +187,7 @@ void child_kill(struct child *c, int number)
 void child_dismiss(struct child *c)
 {
 	close_control(c);
+	c->unwanted = c->unwanted || c->state == CHILD_STARTING;
 	if (c->state == CHILD_RESTING) {
 		ev_timer_stop(c->loop, &c->timer);
 		c->state = CHILD_NONE;

@@ -5,8 +5,8 @@
  *
  * A child that ends is started again: at once, then after a rest that doubles with each failure in
  * a row, up to half a minute; a minute of good life ends the row. One that does not say it is
- * ready, or leaves CHILD_HUNG_PINGS in a row unanswered, is killed and treated the same. A message that is
- * none kills its sender: what says nonsense may have been taken.
+ * ready, or leaves CHILD_UNHEARD questions without an answer, is killed and treated the same. A
+ * message that is none kills its sender: what says nonsense may have been taken.
  *
  * Owns:    the process, posternd's end of the control pair, its watchers.
  * Callers: proxy/house: logger, sockets, worker embed one each.
@@ -17,10 +17,9 @@
 #include "proxy/roles.h"
 
 #define CHILD_READY_MS 20000 /* time to say so; less than the tool waits for posternd */
+#define CHILD_UNHEARD  5     /* questions in a row without an answer: it is hung */
 #define CHILD_GOOD_MS  60000 /* so long a life ends a row of failures */
 #define CHILD_REST_MAX 30000
-/* Pings and not time: while posternd itself was stopped nobody was asked, so nobody is late. */
-#define CHILD_HUNG_PINGS 5
 
 enum child_state {
 	CHILD_NONE,     /* never started, or ended for good */
@@ -54,10 +53,11 @@ struct child {
 	ev_child reaper;
 	ev_timer timer;    /* STARTING: it is late; RESTING: the rest is over */
 	bool hung;         /* killed since it did not answer */
+	bool unwanted;     /* dismissed before it was ready: however it ends is well */
 	unsigned restarts; /* since the first start */
 	unsigned failures; /* in a row */
 	uint64_t ready_ms; /* steady */
-	unsigned unanswered; /* pings in a row */
+	unsigned unheard;  /* questions since the last answer */
 	uint32_t layers;   /* of its sandbox */
 	struct role_pong pong;
 };
@@ -71,7 +71,8 @@ int child_start(struct child *c);
  */
 void child_send(struct child *c, uint16_t type, struct span body, int fd);
 
-/* Every other second: asks whether it lives; kills it when it was asked too often. */
+/* Every second or so: asks, and kills one that is hung. Questions are counted and not time, since
+ * posternd may have been stopped itself. */
 void child_look(struct child *c);
 
 static inline bool child_lives(const struct child *c)

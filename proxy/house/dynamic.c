@@ -2,6 +2,7 @@
 #include "proxy/house/dynamic.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,7 +114,8 @@ size_t dynamic_flush(struct dynamic *d, const char *set)
 static bool has_set(const struct ruleset *rs, const char *name)
 {
 	for (size_t i = 0; i < rs->n_sets; i++)
-		if (rs->sets[i]->dynamic && strcmp(rs->sets[i]->name, name) == 0)
+		if (rs->sets[i]->dynamic && rs->sets[i]->kind == SET_ADDRESSES &&
+			strcmp(rs->sets[i]->name, name) == 0)
 			return true;
 	return false;
 }
@@ -145,10 +147,15 @@ int dynamic_memfd(const struct dynamic *d)
 
 void dynamic_tell(const struct dynamic *d, struct child *c)
 {
-	int fd = d->n > 0 ? dynamic_memfd(d) : -1;
+	int fd;
 
-	if (fd < 0)
+	if (d->n == 0)
 		return;
+	fd = dynamic_memfd(d);
+	if (fd < 0) {
+		child_kill(c, SIGKILL); /* it would let in whom it does not know to be blocked */
+		return;
+	}
 	child_send(c, ROLE_MEMBERS, (struct span){ 0 }, fd);
 	close(fd);
 }

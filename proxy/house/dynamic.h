@@ -40,6 +40,7 @@ void dynamic_look(struct dynamic *d, const struct ruleset *rs, uint64_t now_ms);
 
 /* A sealed memfd of all members; <0 errno. */
 int dynamic_memfd(const struct dynamic *d);
-/* To one that has just become ready: nothing when there are none. */
+/* To one that has just become ready: nothing when there are none. One that cannot be told is
+ * killed. */
 void dynamic_tell(const struct dynamic *d, struct child *c);
 void dynamic_deinit(struct dynamic *d);

@@ -168,10 +168,9 @@ bool generation_worker_ended(struct generation *g, struct worker *w, int status,
 {
 	if (g->state == GENERATION_RUNNING)
 		return house_child_ended(g->house, &w->child, status, rest_ms);
-	if (g->state == GENERATION_STARTING && !g->failed) {
-		g->failed = true;
-		house_generation_failed(g->house, g, status);
-	} else if (g->state == GENERATION_DRAINING && status != 0) {
+	if (g->state == GENERATION_STARTING) {
+		house_generation_failed(g->house, g, &w->child, status);
+	} else if (g->state == GENERATION_DRAINING && status != 0 && !g->failed) {
 		house_child_ended(g->house, &w->child, status, 0);
 	}
 	return false;

@@ -35,7 +35,7 @@ struct generation {
 	struct binds binds;
 	struct worker *workers;
 	unsigned n_workers, n_ready;
-	bool failed; /* a worker ended before it was ready */
+	bool failed; /* it never ran; its workers were killed */
 };
 
 /* @bundle is taken over, also on failure. NULL: @why says so in lines for the administrator, *exitp

@@ -23,10 +23,21 @@ static bool number_of(const char *name, unsigned *numberp)
 {
 	uint64_t n;
 
+	char text[NUMBER_TEXT];
+
 	if (!span_u64(span_str(name), INT32_MAX, &n) || n == 0)
 		return false;
 	*numberp = (unsigned)n;
-	return true;
+	name_of(text, *numberp);
+	return strcmp(text, name) == 0; /* "007" is somebody else's */
+}
+
+/* Folders and links were put there by somebody else. */
+static bool is_file(const struct history *h, const char *name)
+{
+	struct stat st;
+
+	return fstatat(h->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
 /* Calls @each with every number there is. */
@@ -44,7 +55,7 @@ static void walk(
 		return;
 	}
 	while ((entry = readdir(dir)) != NULL)
-		if (number_of(entry->d_name, &number))
+		if (number_of(entry->d_name, &number) && is_file(h, entry->d_name))
 			each(number, context);
 	closedir(dir);
 }
@@ -98,7 +109,7 @@ static struct span map_file(const struct history *h, unsigned number)
 	int fd;
 
 	name_of(name, number);
-	fd = openat(h->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(h->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return s;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&

@@ -41,6 +41,25 @@ void house_place(struct house *h, enum role_id role, int folder, int *fds, size_
 	out_cstr(&o);
 }
 
+/* ---- failures ---- */
+
+static void failed(struct house *h, const struct child *c, int status, uint32_t rest_ms)
+{
+	const char *program = role_program(c->kind->role);
+
+	if (c->hung)
+		fprintf(stderr, "posternd: %s (process %d) does not answer: killed\n", program,
+			(int)c->pid);
+	else if (WIFSIGNALED(status))
+		fprintf(stderr, "posternd: %s (process %d) ended unexpectedly: signal %d (%s)\n",
+			program, (int)c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		fprintf(stderr, "posternd: %s (process %d) ended unexpectedly: exit %d\n", program,
+			(int)c->pid, WEXITSTATUS(status));
+	log_role_failed(&h->log, clock_wall_ns(),
+		&(struct log_role){ program, (uint64_t)c->pid, status, c->hung, rest_ms });
+}
+
 /* ---- generations ---- */
 
 /* Among the living, and with no process left, it is taken out and freed. */
@@ -105,6 +124,9 @@ void house_generation_ready(struct house *h, struct generation *g)
 	g->since_ns = clock_wall_ns();
 	h->running = g;
 	h->coming = NULL;
+	/* a worker of the old one that rested may have taken what both have off the port */
+	for (unsigned i = 0; i < g->n_workers; i++)
+		generation_listen(g, i, true);
 	reload_done(h, g);
 	g->number = h->number;
 	if (!old) {
@@ -115,10 +137,14 @@ void house_generation_ready(struct house *h, struct generation *g)
 	bound_draining(h);
 }
 
-void house_generation_failed(struct house *h, struct generation *g, int status)
+void house_generation_failed(
+	struct house *h, struct generation *g, const struct child *c, int status)
 {
 	if (g != h->coming)
 		return;
+	g->failed = true;
+	if (c)
+		failed(h, c, status, 0);
 	if (!h->ready) {
 		house_end(h, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG
 				     ? EXIT_CONFIG
@@ -145,39 +171,23 @@ void house_recount(struct house *h, unsigned seat)
 
 /* ---- members of dynamic sets ---- */
 
-void house_tell_members(struct house *h)
+bool house_tell_members(struct house *h)
 {
 	int fd = dynamic_memfd(&h->dynamic);
 
 	h->dynamic.changed = false;
 	if (fd < 0) {
 		fprintf(stderr, "posternd: members of dynamic sets: %s\n", strerror(-fd));
-		h->dynamic.changed = true; /* again in a moment */
-		return;
+		h->dynamic.changed = true;
+		return false;
 	}
 	for (struct generation *g = h->list; g; g = g->next)
 		generation_send(g, ROLE_MEMBERS, (struct span){ 0 }, fd);
 	close(fd);
+	return true;
 }
 
 /* ---- roles ---- */
-
-static void failed(struct house *h, const struct child *c, int status, uint32_t rest_ms)
-{
-	const char *program = role_program(c->kind->role);
-
-	if (c->hung)
-		fprintf(stderr, "posternd: %s (process %d) does not answer: killed\n", program,
-			(int)c->pid);
-	else if (WIFSIGNALED(status))
-		fprintf(stderr, "posternd: %s (process %d) ended unexpectedly: signal %d (%s)\n",
-			program, (int)c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		fprintf(stderr, "posternd: %s (process %d) ended unexpectedly: exit %d\n", program,
-			(int)c->pid, WEXITSTATUS(status));
-	log_role_failed(&h->log, clock_wall_ns(),
-		&(struct log_role){ program, (uint64_t)c->pid, status, c->hung, rest_ms });
-}
 
 void house_child_ready(struct house *h, struct child *c)
 {
@@ -197,12 +207,14 @@ bool house_child_ended(struct house *h, struct child *c, int status, uint32_t re
 {
 	house_look(h);
 	if (h->stopping) {
-		const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		const bool well = status == 0 || c->unwanted;
 		if (!well)
 			failed(h, c, status, rest_ms);
 		return !well && c == &h->logger.child; /* what waits is to be written */
 	}
 	if (!h->ready) {
+		if (!WIFEXITED(status)) /* else it has said why itself */
+			failed(h, c, status, 0);
 		house_end(h, exit_of(h, c, status));
 		return false;
 	}
@@ -231,7 +243,7 @@ void house_step(struct house *h)
 	if (!h->ready)
 		house_end(h, EXIT_UNAVAILABLE);
 	else if (h->coming && h->coming->state == GENERATION_STARTING)
-		house_generation_failed(h, h->coming, 0);
+		house_generation_failed(h, h->coming, NULL, 0);
 }
 
 /* ---- end ---- */
@@ -271,6 +283,7 @@ static void stop_look(struct house *h)
 		log_config(&h->log, clock_wall_ns(), CODE_CONFIG_STOPPED, h->dir, house_rules(h));
 		log_sender_close(&h->log, clock_wall_ns(), LATE_MS);
 		close(h->log.fd);
+		h->log.fd = -1;
 		logger_remove(&h->logger, h->log_end);
 		h->log_end = -1;
 		h->stop_ms = now + LATE_MS;
@@ -318,7 +331,7 @@ static void on_hup(struct ev_loop *loop, ev_signal *w, int events)
 {
 	(void)loop;
 	(void)events;
-	reload_apply(w->data, 0, false);
+	reload_signal(w->data);
 }
 
 /* Who rotates the log knows us; which process writes it is our affair. */
@@ -328,7 +341,7 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 
 	(void)loop;
 	(void)events;
-	child_kill(&h->logger.child, SIGUSR1);
+	logger_reopen(&h->logger);
 }
 
 static void look_at_children(struct house *h)
@@ -451,5 +464,6 @@ void house_close(struct house *h)
 	logger_deinit(&h->logger);
 	dynamic_deinit(&h->dynamic);
 	history_close(&h->history);
+	reload_deinit(&h->reload);
 	notify_deinit(&h->notify);
 }

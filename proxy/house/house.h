@@ -99,14 +99,17 @@ void house_child_ready(struct house *h, struct child *c);
 /* Tells of the failure. True: start it again. */
 bool house_child_ended(struct house *h, struct child *c, int status, uint32_t rest_ms);
 void house_generation_ready(struct house *h, struct generation *g);
-void house_generation_failed(struct house *h, struct generation *g, int status);
+/* @c: the worker that ended, with @status; NULL: it could not even be started. */
+void house_generation_failed(
+	struct house *h, struct generation *g, const struct child *c, int status);
 /* Counts anew: the proxy that had this seat is gone. */
 void house_recount(struct house *h, unsigned seat);
 
 /* A generation that waits to be started: once it is, and runs, it is in force. */
 void house_come(struct house *h, struct generation *g);
-/* All proxies get the members of the dynamic sets as they are now. */
-void house_tell_members(struct house *h);
+/* All proxies get the members of the dynamic sets as they are now. False, with a line on standard
+ * error: not yet, it is tried again. */
+bool house_tell_members(struct house *h);
 /* Makes what is due next begin. */
 void house_step(struct house *h);
 /* Something ended: what waits for that is looked at in this round. */

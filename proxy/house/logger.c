@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "proxy/house/logger.h"
 
+#include <signal.h>
 #include <stdio.h>
 
-#include "log/place.h"
 #include "proxy/house/house.h"
 
 #define LOG_MAX ((uint64_t)1 << 30)
@@ -18,16 +18,15 @@ static void on_ready(struct child *c)
 	struct logger *l = logger_of(c);
 
 	ends_give(&l->ends);
+	if (l->reopen)
+		child_kill(c, SIGUSR1);
+	l->reopen = false;
 	house_child_ready(l->house, c);
 }
 
 static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 {
-	struct logger *l = logger_of(c);
-
-	if (l->child.ready_ms == 0)
-		l->first_status = status;
-	return house_child_ended(l->house, c, status, rest_ms);
+	return house_child_ended(logger_of(c)->house, c, status, rest_ms);
 }
 
 static uint64_t log_max(const struct hostconf *host)
@@ -38,22 +37,18 @@ static uint64_t log_max(const struct hostconf *host)
 /* postern-log SANDBOX CONTROL PATH MAX */
 static pid_t start(struct child *c, int control)
 {
-	struct house *h = logger_of(c)->house;
-	const struct hostconf *host = &house_rules(h)->host;
-	char sandbox[ROLE_PLACE_TEXT], text[12], path[LOG_PLACE_MAX], max[24];
-	char *argv[] = { (char[]){ "postern-log" }, sandbox, text, path, max, NULL };
+	struct logger *l = logger_of(c);
+	char sandbox[ROLE_PLACE_TEXT], text[12], max[24];
+	char *argv[] = { (char[]){ "postern-log" }, sandbox, text, l->path, max, NULL };
 	int fds[2];
 	struct start s = { .program = "postern-log", .folder = "../log", .argv = argv, .fds = fds };
 	struct out o;
 
 	fds[s.n_fds++] = control;
 	snprintf(text, sizeof(text), "%u", START_FD);
-	house_place(h, ROLE_LOG, h->log_folder, fds, &s.n_fds, sandbox);
-	out_init(&o, path, sizeof(path));
-	log_place_file(&o, host, h->dir);
-	out_cstr(&o);
+	house_place(l->house, ROLE_LOG, l->house->log_folder, fds, &s.n_fds, sandbox);
 	out_init(&o, max, sizeof(max));
-	out_u64(&o, log_max(host));
+	out_u64(&o, l->max);
 	out_cstr(&o);
 	return start_role(&s);
 }
@@ -62,7 +57,13 @@ static const struct child_kind kind = { ROLE_LOG, start, on_ready, NULL, on_ende
 
 void logger_init(struct logger *l, struct house *house)
 {
-	*l = (struct logger){ .house = house };
+	const struct hostconf *host = &house_rules(house)->host;
+	struct out o;
+
+	*l = (struct logger){ .house = house, .max = log_max(host) };
+	out_init(&o, l->path, sizeof(l->path));
+	log_place_file(&o, host, house->dir);
+	out_cstr(&o);
 	child_init(&l->child, &kind, house->loop);
 	l->ends.role = &l->child;
 }
@@ -70,6 +71,15 @@ void logger_init(struct logger *l, struct house *house)
 int logger_start(struct logger *l)
 {
 	return child_start(&l->child);
+}
+
+/* One that starts does not hear signals yet, and may have opened the file already. */
+void logger_reopen(struct logger *l)
+{
+	if (l->child.state == CHILD_READY)
+		child_kill(&l->child, SIGUSR1);
+	else
+		l->reopen = true;
 }
 
 int logger_add(struct logger *l, int *fdp)

@@ -9,6 +9,7 @@
  *
  * Callers: proxy/house.
  */
+#include "log/place.h"
 #include "proxy/house/ends.h"
 
 struct house;
@@ -17,11 +18,17 @@ struct logger {
 	struct child child;
 	struct house *house;
 	struct ends ends;
-	int first_status; /* of waitpid(2), when it ended before it was ever ready; else 0 */
+	char path[LOG_PLACE_MAX]; /* the next two are those of the first rules: the folder is, too
+				   */
+	uint64_t max;
+	bool reopen; /* wanted while it was starting */
 };
 
+/* The house has rules. */
 void logger_init(struct logger *l, struct house *house);
 int logger_start(struct logger *l);
+/* As SIGUSR1: the file was renamed. */
+void logger_reopen(struct logger *l);
 
 /* A new sender. Return: its number, @fdp the sending end; <0 errno. */
 int logger_add(struct logger *l, int *fdp);

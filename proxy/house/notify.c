@@ -13,6 +13,7 @@
 #include "base/span.h"
 
 #define TEXT_MAX 512
+#define HOUR_MS  3600000u
 
 /* A path, or "@NAME" for a socket without a file. False: neither, or too long. */
 static bool address_of(const char *name, struct sockaddr_un *sa, socklen_t *np)
@@ -55,14 +56,22 @@ static bool for_us(void)
 	       (span_u64(span_str(text), INT32_MAX, &pid) && (pid_t)pid == getpid());
 }
 
+/* Two may be late. One that is due in days may as well come every hour. */
+static uint32_t watchdog_ms(uint64_t us)
+{
+	const uint64_t ms = us / 1000 / 3;
+
+	return ms < HOUR_MS ? (uint32_t)ms : HOUR_MS;
+}
+
 void notify_init(struct notify *n)
 {
 	const char *name = getenv("NOTIFY_SOCKET"), *usec = getenv("WATCHDOG_USEC");
 	uint64_t us;
 
 	*n = (struct notify){ .socket = name != NULL ? connect_to(name) : -1 };
-	if (usec != NULL && for_us() && span_u64(span_str(usec), UINT32_MAX, &us))
-		n->watchdog_ms = (uint32_t)(us / 1000 / 3); /* two may be late */
+	if (usec != NULL && for_us() && span_u64(span_str(usec), UINT64_MAX, &us))
+		n->watchdog_ms = watchdog_ms(us);
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("WATCHDOG_PID");

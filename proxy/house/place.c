@@ -22,22 +22,36 @@ static int refuse(int exit, const char *what, const char *path, int error, const
 
 /* ---- users ---- */
 
+/* @what: is the matter. The role stays root then, where it may. */
+static int no_owner(struct house *h, enum role_id role, const char *what)
+{
+	fprintf(stderr,
+		"posternd: %s: %s, or name one for all roles by \"user NAME\" in postern.conf\n",
+		h->required ? "error" : "warning", what);
+	h->owner[role] = (struct role_owner){ 0 };
+	return h->required ? EXIT_CONFIG : 0;
+}
+
 static int find_owner(struct house *h, enum role_id role)
 {
 	const char *said = house_rules(h)->host.user, *name = said ? said : role_user(role);
 	const struct passwd *p = getpwnam(name);
+	char what[256];
 
-	if (p) {
+	if (p && p->pw_uid != 0 && p->pw_gid != 0) {
 		h->owner[role] = (struct role_owner){ p->pw_uid, p->pw_gid };
 		return 0;
 	}
-	fprintf(stderr,
-		"posternd: %s: no user \"%s\" on this host: make it (the package does; else "
-		"\"systemd-sysusers\"), or name one for all roles by \"user NAME\" in "
-		"postern.conf\n",
-		h->required ? "error" : "warning", name);
-	h->owner[role] = (struct role_owner){ 0 }; /* stays root */
-	return h->required ? EXIT_CONFIG : 0;
+	if (p)
+		snprintf(what, sizeof(what),
+			"user \"%.100s\" is root, or in root's group: give it ids of its own",
+			name);
+	else
+		snprintf(what, sizeof(what),
+			"no user \"%.100s\" on this host: make it (the package does; else "
+			"\"systemd-sysusers\")",
+			name);
+	return no_owner(h, role, what);
 }
 
 static int find_owners(struct house *h)
@@ -198,6 +212,7 @@ int house_open(struct house *h, const char *dir)
 		.state_folder = -1,
 		.lock = -1,
 		.log_end = -1 };
+	h->reload.before_bundle = -1;
 	h->server.socket = h->addresses.socket = h->history.folder = h->notify.socket = -1;
 	if (!h->loop)
 		return refuse(EXIT_UNAVAILABLE, "event loop", "", errno, "libev");

@@ -2,6 +2,7 @@
 #include "proxy/house/reload.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,8 +13,12 @@
 #include "proxy/clock.h"
 #include "proxy/house/house.h"
 #include "proxy/house/unbuilt.h"
+#include "proxy/sockets.h"
 #include "proxy/transparent.h"
 #include "rules/bundle.h"
+
+#define WAIT_MS  8000 /* for the roles that a generation needs before it can start */
+#define AGAIN_MS 5000 /* between attempts to return */
 
 static void put_line(struct out *o, const char *a, const char *b, const char *c)
 {
@@ -43,12 +48,25 @@ static void put_count(struct out *o, unsigned n, const char *what)
 		out_octet(o, 's');
 }
 
+/* What the rules say that this version, or this start, cannot carry out. Return: 0 or the exit
+ * code. */
+static int check_unbuilt(const struct house *h, const struct ruleset *rs, struct out *text)
+{
+	const struct unbuilt_may may = { h->as_root, transparent_allowed() };
+	const unsigned n = unbuilt_print(text, rs, &may);
+
+	if (n == 0)
+		return 0;
+	put_line(text, h->dir, ": ", "");
+	text->n--;
+	put_count(text, n, "statement");
+	out_str(text, " this version cannot carry out; nothing was changed\n");
+	return EXIT_CONFIG;
+}
+
 /* Return: 0 or the exit code. */
 static int check(const struct house *h, const struct load *l, struct out *text)
 {
-	const struct unbuilt_may may = { h->as_root, transparent_allowed() };
-	unsigned n;
-
 	for (const struct diag *d = l->diags.first; d; d = d->next)
 		if (d->level != DIAG_NOTE)
 			diag_print(text, d, l->sources, l->n_sources, false);
@@ -61,14 +79,7 @@ static int check(const struct house *h, const struct load *l, struct out *text)
 		out_str(text, "; nothing was changed\n");
 		return exit_of_errors(l);
 	}
-	n = unbuilt_print(text, l->ruleset, &may);
-	if (n == 0)
-		return 0;
-	put_line(text, h->dir, ": ", "");
-	text->n--;
-	put_count(text, n, "statement");
-	out_str(text, " this version cannot carry out; nothing was changed\n");
-	return EXIT_CONFIG;
+	return check_unbuilt(h, l->ruleset, text);
 }
 
 /* Return: descriptor; <0 errno. */
@@ -169,9 +180,20 @@ static void answer(struct house *h, int exit)
 		house_look(h);
 }
 
+/* Nothing waits to be confirmed. */
+static void settle(struct reload *r)
+{
+	r->confirm_ms = 0;
+	sockets_close(r->before_bundle);
+	r->before_bundle = -1;
+}
+
 static void refuse(struct house *h, int exit)
 {
 	const struct span why = out_span(&h->reload.text);
+
+	if (!h->reload.confirm_ms)
+		settle(&h->reload);
 
 	log_reload(&h->log, clock_wall_ns(), CODE_CONFIG_REFUSED, h->dir, h->number,
 		span_sub(why, 0, span_chr(why, '\n')));
@@ -210,27 +232,73 @@ static void come(struct house *h, int bundle)
 		refuse(h, exit);
 		return;
 	}
+	h->reload.late_ms = clock_steady_ms() + WAIT_MS;
 	tell_fixed(&h->reload.text, &h->running->rules.ruleset->host, &g->rules.ruleset->host);
 	house_come(h, g);
+}
+
+void reload_signal(struct house *h)
+{
+	if (h->reload.under_way || !h->running)
+		h->reload.again = true;
+	else
+		reload_apply(h, 0, false);
+}
+
+/* So that it can return. Return: 0; <0 errno. */
+static int keep_running(struct house *h)
+{
+	struct reload *r = &h->reload;
+
+	if (r->before_bundle >= 0) /* what runs is not confirmed itself */
+		return 0;
+	r->before_bundle = fcntl(h->running->bundle, F_DUPFD_CLOEXEC, 0);
+	return r->before_bundle < 0 ? -errno : 0;
 }
 
 void reload_apply(struct house *h, uint32_t confirm_s, bool asked)
 {
 	int exit, bundle;
 
-	if (!asked && (h->reload.under_way || !h->running)) {
-		h->reload.again = true;
-		return;
-	}
 	if (!begin(h, asked))
 		return;
 	h->reload.again = false;
 	h->reload.confirm_s = confirm_s;
+	if (confirm_s && keep_running(h) < 0) {
+		put_line(&h->reload.text, "the rules in force cannot be kept: ", strerror(errno),
+			"");
+		refuse(h, EXIT_UNAVAILABLE);
+		return;
+	}
 	bundle = reload_read(h, &h->reload.text, &exit);
 	if (bundle < 0)
 		refuse(h, exit);
 	else
 		come(h, bundle);
+}
+
+/* Of another version, or of a start with other rights: what is asked of files is asked of it, too.
+ */
+static int check_kept(const struct house *h, int bundle, struct out *text)
+{
+	struct unbundle kept;
+	int exit = unbundle(&kept, bundle) == 0 ? check_unbuilt(h, kept.ruleset, text) : 0;
+
+	unbundle_free(&kept);
+	return exit; /* one that cannot be read is told by whoever wants to use it */
+}
+
+/* @bundle is taken over. */
+static void come_back(struct house *h, int bundle)
+{
+	int exit = check_kept(h, bundle, &h->reload.text);
+
+	if (!exit) {
+		come(h, bundle);
+		return;
+	}
+	close(bundle);
+	refuse(h, exit);
 }
 
 void reload_back(struct house *h, unsigned number, bool asked)
@@ -243,7 +311,7 @@ void reload_back(struct house *h, unsigned number, bool asked)
 	h->reload.from = number ? number : history_before(&h->history, h->number);
 	bundle = history_bundle(&h->history, h->reload.from);
 	if (bundle >= 0) {
-		come(h, bundle);
+		come_back(h, bundle);
 		return;
 	}
 	put_line(&h->reload.text, "no such generation is kept; ",
@@ -285,7 +353,10 @@ void reload_done(struct house *h, const struct generation *g)
 		return;
 	if (r->confirm_s && !r->confirm_ms)
 		r->before = before;
-	r->confirm_ms = r->confirm_s ? clock_steady_ms() + r->confirm_s * (uint64_t)1000 : 0;
+	if (r->confirm_s)
+		r->confirm_ms = clock_steady_ms() + r->confirm_s * (uint64_t)1000;
+	else
+		settle(r);
 	log_reload(&h->log, clock_wall_ns(),
 		r->back ? CODE_CONFIG_ROLLED_BACK : CODE_CONFIG_APPLIED, h->dir, h->number,
 		(struct span){ 0 });
@@ -311,7 +382,7 @@ void reload_confirm(struct house *h)
 		server_done(&h->server, 1, SPAN("nothing waits to be confirmed\n"));
 		return;
 	}
-	h->reload.confirm_ms = 0;
+	settle(&h->reload);
 	n = snprintf(text, sizeof(text), "generation %u is confirmed\n", h->number);
 	server_done(&h->server, 0, span_of(text, (size_t)n));
 }
@@ -323,16 +394,54 @@ uint32_t reload_left_s(const struct house *h)
 	return end > now ? (uint32_t)((end - now + 999) / 1000) : 0;
 }
 
+/* What was in force before returns. As long as it cannot, that is tried again. */
+static void go_back(struct house *h)
+{
+	struct reload *r = &h->reload;
+	int bundle;
+
+	if (!begin(h, false))
+		return;
+	fprintf(stderr, "posternd: generation %u was not confirmed: generation %u returns\n",
+		h->number, r->before);
+	r->confirm_ms = clock_steady_ms() + AGAIN_MS;
+	r->back = true;
+	r->from = r->before;
+	bundle = fcntl(r->before_bundle, F_DUPFD_CLOEXEC, 0);
+	if (bundle >= 0) {
+		come_back(h, bundle);
+		return;
+	}
+	put_line(&r->text, "the rules before cannot be read: ", strerror(errno), "");
+	refuse(h, EXIT_UNAVAILABLE);
+}
+
+static void give_up(struct house *h)
+{
+	put_line(&h->reload.text,
+		"postern-log or postern-socket, which are started first, do not run", "", "");
+	house_generation_failed(h, h->coming, NULL, 0);
+}
+
 void reload_look(struct house *h)
 {
 	struct reload *r = &h->reload;
+	const uint64_t now = clock_steady_ms();
 
-	if (r->again && !r->under_way && h->running)
-		reload_apply(h, 0, false);
-	if (!r->confirm_ms || r->under_way || clock_steady_ms() < r->confirm_ms)
+	if (!h->running)
 		return;
-	r->confirm_ms = 0;
-	fprintf(stderr, "posternd: generation %u was not confirmed: generation %u returns\n",
-		h->number, r->before);
-	reload_back(h, r->before, false);
+	if (r->under_way) {
+		if (h->coming && h->coming->state == GENERATION_WAITING && now >= r->late_ms)
+			give_up(h);
+	} else if (r->confirm_ms && now >= r->confirm_ms) {
+		go_back(h);
+	} else if (r->again) {
+		r->again = false;
+		reload_apply(h, 0, false);
+	}
+}
+
+void reload_deinit(struct reload *r)
+{
+	settle(r);
 }

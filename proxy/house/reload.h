@@ -4,7 +4,8 @@
  * Reload: from files, or from history, to a generation in force
  *
  * Files with errors change nothing. With a time to confirm, the generation before comes back when
- * nobody confirmed in that time: whoever locked himself out waits it out.
+ * nobody confirmed in that time: whoever locked himself out waits it out. Should it not be possible
+ * then, it is tried until it is.
  *
  * One at a time; a SIGHUP during one is carried out after it. Who asked by the control socket is answered when the generation is in force or
  * will not be; who asked by SIGHUP finds the same words on standard error.
@@ -28,6 +29,8 @@ struct reload {
 	uint32_t confirm_s;  /* of the one under way; 0: none wanted */
 	uint64_t confirm_ms; /* steady: then @before comes back; 0: nothing to confirm */
 	unsigned before;
+	int before_bundle; /* -1: none. Not from history, which a full disk may not have kept */
+	uint64_t late_ms;  /* steady: what has not begun to start by then is given up */
 	struct out text;
 	uint8_t block[RELOAD_TEXT_MAX];
 };
@@ -36,6 +39,8 @@ struct reload {
  * Return: descriptor; -1: nothing is to be started, *exitp says with which exit code. */
 int reload_read(const struct house *h, struct out *text, int *exitp);
 
+/* SIGHUP: now, or as soon as it can be begun. */
+void reload_signal(struct house *h);
 /* @asked: the control socket waits for an answer. */
 void reload_apply(struct house *h, uint32_t confirm_s, bool asked);
 void reload_back(struct house *h, unsigned number, bool asked);
@@ -48,3 +53,4 @@ void reload_failed(struct house *h, int exit);
 /* Seconds until the generation before comes back; 0: nothing to confirm. */
 uint32_t reload_left_s(const struct house *h);
 void reload_look(struct house *h);
+void reload_deinit(struct reload *r);

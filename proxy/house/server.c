@@ -13,8 +13,8 @@
 #include "log/facts.h"
 #include "log/place.h"
 #include "proxy/clock.h"
-#include "proxy/control.h"
 #include "proxy/house/house.h"
+#include "proxy/sockets.h"
 
 #define PATIENCE_S  5.0
 #define ROOM        (1 << 20) /* octets of answers under way */
@@ -61,13 +61,23 @@ static void answer(struct server *s, uint16_t type, struct span body, int fd)
 		client_lost(c);
 }
 
+static void send_lines(struct server *s)
+{
+	if (s->lines.n > 0)
+		answer(s, CONTROL_TEXT, out_span(&s->lines), -1);
+	out_init(&s->lines, s->block, sizeof(s->block));
+}
+
 void server_text(struct server *s, struct span lines)
 {
-	answer(s, CONTROL_TEXT, lines, -1);
+	if (s->lines.n + lines.n > sizeof(s->block))
+		send_lines(s);
+	out_bytes(&s->lines, lines);
 }
 
 void server_file(struct server *s, int fd)
 {
+	send_lines(s);
 	answer(s, CONTROL_FILE, (struct span){ 0 }, fd);
 }
 
@@ -81,6 +91,7 @@ void server_done(struct server *s, int exit, struct span text)
 	out_init(&o, block, sizeof(block));
 	out_put(&o, &done, sizeof(done));
 	out_bytes(&o, span_sub(text, 0, CONTROL_TEXT_MAX));
+	send_lines(s);
 	answer(s, CONTROL_DONE, out_span(&o), -1);
 	ev_timer_stop(s->house->loop, &s->patience);
 	s->awaits = 0;
@@ -114,20 +125,20 @@ static void each_worker(struct server *s, worker_visit *visit, void *context)
 			visit(s, &g->workers[i], context);
 }
 
-static void count_asked(struct server *s, struct worker *w, void *context)
+static void count_owed(struct server *s, struct worker *w, void *context)
 {
 	(void)s;
-	*(unsigned *)context += w->asked;
+	*(unsigned *)context += w->owed;
 }
 
 static void settle(struct server *s)
 {
-	unsigned asked = 0;
+	unsigned owed = 0;
 
 	if (!s->awaits)
 		return;
-	each_worker(s, count_asked, &asked);
-	if (asked > 0)
+	each_worker(s, count_owed, &owed);
+	if (owed > 0)
 		return;
 	if (s->awaits != ROLE_KILLED)
 		server_done(s, 0, (struct span){ 0 });
@@ -147,9 +158,10 @@ static void ask(struct server *s, struct worker *w, void *context)
 	const struct question *q = context;
 
 	(void)s;
-	w->asked = w->child.state == CHILD_READY;
-	if (w->asked)
-		child_send(&w->child, q->type, q->body, -1);
+	if (w->child.state != CHILD_READY)
+		return;
+	w->owed++;
+	child_send(&w->child, q->type, q->body, -1);
 }
 
 static void ask_all(struct server *s, struct question q, uint16_t awaits)
@@ -162,28 +174,37 @@ static void ask_all(struct server *s, struct question q, uint16_t awaits)
 	settle(s);
 }
 
+static bool is_answer(const struct msg *m)
+{
+	if (m->type == ROLE_SESSIONS)
+		return m->body.n == 0;
+	return m->type == ROLE_KILLED && m->body.n == sizeof(uint32_t) && m->fd < 0;
+}
+
 bool server_answered(struct server *s, struct worker *w, const struct msg *m)
 {
 	uint32_t n;
 
-	if (m->type == ROLE_SESSIONS && (m->fd >= 0 || m->body.n == 0)) {
-		if (m->fd >= 0 && s->awaits == ROLE_SESSIONS)
-			server_file(s, m->fd);
-	} else if (m->type == ROLE_KILLED && m->body.n == sizeof(n)) {
+	if (w->owed == 0 || !is_answer(m))
+		return false;
+	w->owed--;
+	if (!s->awaits || w->owed > 0) /* to a question nobody waits for any more */
+		return true;
+	if (m->type != s->awaits)
+		return false;
+	if (m->fd >= 0)
+		server_file(s, m->fd);
+	if (m->type == ROLE_KILLED) {
 		memcpy(&n, m->body.p, sizeof(n));
 		s->killed += n != 0;
-	} else {
-		return false;
 	}
-	if (m->type == s->awaits)
-		w->asked = false;
 	settle(s);
 	return true;
 }
 
 void server_worker_gone(struct server *s, struct worker *w)
 {
-	w->asked = false;
+	w->owed = 0;
 	settle(s);
 }
 
@@ -253,7 +274,11 @@ static void set_changed(
 	char text[256];
 	struct out o;
 
-	house_tell_members(s->house);
+	if (!house_tell_members(s->house)) {
+		fail(s, EXIT_UNAVAILABLE, "the proxies cannot be told yet, which is tried again",
+			"");
+		return;
+	}
 	log_member(&s->house->log, clock_wall_ns(), set, prefix, what);
 	out_init(&o, text, sizeof(text));
 	out_str(&o, "set ");
@@ -350,10 +375,14 @@ static void tell_status(struct server *s, char *words[])
 
 static void tell_sets(struct server *s, char *words[])
 {
+	int r;
 	if (words[0][0] && !dynamic_set(s, words[0]))
 		return;
-	status_sets(s, words[0]);
-	server_done(s, 0, (struct span){ 0 });
+	r = status_sets(s, words[0]);
+	if (r < 0)
+		fail(s, EXIT_UNAVAILABLE, strerror(-r), "");
+	else
+		server_done(s, 0, (struct span){ 0 });
 }
 
 static void tell_sessions(struct server *s, char *words[])
@@ -432,17 +461,37 @@ static void on_client(struct ev_loop *loop, ev_io *io, int events)
 	serve(s, &m);
 }
 
+static bool says_nothing(const struct server_client *c)
+{
+	uint8_t octet;
+
+	return recv(c->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+/* Nobody who only keeps his place keeps others out: the first that says nothing, if any, goes. */
+static bool make_room(struct server *s)
+{
+	struct server_client *idle = NULL;
+
+	if (s->n_clients < SERVER_CLIENTS_MAX)
+		return true;
+	for (struct server_client *c = s->clients; c; c = c->next) /* newest first */
+		if (c != s->served && says_nothing(c))
+			idle = c;
+	if (idle)
+		client_free(idle);
+	return idle != NULL;
+}
+
 static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct server *s = io->data;
 	int fd = accept4(s->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), room = ROOM;
-	struct server_client *c =
-		fd >= 0 && s->n_clients < SERVER_CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	struct server_client *c = fd >= 0 && make_room(s) ? calloc(1, sizeof(*c)) : NULL;
 
 	(void)events;
 	if (!c) {
-		if (fd >= 0)
-			close(fd);
+		sockets_close(fd);
 		return;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
@@ -491,15 +540,70 @@ static bool find_place(struct server *s, const struct hostconf *host, const char
 	return true;
 }
 
+static struct sockaddr_un address_of(const struct server *s)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
+	strcpy(sa.sun_path, s->path);
+	return sa;
+}
+
+static bool is_served(const struct server *s)
+{
+	const struct sockaddr_un sa = address_of(s);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool served = fd >= 0 && (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0 ||
+					 errno == EAGAIN);
+
+	sockets_close(fd);
+	return served;
+}
+
+/* The lock is of the state folder: a posternd with another one may have the same socket, and a slip
+ * in postern.conf may name any file. Return: 0, or the exit code after a line. */
+static int remove_stale(const struct server *s)
+{
+	struct stat st;
+
+	if (lstat(s->path, &st) < 0)
+		return errno == ENOENT ? 0 : complain(s, errno);
+	if (!S_ISSOCK(st.st_mode))
+		return complain(s, EEXIST);
+	if (is_served(s)) {
+		fprintf(stderr,
+			"posternd: control socket %s: another posternd has it; nothing was "
+			"started\n",
+			s->path);
+		return EXIT_UNAVAILABLE;
+	}
+	return unlink(s->path) < 0 ? complain(s, errno) : 0;
+}
+
+/* Nobody else may connect before its group is known. Return: 0; <0 errno. */
+static int bind_socket(struct server *s)
+{
+	const struct sockaddr_un sa = address_of(s);
+	mode_t mask;
+	int r;
+
+	s->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->socket < 0)
+		return -errno;
+	mask = umask(0177);
+	r = bind(s->socket, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
+	umask(mask);
+	s->bound = r == 0;
+	return r;
+}
+
 int server_open(struct server *s, struct house *house)
 {
 	const struct hostconf *host = &house_rules(house)->host;
 	const gid_t group = group_of(host, house->as_root);
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	mode_t mask;
 	int r;
 
 	*s = (struct server){ .house = house, .socket = -1 };
+	out_init(&s->lines, s->block, sizeof(s->block));
 	if (!find_place(s, host, house->dir)) {
 		fprintf(stderr,
 			"posternd: the path of the control socket is longer than 107 octets: "
@@ -511,18 +615,16 @@ int server_open(struct server *s, struct house *house)
 			host->control_group);
 		return EXIT_CONFIG;
 	}
-	strcpy(sa.sun_path, s->path);
-	unlink(s->path); /* of one that is gone: the lock is ours */
-	s->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mask = umask(0177);
-	r = bind(s->socket, (struct sockaddr *)&sa, sizeof(sa));
-	umask(mask);
-	if (r < 0 ||
-		(group != (gid_t)-1 &&
-			(chown(s->path, (uid_t)-1, group) < 0 || chmod(s->path, 0660) < 0)) ||
-		listen(s->socket, SERVER_CLIENTS_MAX) < 0)
-		return complain(s, errno);
-	return 0;
+	r = remove_stale(s);
+	if (r)
+		return r;
+	r = bind_socket(s);
+	if (r == 0 && group != (gid_t)-1 &&
+		(chown(s->path, (uid_t)-1, group) < 0 || chmod(s->path, 0660) < 0))
+		r = -errno;
+	if (r == 0 && listen(s->socket, SERVER_CLIENTS_MAX) < 0)
+		r = -errno;
+	return r < 0 ? complain(s, -r) : 0;
 }
 
 void server_start(struct server *s)
@@ -542,7 +644,8 @@ void server_close(struct server *s)
 	s->served = NULL;
 	while (s->clients)
 		client_free(s->clients);
-	unlink(s->path);
+	if (s->bound)
+		unlink(s->path);
 	close(s->socket);
 	s->socket = -1;
 }

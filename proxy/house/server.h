@@ -5,13 +5,15 @@
  *
  * proxy/control.h is what is said. One request at a time: while one is carried out, which may mean
  * to ask every proxy or to start a generation, the others wait in their sockets. A client that does
- * not read its answers, or says nonsense, is dropped.
+ * not read its answers, or says nonsense, is dropped; one that says nothing is when another wants
+ * its place.
  *
  * Callers: proxy/house.
  */
 #include <ev.h>
 
-#include "base/msg.h"
+#include "base/out.h"
+#include "proxy/control.h"
 
 #define SERVER_CLIENTS_MAX 16
 
@@ -35,15 +37,18 @@ struct server {
 	struct server_client *served; /* NULL: nobody */
 	uint16_t awaits;              /* role_message from the proxies; 0: nothing */
 	unsigned killed;
+	bool bound; /* the file is ours to remove */
 	char path[108];
+	struct out lines; /* for the one that is served, not sent yet */
+	uint8_t block[CONTROL_TEXT_MAX];
 };
 
-/* Makes the socket where postern.conf says; a stale one is removed. Return: 0, or the exit code
- * after a line on standard error. */
+/* Makes the socket where postern.conf says; a stale one is removed, but neither another file nor
+ * one that is served. Return: 0, or the exit code after a line on standard error. */
 int server_open(struct server *s, struct house *house);
 void server_start(struct server *s);
 
-/* To the one that is served. */
+/* To the one that is served. Lines are gathered: each message takes room of its own. */
 void server_text(struct server *s, struct span lines);
 void server_file(struct server *s, int fd);
 void server_done(struct server *s, int exit, struct span text);
@@ -57,4 +62,5 @@ void server_close(struct server *s);
 /* ---- status.c ---- */
 
 void status_tell(struct server *s);
-void status_sets(struct server *s, const char *name);
+/* Return: 0; <0 errno. */
+int status_sets(struct server *s, const char *name);

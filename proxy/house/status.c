@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What posternd knows of itself, as lines of JSON: proxy/control.h lists the keys. */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -118,13 +119,22 @@ static const char *life_of(const struct child *c)
 	return "waiting";
 }
 
-static void put_layers(struct record *r, unsigned layers)
+/* What it has, and what else one started as we were would have. */
+static void put_layers(struct record *r, const struct house *h, const struct child *c)
 {
-	char text[128];
+	const struct role_place place = { .as_root = h->as_root };
+	const unsigned have = child_lives(c) ? c->layers : 0;
+	const unsigned missing = role_layers_wanted(c->kind->role, &place) & ~have;
+	char text[256];
 	struct out o;
 
 	out_init(&o, text, sizeof(text));
-	role_layers_print(&o, layers);
+	if (c->state == CHILD_READY && missing) { /* first, for whoever cuts long texts */
+		out_str(&o, "missing: ");
+		role_layers_print(&o, missing);
+		out_str(&o, "; ");
+	}
+	role_layers_print(&o, have);
 	record_octets(r, "sandbox", out_span(&o), SIZE_MAX);
 }
 
@@ -139,7 +149,7 @@ static void tell_role(struct server *s, const struct child *c, const struct work
 	if (child_lives(c))
 		record_u64(&r, "pid", (uint64_t)c->pid);
 	record_u64(&r, "restarts", c->restarts);
-	put_layers(&r, child_lives(c) ? c->layers : 0);
+	put_layers(&r, s->house, c);
 	if (w) {
 		record_u64(&r, "seat", w->seat);
 		record_u64(&r, "generation", w->generation->number);
@@ -210,7 +220,7 @@ static void put_set(struct out *o, const struct dynamic *d, const char *name)
 }
 
 /* They may be many: one file. */
-void status_sets(struct server *s, const char *name)
+int status_sets(struct server *s, const char *name)
 {
 	const struct ruleset *rs = house_rules(s->house);
 	const size_t size = MEMBERS_TEXT_MAX + rs->n_sets * LINE_SIZE;
@@ -219,15 +229,16 @@ void status_sets(struct server *s, const char *name)
 	int fd;
 
 	if (!block)
-		return;
+		return -ENOMEM;
 	out_init(&o, block, size);
 	for (size_t i = 0; i < rs->n_sets; i++)
 		if (rs->sets[i]->dynamic && (!name[0] || strcmp(rs->sets[i]->name, name) == 0))
 			put_set(&o, &s->house->dynamic, rs->sets[i]->name);
-	fd = o.n > 0 ? memfd_sealed("postern-sets", out_span(&o)) : -1;
-	if (fd >= 0) {
-		server_file(s, fd);
-		close(fd);
-	}
+	fd = o.full ? -E2BIG : o.n > 0 ? memfd_sealed("postern-sets", out_span(&o)) : 0;
 	free(block);
+	if (fd <= 0) /* there are no dynamic sets, or an error */
+		return fd;
+	server_file(s, fd);
+	close(fd);
+	return 0;
 }

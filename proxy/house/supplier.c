@@ -26,7 +26,8 @@ static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 /* postern-socket SANDBOX MARK CONTROL */
 static pid_t start(struct child *c, int control)
 {
-	struct house *h = supplier_of(c)->house;
+	struct supplier *supplier = supplier_of(c);
+	struct house *h = supplier->house;
 	char sandbox[ROLE_PLACE_TEXT], mark[12], text[12];
 	char *argv[] = { (char[]){ "postern-socket" }, sandbox, mark, text, NULL };
 	int fds[2];
@@ -34,7 +35,7 @@ static pid_t start(struct child *c, int control)
 
 	fds[s.n_fds++] = control;
 	snprintf(text, sizeof(text), "%u", START_FD);
-	snprintf(mark, sizeof(mark), "%x", house_rules(h)->host.mark);
+	snprintf(mark, sizeof(mark), "%x", supplier->mark);
 	house_place(h, ROLE_SOCKET, h->empty_folder, fds, &s.n_fds, sandbox);
 	return start_role(&s);
 }
@@ -43,7 +44,7 @@ static const struct child_kind kind = { ROLE_SOCKET, start, on_ready, NULL, on_e
 
 void supplier_init(struct supplier *s, struct house *house)
 {
-	*s = (struct supplier){ .house = house };
+	*s = (struct supplier){ .house = house, .mark = house_rules(house)->host.mark };
 	child_init(&s->child, &kind, house->loop);
 	s->ends.role = &s->child;
 }

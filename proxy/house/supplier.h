@@ -16,8 +16,10 @@ struct supplier {
 	struct child child;
 	struct house *house;
 	struct ends ends;
+	uint32_t mark; /* of the first rules */
 };
 
+/* The house has rules. */
 void supplier_init(struct supplier *s, struct house *house);
 int supplier_start(struct supplier *s);
 

@@ -156,7 +156,6 @@ postern_start() {
 	${2:-mode direct}
 	user nobody
 	hostname gw.example
-	user nobody
 	state "$PN/state"
 	E
 	cat >"$PN/rules.conf" <<-E
