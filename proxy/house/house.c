@@ -226,12 +226,16 @@ void house_step(struct house *h)
 {
 	int r = 0;
 
-	if (h->stopping || h->logger.child.state != CHILD_READY)
+	/* Only the beginning waits for those who serve: later their successors find what was sent
+	 * meanwhile, and new rules need not wait out a rest of theirs. */
+	const bool log = h->ready || h->logger.child.state == CHILD_READY;
+	const bool sockets = h->ready || !h->as_root || h->supplier.child.state == CHILD_READY;
+
+	if (h->stopping || !log)
 		return;
 	if (h->as_root && h->supplier.child.state == CHILD_NONE)
 		r = supplier_start(&h->supplier);
-	else if (h->coming && h->coming->state == GENERATION_WAITING &&
-		 (!h->as_root || h->supplier.child.state == CHILD_READY))
+	else if (h->coming && h->coming->state == GENERATION_WAITING && sockets)
 		r = generation_start(h->coming);
 	if (r == 0)
 		return;

@@ -174,6 +174,21 @@ class Reload(Reloading):
                 c.close()
             wait_for(f"{workers} proxies", lambda: len(gate.roles("postern-proxy")) == workers)
 
+    def test_a_reload_does_not_wait_for_a_log_that_rests(self):
+        sink = self.sink()
+        gate = self.gate(sink)
+        for n in range(6):
+            pid = (wait_for("a log", lambda: gate.ready("postern-log")))[0]
+            os.kill(pid, signal.SIGKILL)
+            wait_for("its end", lambda: gate.ready("postern-log") != [pid])
+        began = time.monotonic()
+        gate.write("rules.conf", OTHER)
+        self.assertEqual(gate.tool("apply").returncode, 0)
+        self.assertTrue(self.serves(gate, b"b@other.test", 250))
+        self.assertLess(time.monotonic() - began, 1.4, "its rest is 1.6 s")
+        self.assertEqual(gate.ready("postern-log"), [])
+        gate.wait_records(1, code="PN7003")
+
     def test_a_role_killed_during_a_reload(self):
         """Whatever dies then, the rules are either all in force or not at all, and messages pass."""
         sink = self.sink()

@@ -89,11 +89,11 @@ class Postern(Fixture):
         self.process = None
 
     def processes(self):
-        """(process id, program) of posternd and its roles."""
+        """(process id, program) of posternd and its roles. By name: without root their executables are not told."""
         for folder in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 if os.getsid(int(folder.name)) == self.process.pid:
-                    yield int(folder.name), os.readlink(folder / "exe").rsplit("/", 1)[-1]
+                    yield int(folder.name), (folder / "comm").read_text().rstrip("\n")
             except OSError:  # it ended meanwhile
                 pass
 
