@@ -71,6 +71,8 @@ static const struct allowed list[] = {
 	ANY(epoll_wait, SPARE | PROXY),
 	ANY(epoll_pwait, SPARE | PROXY),
 	ANY(epoll_ctl, SPARE | PROXY),
+	ANY(epoll_create1, PROXY), /* libev makes a new set where the old one tells of a descriptor
+				      closed here and open elsewhere: a listener, after a reload */
 
 	/* descriptors there are: octets, messages, standard error */
 	ANY(read, ALL),

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/securebits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -255,7 +257,13 @@ static int judge(const struct entry *e, enum role_layer layer, int r, unsigned *
 		return 0;
 	role_complain(e->role, layer, strerror(-r));
 	*layersp &= ~ROLE_LAYER_BIT(layer);
-	return e->place->required ? r : 0;
+	if (!e->place->required)
+		return 0;
+	fprintf(stderr,
+		"%s: sandbox: where kernel or container cannot give it, \"require-sandbox no\" in "
+		"postern.conf goes on without\n",
+		role_program(e->role));
+	return r;
 }
 
 static int enter(struct entry *e, enum role_layer layer, unsigned *layersp)

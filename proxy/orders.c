@@ -2,6 +2,7 @@
 #include "proxy/orders.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "proxy/passed.h"
 #include "proxy/roles.h"
 #include "proxy/sessions.h"
+#include "proxy/sockets.h"
 
 #define STOP_MS 30000 /* at most, after SIGTERM */
 
@@ -177,15 +179,19 @@ static void on_parent(struct ev_loop *loop, ev_io *w, int events)
 {
 	struct proxy *p = w->data;
 	struct msg m;
-	int r = msg_recv(w->fd, block, sizeof(block), &m);
-	bool good;
+	bool good = true;
+	int r;
 
 	(void)events;
-	if (r == MSG_E_AGAIN)
-		return;
-	good = r == MSG_OK && carry_out(p, &m);
+	/* An order may bring a descriptor, an answer may need one, and clients may have taken all
+	 * others. */
+	sockets_close(p->reserve);
+	r = msg_recv(w->fd, block, sizeof(block), &m);
+	if (r != MSG_E_AGAIN)
+		good = r == MSG_OK && carry_out(p, &m);
 	if (r == MSG_OK && m.fd >= 0)
 		close(m.fd);
+	p->reserve = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
 	if (!good)
 		ev_break(loop, EVBREAK_ALL);
 }

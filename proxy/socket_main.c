@@ -165,6 +165,15 @@ static bool read_start(struct factory *f, int argc, char **argv)
 	return fcntl(f->control, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+/* Without it bursts are refused on a busy host; no more than that, where it may not have it. */
+static void take_priority(const struct factory *f)
+{
+	if (setpriority(PRIO_PROCESS, 0, PRIORITY) < 0 && f->place.as_root)
+		fprintf(stderr,
+			"postern-socket: warning: cannot raise its priority: %s (CAP_SYS_NICE)\n",
+			strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	static struct factory f;
@@ -177,7 +186,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGTERM, SIG_IGN); /* it is needed to the end: posternd says when */
 	signal(SIGPIPE, SIG_IGN);
-	setpriority(PRIO_PROCESS, 0, PRIORITY); /* without it bursts are refused on a busy host */
+	take_priority(&f);
 	if (role_enter(ROLE_SOCKET, &f.place, &ready.layers) < 0)
 		return EXIT_UNAVAILABLE;
 	if (msg_send(f.control, ROLE_READY, span_of((const uint8_t *)&ready, sizeof(ready)), -1))

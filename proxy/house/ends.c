@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int free_place(struct ends *e)
@@ -30,8 +31,6 @@ static void give(struct ends *e, struct end *end)
 {
 	child_send(e->role, ROLE_ADD, span_of(&end->word, end->word != 0 ? sizeof(end->word) : 0),
 		end->fd);
-	if (end->orphan)
-		drop(end);
 }
 
 int ends_add(struct ends *e, uint32_t word, int kept, int *otherp)
@@ -54,10 +53,25 @@ void ends_remove(struct ends *e, int number, bool read_on)
 {
 	if (number < 0 || (size_t)number >= e->n || e->list[number].fd < 0)
 		return;
-	if (read_on && e->role->state != CHILD_READY)
+	if (read_on)
 		e->list[number].orphan = true;
 	else
 		drop(&e->list[number]);
+}
+
+/* Nothing waits, and nothing will come. */
+static bool read_to_end(int fd)
+{
+	uint8_t octet;
+
+	return recv(fd, &octet, sizeof(octet), MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+void ends_look(struct ends *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (e->list[i].orphan && read_to_end(e->list[i].fd))
+			drop(&e->list[i]);
 }
 
 void ends_give(struct ends *e)

@@ -14,7 +14,7 @@ struct ends {
 	struct end {
 		int fd;        /* -1: free */
 		uint32_t word; /* the body of its ROLE_ADD; 0: none */
-		bool orphan;   /* its other end is gone: to be closed once the role has had it */
+		bool orphan;   /* its other end is gone: to be closed once it is read to its end */
 	} * list;
 	size_t n;
 };
@@ -22,8 +22,10 @@ struct ends {
 /* @kept: 0 or 1, which end of the pair stays here. Return: number; @otherp the other end; <0 errno.
  */
 int ends_add(struct ends *e, uint32_t word, int kept, int *otherp);
-/* The other end is gone. @read_on: what it sent must still reach a role that is down now. */
+/* The other end is gone. @read_on: what it sent must still reach the role, or a successor. */
 void ends_remove(struct ends *e, int number, bool read_on);
+/* Once in a while: closes those that were read to their ends. */
+void ends_look(struct ends *e);
 /* The role is ready: it gets all. */
 void ends_give(struct ends *e);
 void ends_deinit(struct ends *e);

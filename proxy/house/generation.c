@@ -136,7 +136,7 @@ void generation_stop(struct generation *g, bool force)
 	const uint64_t now = clock_steady_ms();
 
 	if (g->state != GENERATION_DRAINING || g->until_ms > now)
-		g->until_ms = now;
+		g->until_ms = now; /* from then on the house waits for what is under way */
 	g->state = GENERATION_DRAINING;
 	dismiss_resting(g);
 	bind_free(&g->binds);

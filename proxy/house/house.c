@@ -207,9 +207,10 @@ bool house_child_ended(struct house *h, struct child *c, int status, uint32_t re
 {
 	house_look(h);
 	if (h->stopping) {
-		if (status != 0 && !c->unwanted)
-			failed(h, c, status, 0);
-		return false;
+		const bool well = status == 0 || c->unwanted;
+		if (!well)
+			failed(h, c, status, rest_ms);
+		return !well && c == &h->logger.child; /* what waits is to be written */
 	}
 	if (!h->ready) {
 		if (!WIFEXITED(status)) /* else it has said why itself */
@@ -257,6 +258,12 @@ static void stop_generations(struct house *h, bool force)
 		generation_stop(g, force);
 }
 
+/* What was sent to one that is gone is its successor's to write. */
+static bool log_will_come(const struct house *h)
+{
+	return h->logger.child.state == CHILD_STARTING || h->logger.child.state == CHILD_RESTING;
+}
+
 /* The generations first, then who served them. */
 static void stop_look(struct house *h)
 {
@@ -277,6 +284,8 @@ static void stop_look(struct house *h)
 		h->log_end = -1;
 		h->stop_ms = now + LATE_MS;
 	}
+	if (log_will_come(h) && now < h->stop_ms)
+		return;
 	child_dismiss(&h->logger.child); /* it ends when it has read all there is */
 	if (!child_lives(&h->logger.child) && !child_lives(&h->supplier.child))
 		ev_break(h->loop, EVBREAK_ALL);
@@ -365,6 +374,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 	}
 	look_at_draining(h, now);
 	remove_dead(h);
+	logger_look(&h->logger);
 	if (h->log_end >= 0)
 		log_sender_flush(&h->log, clock_wall_ns());
 	if (h->stopping) {

@@ -92,6 +92,11 @@ void logger_remove(struct logger *l, int number)
 	ends_remove(&l->ends, number, true);
 }
 
+void logger_look(struct logger *l)
+{
+	ends_look(&l->ends);
+}
+
 void logger_deinit(struct logger *l)
 {
 	ends_deinit(&l->ends);

@@ -4,7 +4,8 @@
  * Logger: postern-log as posternd sees it, and who sends to it
  *
  * posternd keeps the receiving end of every sender: what was sent while postern-log was down is
- * read by its successor. A sender's end goes when its process is gone.
+ * read by its successor. A sender's end goes when its process is gone and all it sent is read: a
+ * postern-log that is killed takes nothing with it but what it had already read.
  *
  * Callers: proxy/house.
  */
@@ -33,5 +34,8 @@ void logger_reopen(struct logger *l);
 int logger_add(struct logger *l, int *fdp);
 /* The sender's process is gone. */
 void logger_remove(struct logger *l, int number);
+
+/* Once in a while. */
+void logger_look(struct logger *l);
 
 void logger_deinit(struct logger *l);

@@ -176,6 +176,8 @@ static void answer(struct house *h, int exit)
 		fprintf(stderr, "posternd: reload: %.*s", (int)r->text.n, r->text.p);
 	notify_say(&h->notify, "READY=1\nSTATUS=generation %u%s", h->number,
 		exit ? "; the last reload was refused" : "");
+	if (r->again)
+		house_look(h);
 }
 
 /* Nothing waits to be confirmed. */
@@ -260,6 +262,7 @@ void reload_apply(struct house *h, uint32_t confirm_s, bool asked)
 
 	if (!begin(h, asked))
 		return;
+	h->reload.again = false;
 	h->reload.confirm_s = confirm_s;
 	if (confirm_s && keep_running(h) < 0) {
 		put_line(&h->reload.text, "the rules in force cannot be kept: ", strerror(errno),

@@ -7,7 +7,7 @@
  * nobody confirmed in that time: whoever locked himself out waits it out. Should it not be possible
  * then, it is tried until it is.
  *
- * One at a time. Who asked by the control socket is answered when the generation is in force or
+ * One at a time; a SIGHUP during one is carried out after it. Who asked by the control socket is answered when the generation is in force or
  * will not be; who asked by SIGHUP finds the same words on standard error.
  *
  * Callers: proxy/house.
@@ -23,6 +23,7 @@ struct generation;
 struct reload {
 	bool under_way;
 	bool asked;          /* by the control socket */
+	bool again;          /* a SIGHUP came meanwhile: the files may have changed since they were read */
 	bool back;           /* from history */
 	unsigned from;       /* ... this generation */
 	uint32_t confirm_s;  /* of the one under way; 0: none wanted */
@@ -30,7 +31,6 @@ struct reload {
 	unsigned before;
 	int before_bundle; /* -1: none. Not from history, which a full disk may not have kept */
 	uint64_t late_ms;  /* steady: what has not begun to start by then is given up */
-	bool again;        /* SIGHUP came while nothing could be begun */
 	struct out text;
 	uint8_t block[RELOAD_TEXT_MAX];
 };

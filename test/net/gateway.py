@@ -202,6 +202,17 @@ class Postern(Fixture):
         return subprocess.run([self.program("cli/postern"), "-c", str(self.dir), *map(str, arguments)],
                               capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, **more)
 
+    def status(self):
+        """What "show status" tells: its parts, each with the keys proxy/control.h lists."""
+        done = self.tool("--json", "show", "status")
+        if done.returncode:
+            raise AssertionError(f"show status: {done.stderr}; posternd said:\n" + self.stderr())
+        return json.loads(done.stdout)
+
+    def ready(self, program):
+        """Process ids of those that serve, as posternd tells."""
+        return [r["pid"] for r in self.status()["roles"] if r["program"] == program and r["state"] == "ready"]
+
 
 PUBLISH = """version 1
 set protected { members in.test }
