@@ -13,7 +13,7 @@ import unittest
 
 from client import RawClient, incident
 from fixture import PATIENCE_S, certificate, main, wait_for
-from gateway import DELIVERED, Postern
+from gateway import DELIVERED, ROLES, Postern
 from lab import (CLIENT, GATEWAY_EXT, GATEWAY_INT, OTHER_CLIENT, OTHER_PUBLISHED, OTHER_SERVER, PORT, PUBLISHED,
                  SERVER, Lab)
 from servers import Aiosmtpd, Postfix
@@ -25,9 +25,8 @@ CONF = """version 1
 mode external
 intercept {how}
 hostname gw.test
-user nobody
 state "{dir}/state"
-"""
+""" + ROLES
 
 RULES = """version 1
 set protected { members in.test }
