@@ -117,13 +117,17 @@ static void pause_all(struct proxy *p)
 	ev_timer_start(p->loop, &p->rest);
 }
 
+void listen_serve(struct proxy *p)
+{
+	for (size_t i = 0; i < p->n_listeners; i++)
+		ev_io_start(p->loop, &p->listeners[i].io);
+}
+
 static void on_rested(struct ev_loop *loop, ev_timer *t, int events)
 {
-	struct proxy *p = t->data;
-
+	(void)loop;
 	(void)events;
-	for (size_t i = 0; i < p->n_listeners && !p->stopping; i++)
-		ev_io_start(loop, &p->listeners[i].io);
+	listen_serve(t->data); /* none is left when it stops or drains */
 }
 
 /* No descriptor left: the one kept for this answers the clients that wait, then all listeners rest.
@@ -208,7 +212,6 @@ int listen_begin(struct proxy *p, struct listener *l, int fd, enum listen_kind k
 	};
 	ev_io_init(&l->io, on_listener, fd, EV_READ);
 	l->io.data = l;
-	ev_io_start(p->loop, &l->io);
 	ev_init(&p->rest, on_rested);
 	p->rest.data = p;
 	return 0;

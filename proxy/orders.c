@@ -165,6 +165,7 @@ static bool carry_out(struct proxy *p, const struct msg *m)
 {
 	switch (m->type) {
 	case ROLE_PING: return pong(p);
+	case ROLE_SERVE: listen_serve(p); return true;
 	case ROLE_STOP: orders_stop(p); return true;
 	case ROLE_DRAIN: return drain(p, m->body);
 	case ROLE_MEMBERS: return take_members(p, m->fd);

@@ -157,8 +157,10 @@ bool generation_lives(const struct generation *g)
 
 /* ---- its workers ---- */
 
-void generation_worker_ready(struct generation *g)
+void generation_worker_ready(struct generation *g, struct worker *w)
 {
+	if (g->state == GENERATION_RUNNING)
+		child_send(&w->child, ROLE_SERVE, (struct span){ 0 }, -1);
 	if (g->state != GENERATION_STARTING || ++g->n_ready < g->n_workers)
 		return;
 	house_generation_ready(g->house, g);

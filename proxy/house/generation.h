@@ -3,9 +3,9 @@
 /*
  * Generation: one rule set in force, and the proxies that carry it out
  *
- * A new one inherits the listening sockets of the one that runs. Once all its proxies are ready it
- * runs, and the old one drains: it accepts nothing more, its sessions end under the rules they
- * began with. Should a proxy of the new one fail before that, nothing has changed.
+ * A new one inherits the listening sockets of the one that runs. Once all its proxies are ready they
+ * are told to accept, and the old one drains: it accepts nothing more, its sessions end under the
+ * rules they began with. Should a proxy of the new one fail before that, nothing has changed.
  *
  * Owns:    its bundle and rule set, its copies of the sockets, its workers.
  * Callers: proxy/house.
@@ -56,7 +56,7 @@ void generation_free(struct generation *g);
 
 /* ---- for its workers ---- */
 
-void generation_worker_ready(struct generation *g);
+void generation_worker_ready(struct generation *g, struct worker *w);
 /* True: the worker is to be started again after @rest_ms. */
 bool generation_worker_ended(struct generation *g, struct worker *w, int status, uint32_t rest_ms);
 /* One that rests long must not keep clients waiting: its sockets refuse meanwhile. */

@@ -127,6 +127,7 @@ void house_generation_ready(struct house *h, struct generation *g)
 	/* a worker of the old one that rested may have taken what both have off the port */
 	for (unsigned i = 0; i < g->n_workers; i++)
 		generation_listen(g, i, true);
+	generation_send(g, ROLE_SERVE, (struct span){ 0 }, -1);
 	reload_done(h, g);
 	g->number = h->number;
 	if (!old) {

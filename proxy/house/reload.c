@@ -17,7 +17,6 @@
 #include "proxy/transparent.h"
 #include "rules/bundle.h"
 
-#define WAIT_MS  8000 /* for the roles that a generation needs before it can start */
 #define AGAIN_MS 5000 /* between attempts to return */
 
 static void put_line(struct out *o, const char *a, const char *b, const char *c)
@@ -232,7 +231,6 @@ static void come(struct house *h, int bundle)
 		refuse(h, exit);
 		return;
 	}
-	h->reload.late_ms = clock_steady_ms() + WAIT_MS;
 	tell_fixed(&h->reload.text, &h->running->rules.ruleset->host, &g->rules.ruleset->host);
 	house_come(h, g);
 }
@@ -416,24 +414,14 @@ static void go_back(struct house *h)
 	refuse(h, EXIT_UNAVAILABLE);
 }
 
-static void give_up(struct house *h)
-{
-	put_line(&h->reload.text,
-		"postern-log or postern-socket, which are started first, do not run", "", "");
-	house_generation_failed(h, h->coming, NULL, 0);
-}
-
 void reload_look(struct house *h)
 {
 	struct reload *r = &h->reload;
 	const uint64_t now = clock_steady_ms();
 
-	if (!h->running)
+	if (!h->running || r->under_way)
 		return;
-	if (r->under_way) {
-		if (h->coming && h->coming->state == GENERATION_WAITING && now >= r->late_ms)
-			give_up(h);
-	} else if (r->confirm_ms && now >= r->confirm_ms) {
+	if (r->confirm_ms && now >= r->confirm_ms) {
 		go_back(h);
 	} else if (r->again) {
 		r->again = false;

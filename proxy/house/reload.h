@@ -31,7 +31,6 @@ struct reload {
 	uint64_t confirm_ms; /* steady: then @before comes back; 0: nothing to confirm */
 	unsigned before;
 	int before_bundle; /* -1: none. Not from history, which a full disk may not have kept */
-	uint64_t late_ms;  /* steady: what has not begun to start by then is given up */
 	struct out text;
 	uint8_t block[RELOAD_TEXT_MAX];
 };

@@ -175,7 +175,7 @@ static void on_ready(struct child *c)
 
 	dynamic_tell(&house_of(w)->dynamic, c);
 	addresses_tell(&house_of(w)->addresses, c);
-	generation_worker_ready(w->generation);
+	generation_worker_ready(w->generation, w);
 }
 
 static bool on_told(struct child *c, const struct msg *m)

@@ -249,14 +249,13 @@ class Reloads(unittest.TestCase):
             self.assertIn("mode managed", said)
             self.assertEqual(self.listens(gate), {gate.external})
 
-    def test_without_those_it_needs_a_generation_is_given_up(self):
+    def test_new_rules_do_not_wait_for_a_log_that_does_not_come(self):
         with own_programs() as programs, gateway(rules(), 1, prefix=programs.prefix) as gate:
             programs.say("postern-log", "kill -STOP $$")
             os.kill(gate.roles("postern-log")[0], signal.SIGKILL)
             time.sleep(0.5)
             code, said, _ = ask(gate, APPLY, b"0")
-            self.assertEqual(code, 69)
-            self.assertIn("postern-log", said)
+            self.assertEqual(code, 0, said)
             programs.say("postern-log", "")
             for pid in gate.roles("dash") + gate.roles("sh"):
                 os.kill(pid, signal.SIGCONT)

@@ -127,6 +127,7 @@ static void begin(void)
 	p.n_listeners = 1;
 	assert_int_equal(
 		listen_begin(&p, &listener, fcntl(front, F_DUPFD_CLOEXEC, 0), LISTEN_DIRECT), 0);
+	listen_serve(&p);
 }
 
 static void turn(void)
