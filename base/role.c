@@ -15,8 +15,7 @@
 #define SIGNALS  CAP(KILL)                              /* they are other users' */
 #define LISTEN   (CAP(NET_BIND_SERVICE) | CAP(NET_RAW)) /* port 25; IP_TRANSPARENT, SO_MARK */
 #define FILES    (CAP(DAC_READ_SEARCH) | CAP(CHOWN))    /* rules in a home folder; state, log */
-#define URGENT   CAP(SYS_NICE)                          /* postern-socket must not be late */
-#define POSTERND (ROLES | SIGNALS | LISTEN | FILES | URGENT)
+#define POSTERND (ROLES | SIGNALS | LISTEN | FILES)
 
 /* posternd executes the others, which would inherit what cannot be undone. */
 #define LIGHT (LAYER(CAPABILITIES) | LAYER(NO_NEW_PRIVS))

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/role.h"
 #include "proxy/channel.h"
@@ -17,7 +16,6 @@
 #include "proxy/roles.h"
 
 #define CHANNELS_MAX (2 * SEATS_MAX)
-#define PRIORITY     (-10) /* its work is short, and proxies wait for it */
 #define REST_MS      200   /* after an error: it will not be gone at once */
 
 struct factory {
@@ -165,15 +163,6 @@ static bool read_start(struct factory *f, int argc, char **argv)
 	return fcntl(f->control, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-/* Without it bursts are refused on a busy host; no more than that, where it may not have it. */
-static void take_priority(const struct factory *f)
-{
-	if (setpriority(PRIO_PROCESS, 0, PRIORITY) < 0 && f->place.as_root)
-		fprintf(stderr,
-			"postern-socket: warning: cannot raise its priority: %s (CAP_SYS_NICE)\n",
-			strerror(errno));
-}
-
 int main(int argc, char **argv)
 {
 	static struct factory f;
@@ -186,7 +175,6 @@ int main(int argc, char **argv)
 	}
 	signal(SIGTERM, SIG_IGN); /* it is needed to the end: posternd says when */
 	signal(SIGPIPE, SIG_IGN);
-	take_priority(&f);
 	if (role_enter(ROLE_SOCKET, &f.place, &ready.layers) < 0)
 		return EXIT_UNAVAILABLE;
 	if (msg_send(f.control, ROLE_READY, span_of((const uint8_t *)&ready, sizeof(ready)), -1))

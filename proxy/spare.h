@@ -20,7 +20,7 @@
 /* One message of a channel: up to so many sockets, and no body. */
 #define SPARE_MESSAGE    1
 #define SPARE_BATCH      16
-#define SPARE_WAIT_MS    20
+#define SPARE_WAIT_MS    100 /* on a busy host postern-socket has to get its turn first */
 #define SPARE_GIVE_UP_MS 1000
 
 struct spare_pool {

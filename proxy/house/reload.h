@@ -7,8 +7,9 @@
  * nobody confirmed in that time: whoever locked himself out waits it out. Should it not be possible
  * then, it is tried until it is.
  *
- * One at a time; a SIGHUP during one is carried out after it. Who asked by the control socket is answered when the generation is in force or
- * will not be; who asked by SIGHUP finds the same words on standard error.
+ * One at a time; a SIGHUP during one is carried out after it. Who asked by the control socket is
+ * answered when the generation is in force or will not be; who asked by SIGHUP finds the same words
+ * on standard error.
  *
  * Callers: proxy/house.
  */
@@ -22,9 +23,9 @@ struct generation;
 
 struct reload {
 	bool under_way;
-	bool asked;          /* by the control socket */
-	bool again;          /* a SIGHUP came meanwhile: the files may have changed since they were read */
-	bool back;           /* from history */
+	bool asked; /* by the control socket */
+	bool again; /* a SIGHUP came meanwhile: the files may have changed since they were read */
+	bool back;  /* from history */
 	unsigned from;       /* ... this generation */
 	uint32_t confirm_s;  /* of the one under way; 0: none wanted */
 	uint64_t confirm_ms; /* steady: then @before comes back; 0: nothing to confirm */

@@ -61,7 +61,8 @@ class Control(unittest.TestCase):
     def setUp(self):
         self.server = self.enterContext(Greeter())
         self.external = free_port()
-        self.gate = self.enterContext(Postern(RULES, external=self.external, internal=self.server.port))
+        self.gate = self.enterContext(Postern(RULES, conf=Postern.CONF + "drain 1s\n", external=self.external,
+                                              internal=self.server.port))
         if not (self.gate.dir / "control").is_socket():
             self.skipTest("this posternd has no control socket")
 

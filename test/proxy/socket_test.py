@@ -34,7 +34,7 @@ class Role:
     def __init__(self, *prefix, mark=PACKET_MARK):
         self.control, theirs = pair()
         self.process = subprocess.Popen(
-            [*prefix, Postern.program("proxy/postern-socket"), "-:optional", "%x" % mark, str(theirs.fileno())],
+            [*prefix, Postern.program("proxy/postern-socket"), "-:-:-:optional", "%x" % mark, str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
         theirs.close()
 
@@ -199,7 +199,7 @@ class Orders(unittest.TestCase):
             close_all((ours, theirs))
 
     def test_usage(self):
-        for arguments in ([], ["-:optional", "0"], ["-:optional", "x", "3"], ["-:optional", "0", "3", "4"]):
+        for arguments in ([], ["-:-:-:optional", "0"], ["-:optional", "x", "3"], ["-:optional", "0", "3", "4"]):
             done = subprocess.run([Postern.program("proxy/postern-socket"), *arguments], capture_output=True,
                                   timeout=PATIENCE_S)
             self.assertEqual(done.returncode, 64, arguments)

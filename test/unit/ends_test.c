@@ -70,7 +70,8 @@ static void a_role_that_is_ready_is_given_each_at_once(void **state)
 	close(fd);
 	close(other);
 	ends_remove(&ends, 0, true);
-	assert_int_not_equal(ends.list[0].fd, -1); /* the role may be killed before it has read it */
+	assert_int_not_equal(
+		ends.list[0].fd, -1); /* the role may be killed before it has read it */
 	ends_look(&ends);
 	assert_int_equal(ends.list[0].fd, -1);
 	end();
