@@ -16,7 +16,7 @@ from gateway import Postern
 
 HEAD = struct.Struct("=HHI")
 MARK = 0x5073  # base/msg.c
-READY, PONG, PING, ADD = 1, 2, 5, 12  # proxy/roles.h
+READY, PONG, PING, ADD = 1, 2, 3, 4  # base/talk.h
 SO_MARK, IP_TRANSPARENT, IPV6_TRANSPARENT, NO_PORT = 36, 19, 75, 24
 PACKET_MARK = 0x00500000
 
@@ -34,8 +34,9 @@ class Role:
     def __init__(self, *prefix, mark=PACKET_MARK):
         self.control, theirs = pair()
         self.process = subprocess.Popen(
-            [*prefix, Postern.program("proxy/postern-socket"), "-:-:-:optional", "%x" % mark, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
+            [*prefix, Postern.program("proxy/postern-socket"), "-:-:-:optional", "%x" % mark, "3"],
+            # as posternd starts it: its descriptors follow on from 3, what stands beyond a gap it closes
+            preexec_fn=lambda: os.dup2(theirs.fileno(), 3), pass_fds=[3], stderr=subprocess.PIPE, text=True)
         theirs.close()
 
     def __enter__(self):
