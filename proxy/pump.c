@@ -85,9 +85,9 @@ static ssize_t write_pieces(int fd, struct iovec *pieces, int n)
 	return errno == EAGAIN || errno == EINTR ? 0 : -1;
 }
 
-/* A server that takes nothing may still have said why: it is read on, and lost when it closes. Where
- * it was not the server's doing (no memory), it does not close: its connection is ended here, in the
- * middle of whatever it was. */
+/* A server that takes nothing may still have said why: it is read on, and lost when it closes.
+ * Where it was not the server's doing (no memory), it does not close: its connection is ended here,
+ * in the middle of whatever it was. */
 static void server_deaf(struct inspected *s)
 {
 	if (errno != EPIPE && errno != ECONNRESET)

@@ -100,6 +100,13 @@ class Postern(Fixture):
     def roles(self, program):
         return [pid for pid, name in self.processes() if name == program]
 
+    def limit_descriptors(self, count):
+        """Of the proxies alone. Of a user's roles together, those of other tests too, the kernel counts descriptors that are
+        under way in sockets, and postern-socket would be at its limit for them."""
+        for pid in self.roles("postern-proxy"):
+            command = ["prlimit", f"--pid={pid}", f"--nofile={count}:{count}"]  # their own user may, and root only with a capability
+            subprocess.run([*(as_nobody() if os.geteuid() == 0 else []), *command], check=True)
+
     def resident_kib(self):
         """Of all its processes."""
         total = 0
