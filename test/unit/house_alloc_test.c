@@ -180,7 +180,6 @@ static void empty_pair(int fd)
 			close(m.fd);
 }
 
-/* A generation that waits for roles that are not there. */
 static void forget_coming(void)
 {
 	struct generation *g = h.house.coming;
@@ -200,6 +199,7 @@ static bool ask_without_memory(unsigned n, bool for_good)
 	bool failed;
 
 	assert_int_equal(msg_send(fd, asked.type, asked.body, -1), MSG_OK);
+	h.house.ready = false; /* so that a generation waits for roles that are not there */
 	alloc_fail_from(n, for_good);
 	house_of_turn(&h);
 	failed = alloc_fail_end();
