@@ -111,6 +111,20 @@ const struct tables *doctor_tables(struct doctor *d, enum ip_family family, cons
 struct tables_end doctor_diversion(
 	struct doctor *d, const struct tables *t, const struct ip_port *to);
 
+/* The interface that a diversion names, fit to be typed; "" when it names none. */
+void doctor_interface(struct tables_end diversion, char name[static ROUTES_NAME_MAX]);
+
+/* " -i ext", of what diverts any published address: for lines that are typed. "": none names one.
+ */
+#define DOCTOR_OPTION_MAX 40
+void doctor_clients_option(struct doctor *d, char option[static DOCTOR_OPTION_MAX]);
+
+bool doctor_drops(struct tables_end end);
+
+/* The head of a rule, escaped. */
+#define DOCTOR_LINE_MAX 640
+const char *doctor_line(char block[static DOCTOR_LINE_MAX], struct span line);
+
 /* The interface of the route to an address. */
 enum doctor_route { DOCTOR_ROUTE_NONE, DOCTOR_ROUTE_LOCAL, DOCTOR_ROUTE_OUT, DOCTOR_ROUTE_NO_TOOL };
 enum doctor_route doctor_route(const struct ip *to, char name[static ROUTES_NAME_MAX]);

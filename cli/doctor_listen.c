@@ -119,8 +119,7 @@ static bool input_drops(struct doctor *d, const struct ip_port *to)
 	if (t == NULL)
 		return false;
 	end = tables_walk(t, "filter", "INPUT", &packet, NULL, NULL);
-	return !end.doubt &&
-	       (span_eq(end.target, SPAN("DROP")) || span_eq(end.target, SPAN("REJECT")));
+	return !end.doubt && doctor_drops(end);
 }
 
 static void tell_local_server(struct doctor *d, const struct publish *rule,
