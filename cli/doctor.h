@@ -7,8 +7,8 @@
  * tells what it found: a value, and what to do. What other programs print is input: the functions
  * that read it (cli/doctor_tables.h, cli/doctor_routes.h, cli/doctor_sockets.h) take text.
  *
- * Limits: rules that nft(8) made itself are not read. What posternd may do is judged by what this
- * process may do, unless posternd runs.
+ * Limits: of what nft(8) made itself only chains of INPUT that drop are looked at. What posternd
+ * may do is judged by what this process may do, unless posternd runs.
  *
  * Owns:    struct doctor owns what is found and what was read.
  * Callers: cli/doctor*.c.

@@ -46,10 +46,9 @@ static void tell_absent(struct doctor *d, const char *path, int error)
 				      : "posternd does not run (%s)",
 		path);
 	if (strcmp(d->c->dir, "/etc/postern") == 0)
-		doctor_type(f, "systemctl start postern");
+		doctor_advise(f, "start it: systemctl start postern");
 	else
-		doctor_type(f, "posternd -c %s -f", d->c->dir);
-	f->command = false; /* when, is the administrator's decision */
+		doctor_advise(f, "start it: posternd -c %s -f", d->c->dir);
 }
 
 /* ---- what it tells ---- */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Doctor: does the firewall bring what clients ask for, and let it in? */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/doctor.h"
+#include "cli/doctor_nft.h"
+#include "cli/doctor_run.h"
 
 #define LINE_SHOWN 120 /* octets of somebody's rule; four times as many when escaped */
 
@@ -247,8 +250,50 @@ static void examine_input(
 	type_accept(d, f, t, family, &packet);
 }
 
+/* Every chain of the hook must accept, those that iptables does not know, too. */
+static void examine_nft(struct doctor *d, enum ip_family family, uint16_t port)
+{
+	static const char *const argv[] = { "nft", "-j", "list", "ruleset", NULL };
+	struct doctor_finding *f;
+	struct nft_chain c;
+	char *text;
+	size_t n;
+
+	if (run_program(argv, &text, &n) != RUN_OK)
+		return; /* who has no nft has no such chain */
+	if (nft_drops(span_of(text, n), "input", family, port, &c)) {
+		f = doctor_tell(d, DOCTOR_WARNING, NULL, DOCTOR_NOWHERE,
+			"nft chain %s %s %s drops, and no rule there is seen to accept port %u",
+			c.family, c.table, c.name, port);
+		if (d->host->intercept == INTERCEPT_TPROXY)
+			doctor_type(f, "nft insert rule %s %s %s tcp dport %u accept", c.family,
+				c.table, c.name, port);
+		else
+			doctor_type(f,
+				"nft insert rule %s %s %s tcp dport %u ct status dnat accept",
+				c.family, c.table, c.name, port);
+	}
+	free(text);
+}
+
+static void examine_nft_external(
+	struct doctor *d, const struct publish *rule, const struct rule_endpoint *external)
+{
+	const enum ip_family family = external->any ? IP_V4 : external->addr.ip.family;
+
+	(void)rule;
+	if (d->told & 1u << family)
+		return;
+	d->told |= 1u << family;
+	examine_nft(d, family,
+		d->host->intercept == INTERCEPT_TPROXY ? external->addr.port
+						       : (uint16_t)d->host->intercept_port);
+}
+
 void doctor_input(struct doctor *d)
 {
 	d->told = 0;
 	doctor_each_external(d, examine_input);
+	d->told = 0;
+	doctor_each_external(d, examine_nft_external);
 }

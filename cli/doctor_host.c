@@ -27,8 +27,7 @@ void doctor_zones(struct doctor *d)
 		return;
 	f = doctor_tell(d, DOCTOR_WARNING, NULL, DOCTOR_NOWHERE,
 		"the host's own zone is not known (/etc/localtime): \"explain --at\" takes UTC");
-	doctor_type(f, "timedatectl set-timezone Europe/London");
-	f->command = false; /* which zone is for the reader */
+	doctor_advise(f, "say which, as in: timedatectl set-timezone Europe/London");
 }
 
 void doctor_clock(struct doctor *d)

@@ -85,9 +85,8 @@ static void examine_external(
 	} else if (!doctor_is_local(&external->addr.ip)) {
 		f = doctor_tell(d, DOCTOR_FAULT, rule, external->at,
 			"%s is no address of this host", doctor_ip(address, &external->addr.ip));
-		doctor_type(f, "ip address add %s/%s dev INTERFACE", address,
+		doctor_advise(f, "correct it, or: ip address add %s/%s dev INTERFACE", address,
 			external->addr.ip.family == IP_V6 ? "128" : "32");
-		f->command = false; /* INTERFACE is for the reader */
 	} else {
 		examine_port(d, rule, external->at, &external->addr);
 	}

@@ -5,6 +5,7 @@ Where what it advises is a command, it is typed, and the finding is gone.
 """
 import contextlib
 import json
+import shutil
 import socket
 import unittest
 
@@ -126,17 +127,43 @@ class Examined:
                 self.type(finding)
             self.assertEqual(self.examine(), [])
 
+    def reached(self):
+        """Does a client get an answer? It is 421, since nobody serves in this lab."""
+        with lab.client:
+            try:
+                with socket.create_connection((PUBLISHED[4], 25), 1) as s:
+                    s.settimeout(10)
+                    return s.recv(3) == b"421"
+            except TimeoutError:
+                return False
+
+    @unittest.skipUnless(shutil.which("nft"), "needs nft")
+    def test_nft_chain_drops_everything(self):
+        chain = "add table inet guard; add chain inet guard input { type filter hook input priority 0; policy drop; }; " \
+                "add rule inet guard input ct state established,related accept"
+        with self.broken("nft", chain, mended=("nft", "delete table inet guard")):
+            self.assertFalse(self.reached())
+            found = self.examine()
+            self.assertEqual({(f["check"], f["level"]) for f in found}, {("input", "warning")}, found)
+            self.assertIn("nft chain inet guard input drops", found[0]["text"])
+            self.type(found[0])
+            self.assertEqual(self.examine(), [])
+            self.assertTrue(self.reached())
+
     def test_input_drops_everything(self):
-        with self.broken("iptables", "-P", "INPUT", "DROP", mended=("sh", "-c", "iptables -P INPUT ACCEPT; iptables -F INPUT")):
+        with self.broken("iptables", "-P", "INPUT", "DROP", mended=("sh", "-c", "iptables -P INPUT ACCEPT; iptables -F INPUT; iptables -A INPUT -j LAB-INPUT")):
+            self.on("iptables", "-A", "INPUT", "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT")
+            self.assertFalse(self.reached())
             found, = self.find("input")
             self.assertIn("INPUT of iptables drops diverted connections (DROP)", found["text"])
             self.type(found)
             self.assertEqual(self.examine(), [])
+            self.assertTrue(self.reached())
 
     def test_input_that_accepts_only_some(self):
         self.on("iptables", "-P", "INPUT", "DROP")
         with self.broken("iptables", "-A", "INPUT", "-s", CLIENT[4], "-j", "ACCEPT",
-                         mended=("sh", "-c", "iptables -P INPUT ACCEPT; iptables -F INPUT")):
+                         mended=("sh", "-c", "iptables -P INPUT ACCEPT; iptables -F INPUT; iptables -A INPUT -j LAB-INPUT")):
             found, = self.find("input", "warning")
             self.assertIn("may drop", found["text"])
 
