@@ -18,11 +18,10 @@ static bool forwards(enum ip_family family)
 }
 
 static void tell_way_around(struct doctor *d, enum doctor_level level, const struct publish *rule,
-	const struct ip_port *to, const char *says)
+	enum ip_family family, const struct ip_port *to, const char *says)
 {
 	char address[DOCTOR_ADDRESS_MAX], ip[DOCTOR_ADDRESS_MAX], in[DOCTOR_OPTION_MAX],
 		destination[80] = "";
-	const enum ip_family family = to->ip.family == IP_NONE ? IP_V4 : to->ip.family;
 	struct doctor_finding *f;
 
 	doctor_clients_option(d, in);
@@ -37,13 +36,11 @@ static void tell_way_around(struct doctor *d, enum doctor_level level, const str
 }
 
 /* Would a client's packet be forwarded to @to? */
-static bool lets_through(struct doctor *d, const struct ip_port *to)
+static bool lets_through(struct doctor *d, enum ip_family family, const struct ip_port *to)
 {
-	const enum ip_family family = to->ip.family == IP_NONE ? IP_V4 : to->ip.family;
 	const char *why;
 	const struct tables *t = doctor_tables(d, family, &why);
 	struct tables_packet packet = { .dst = to->ip, .dport = to->port };
-	struct tables_end end;
 	char in[DOCTOR_OPTION_MAX];
 
 	if (t == NULL || !forwards(family))
@@ -51,26 +48,37 @@ static bool lets_through(struct doctor *d, const struct ip_port *to)
 	doctor_clients_option(d, in);
 	if (in[0] != '\0')
 		packet.in = span_str(in + strlen(" -i "));
-	end = tables_walk(t, "filter", "FORWARD", &packet, NULL, NULL);
-	return !doctor_drops(end);
+	return !doctor_drops(tables_walk(t, "filter", "FORWARD", &packet, NULL, NULL));
+}
+
+static void examine_around_family(struct doctor *d, const struct publish *rule,
+	enum ip_family family, const struct ip_port *to)
+{
+	if (lets_through(d, family, to))
+		tell_way_around(d, DOCTOR_FAULT, rule, family, to,
+			"mail goes past the filter as soon as nothing diverts it");
 }
 
 static void examine_around_external(
 	struct doctor *d, const struct publish *rule, const struct rule_endpoint *external)
 {
-	const struct ip_port to = { external->any ? (struct ip){ 0 } : external->addr.ip,
-		external->addr.port };
+	const struct ip_port *to = &external->addr;
 
-	if ((external->any || !doctor_is_local(&to.ip)) && lets_through(d, &to))
-		tell_way_around(d, DOCTOR_FAULT, rule, &to,
-			"mail goes past the filter as soon as nothing diverts it");
+	if (external->any) {
+		examine_around_family(d, rule, IP_V4, to);
+		examine_around_family(d, rule, IP_V6, to);
+	} else if (!doctor_is_local(&to->ip)) {
+		examine_around_family(d, rule, to->ip.family, to);
+	}
 }
 
 static void examine_around_internal(
 	struct doctor *d, const struct publish *rule, const struct ip_port *server)
 {
-	if (!doctor_is_local(&server->ip) && lets_through(d, server))
-		tell_way_around(d, DOCTOR_WARNING, rule, server,
+	const enum ip_family family = server->ip.family;
+
+	if (!doctor_is_local(&server->ip) && lets_through(d, family, server))
+		tell_way_around(d, DOCTOR_WARNING, rule, family, server,
 			"clients that have a route to the server reach it past the filter");
 }
 

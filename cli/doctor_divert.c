@@ -109,27 +109,27 @@ static void type_diversion(
 			d->host->intercept_port);
 }
 
+static const char *what_is_asked(char block[static DOCTOR_ADDRESS_MAX], const struct ip_port *to)
+{
+	return to->ip.family == IP_NONE ? "any address" : doctor_ip_port(block, to);
+}
+
 static void tell_undiverted(struct doctor *d, const struct publish *rule, struct rules_at at,
 	enum ip_family family, const struct ip_port *to, struct tables_end end)
 {
 	char address[DOCTOR_ADDRESS_MAX], line[DOCTOR_LINE_MAX];
-	const bool elsewhere = end.line.n > 0 && end.options.n > 0;
+	const char *program = doctor_iptables(family), *asked = what_is_asked(address, to);
 	struct doctor_finding *f;
 
-	doctor_ip_port(address, to);
-	if (elsewhere)
+	if (end.line.n > 0 && !end.policy) { /* a rule behind it would not be met */
 		f = doctor_tell(d, DOCTOR_FAULT, rule, at, "%s goes elsewhere: %s rule \"%s\"",
-			address, doctor_iptables(family), doctor_line(line, end.line));
-	else
-		f = doctor_tell(d, DOCTOR_FAULT, rule, at,
-			"no %s rule brings connections for %s to posternd", doctor_iptables(family),
-			to->ip.family == IP_NONE ? "any address" : address);
-	type_diversion(d, f, family, to);
-	if (elsewhere) { /* one more rule behind it would not be met */
-		f->command = false;
-		doctor_advise(
-			f, "take that rule out; \"%s-save\" shows it", doctor_iptables(family));
+			asked, program, doctor_line(line, end.line));
+		doctor_advise(f, "take that rule out; \"%s-save\" shows it", program);
+		return;
 	}
+	f = doctor_tell(d, DOCTOR_FAULT, rule, at,
+		"no %s rule brings connections for %s to posternd", program, asked);
+	type_diversion(d, f, family, to);
 }
 
 static void examine_divert_family(struct doctor *d, const struct publish *rule, struct rules_at at,
@@ -149,8 +149,8 @@ static void examine_divert_family(struct doctor *d, const struct publish *rule, 
 		tell_undiverted(d, rule, at, family, to, end);
 	else
 		doctor_tell(d, DOCTOR_OK, rule, at, "%s is brought to posternd (%s %s)",
-			to->ip.family == IP_NONE ? "any address" : doctor_ip_port(address, to),
-			doctor_iptables(family), doctor_line(line, end.line));
+			what_is_asked(address, to), doctor_iptables(family),
+			doctor_line(line, end.line));
 }
 
 static void examine_divert(
@@ -220,12 +220,9 @@ static void type_accept(struct doctor *d, struct doctor_finding *f, const struct
 			d->host->mark_mask);
 }
 
-static void examine_input(
-	struct doctor *d, const struct publish *rule, const struct rule_endpoint *external)
+static void examine_input_family(struct doctor *d, const struct publish *rule, struct rules_at at,
+	enum ip_family family, const struct ip_port *to)
 {
-	const enum ip_family family = external->any ? IP_V4 : external->addr.ip.family;
-	const struct ip_port to = { external->any ? (struct ip){ 0 } : external->addr.ip,
-		external->addr.port };
 	char in[ROUTES_NAME_MAX], line[DOCTOR_LINE_MAX];
 	const char *why;
 	const struct tables *t = doctor_tables(d, family, &why);
@@ -233,18 +230,17 @@ static void examine_input(
 	struct doctor_finding *f;
 	struct tables_end end;
 
-	if (t == NULL || d->told & 1u << family)
-		return;
-	doctor_interface(doctor_diversion(d, t, &to), in);
-	packet = diverted_packet(d, &to, in);
+	if (t == NULL)
+		return; /* told by "divert" */
+	doctor_interface(doctor_diversion(d, t, to), in);
+	packet = diverted_packet(d, to, in);
 	end = tables_walk(t, "filter", "INPUT", &packet, NULL, NULL);
-	d->told |= 1u << family;
 	if (!doctor_drops(end)) {
-		doctor_tell(d, DOCTOR_OK, rule, external->at,
-			"INPUT of %s takes diverted connections in", doctor_iptables(family));
+		doctor_tell(d, DOCTOR_OK, rule, at, "INPUT of %s takes diverted connections in",
+			doctor_iptables(family));
 		return;
 	}
-	f = doctor_tell(d, end.doubt ? DOCTOR_WARNING : DOCTOR_FAULT, rule, external->at,
+	f = doctor_tell(d, end.doubt ? DOCTOR_WARNING : DOCTOR_FAULT, rule, at,
 		"INPUT of %s %s diverted connections (%s)", doctor_iptables(family),
 		end.doubt ? "may drop" : "drops", doctor_line(line, end.line));
 	type_accept(d, f, t, family, &packet);
@@ -276,24 +272,27 @@ static void examine_nft(struct doctor *d, enum ip_family family, uint16_t port)
 	free(text);
 }
 
-static void examine_nft_external(
+/* Once for each family: what differs between published addresses is told by "divert". */
+static void examine_input(
 	struct doctor *d, const struct publish *rule, const struct rule_endpoint *external)
 {
-	const enum ip_family family = external->any ? IP_V4 : external->addr.ip.family;
+	static const enum ip_family families[] = { IP_V4, IP_V6 };
+	const uint16_t port = d->host->intercept == INTERCEPT_TPROXY
+				      ? external->addr.port
+				      : (uint16_t)d->host->intercept_port;
 
-	(void)rule;
-	if (d->told & 1u << family)
-		return;
-	d->told |= 1u << family;
-	examine_nft(d, family,
-		d->host->intercept == INTERCEPT_TPROXY ? external->addr.port
-						       : (uint16_t)d->host->intercept_port);
+	for (size_t i = 0; i < 2; i++) {
+		if ((!external->any && external->addr.ip.family != families[i]) ||
+			d->told & 1u << families[i])
+			continue;
+		d->told |= 1u << families[i];
+		examine_input_family(d, rule, external->at, families[i], &external->addr);
+		examine_nft(d, families[i], port);
+	}
 }
 
 void doctor_input(struct doctor *d)
 {
 	d->told = 0;
 	doctor_each_external(d, examine_input);
-	d->told = 0;
-	doctor_each_external(d, examine_nft_external);
 }

@@ -171,8 +171,10 @@ static void take_policy(struct walk *w, struct span chain)
 	for (size_t i = 0; i < w->t->n; i++) {
 		const struct tables_line *l = &w->t->lines[i];
 
-		if (!l->rule && span_eq(l->chain, chain) && span_eq(l->table, w->table))
-			decide(w, l, l->rest, SPAN(""), false);
+		if (l->rule || !span_eq(l->chain, chain) || !span_eq(l->table, w->table))
+			continue;
+		decide(w, l, l->rest, SPAN(""), false);
+		w->end.policy = true;
 	}
 }
 

@@ -43,6 +43,7 @@ struct tables_end {
 	struct span line;    /* the rule that decided, or a chain's policy; empty: there is none */
 	struct span target;  /* "ACCEPT" unless something says otherwise */
 	struct span options; /* behind the target */
+	bool policy;         /* no rule decided, the chain's policy did */
 	bool found;          /* it is what @want asked for */
 	bool doubt;          /* a rule that may match would have decided otherwise */
 };

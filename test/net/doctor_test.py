@@ -176,6 +176,12 @@ class Examined:
             self.type(found)
             self.assertEqual(self.examine(), [])
 
+    def test_diversion_that_a_rule_before_it_undoes(self):
+        self.on("iptables", "-t", self.table, "-I", "LAB-PREROUTING", "-d", OTHER_PUBLISHED, "-p", "tcp", "-j", "ACCEPT")
+        found = [f for f in self.examine() if f["check"] == "divert"]
+        self.assertEqual([(f["level"], f["rule"], f["command"]) for f in found], [("fault", "second", False)])
+        self.assertIn(f'goes elsewhere: iptables rule "-d {OTHER_PUBLISHED}/32 -p tcp -j ACCEPT"', found[0]["text"])
+
     def test_half_of_ipv6_missing(self):
         self.on("ip6tables", "-t", self.table, "-F", "LAB-PREROUTING")
         if self.table == "mangle":  # the mark is missing, too
@@ -222,6 +228,27 @@ class Examined:
             self.on("iptables", "-F", "LAB-FORWARD")
             faults = [f for f in self.examine() if f["level"] == "fault"]
             self.assertEqual([(f["check"], f["rule"]) for f in faults], [("around", "second")])
+
+
+class Outbound(unittest.TestCase):
+    """external any: both families are brought, and neither goes on by itself."""
+
+    RULES = "version 1\nset inside { members 10.0.0.0/24, fd00:10::/64 }\n" \
+            "publish outbound { external any:25; internal original; from inside }\n"
+
+    def examine(self, gate):
+        done = lab.gateway.run(gate.program("cli/postern"), "-c", gate.dir, "doctor", "--json")
+        return [f for f in json.loads(done.stdout) if f["level"] == "fault"]
+
+    def test_any(self):
+        self.addCleanup(lab.clear)
+        lab.redirect("-o")
+        with lab.gateway.begin(Postern(self.RULES, CONF, how="redirect")) as gate:
+            self.assertEqual(self.examine(gate), [])
+            lab.gateway.must("ip6tables", "-F", "LAB-FORWARD")
+            self.assertEqual([(f["check"], f["rule"]) for f in self.examine(gate)], [("around", "outbound")])
+            lab.gateway.must("ip6tables", "-t", "nat", "-F", "LAB-PREROUTING")
+            self.assertEqual({f["check"] for f in self.examine(gate)}, {"around", "divert"})
 
 
 class Redirect(Examined, unittest.TestCase):

@@ -11,7 +11,7 @@
 #define GUARD CHAIN("inet", "guard", "input", "input", "drop")
 #define RULE(expr)                                                                                 \
 	",{\"rule\":{\"family\":\"inet\",\"table\":\"guard\",\"chain\":\"x\",\"expr\":[" expr "]}" \
-											      "}"
+	"}"
 #define MATCH(right) "{\"match\":{\"op\":\"==\",\"left\":{},\"right\":" right "}}"
 #define ACCEPT       ",{\"accept\":null}"
 
