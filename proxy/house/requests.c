@@ -81,7 +81,7 @@ static void set_changed(
 	out_octet(&o, ' ');
 	out_str(&o, what);
 	out_octet(&o, '\n');
-	server_done(s, 0, out_span(&o));
+	survey_done(s, out_span(&o));
 }
 
 static void set_add(struct server *s, char *words[])

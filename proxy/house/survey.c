@@ -19,6 +19,17 @@ static void count_owed(struct server *s, struct worker *w, void *context)
 	*(unsigned *)context += w->owed;
 }
 
+/* The text that waited for the proxies. */
+static void say_done(struct server *s)
+{
+	static uint8_t text[CONTROL_TEXT_MAX];
+	const size_t n = s->lines.n;
+
+	memcpy(text, s->lines.p, n);
+	s->lines.n = 0;
+	server_done(s, 0, span_of(text, n));
+}
+
 static void settle(struct server *s)
 {
 	unsigned owed = 0;
@@ -28,7 +39,9 @@ static void settle(struct server *s)
 	each_worker(s, count_owed, &owed);
 	if (owed > 0)
 		return;
-	if (s->awaits != ROLE_KILLED)
+	if (s->awaits == ROLE_FENCED)
+		say_done(s);
+	else if (s->awaits != ROLE_KILLED)
 		server_done(s, 0, (struct span){ 0 });
 	else if (s->killed > 0)
 		server_done(s, 0, SPAN("the session is ended\n"));
@@ -64,10 +77,19 @@ void survey_ask(struct server *s, uint16_t type, struct span body, uint16_t awai
 	settle(s);
 }
 
+void survey_done(struct server *s, struct span text)
+{
+	out_init(&s->lines, s->block, sizeof(s->block));
+	out_bytes(&s->lines, span_sub(text, 0, sizeof(s->block)));
+	survey_ask(s, ROLE_FENCE, (struct span){ 0 }, ROLE_FENCED);
+}
+
 static bool is_answer(const struct msg *m)
 {
 	if (m->type == ROLE_SESSIONS)
 		return m->body.n == 0;
+	if (m->type == ROLE_FENCED)
+		return m->body.n == 0 && m->fd < 0;
 	return m->type == ROLE_KILLED && m->body.n == sizeof(uint32_t) && m->fd < 0;
 }
 
@@ -100,5 +122,8 @@ void survey_worker_gone(struct server *s, struct worker *w)
 
 void survey_give_up(struct server *s)
 {
-	server_fail(s, EXIT_UNAVAILABLE, "not every proxy answered in time", "");
+	if (s->awaits == ROLE_FENCED) /* who is so late is hung, and will be replaced */
+		say_done(s);
+	else
+		server_fail(s, EXIT_UNAVAILABLE, "not every proxy answered in time", "");
 }

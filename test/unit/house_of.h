@@ -81,6 +81,22 @@ static inline void house_of_turn(struct house_of *h)
 		ev_run(h->house.loop, EVRUN_NOWAIT);
 }
 
+/* The proxies do what they were told, up to the fence behind it. */
+static inline void house_of_fence(struct house_of *h)
+{
+	static uint8_t block[MSG_HEAD + MSG_BODY_MAX];
+	struct msg m;
+
+	for (unsigned i = 0; i < h->generation.n_workers; i++)
+		while (msg_recv(h->ends[i], block, sizeof(block), &m) == MSG_OK) {
+			if (m.fd >= 0)
+				close(m.fd);
+			if (m.type == ROLE_FENCE)
+				msg_send(h->ends[i], ROLE_FENCED, (struct span){ 0 }, -1);
+		}
+	house_of_turn(h);
+}
+
 static inline void house_of_begin_worker(struct house_of *h, unsigned i)
 {
 	const struct role_ready ready = { 0 };
