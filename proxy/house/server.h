@@ -69,8 +69,8 @@ void requests_serve(struct server *s, const struct msg *m);
 
 /* Every proxy is asked; when each has answered with @awaits the one that is served is, too. */
 void survey_ask(struct server *s, uint16_t type, struct span body, uint16_t awaits);
-/* As server_done(s, 0, text), once every proxy has done what it was told before: what the tool hears
- * then holds for the next connection. */
+/* As server_done(s, 0, text), once every proxy has done what it was told before: what the tool
+ * hears then holds for the next connection. */
 void survey_done(struct server *s, struct span text);
 /* A proxy's answer. False: nobody asked for that. */
 bool survey_answered(struct server *s, struct worker *w, const struct msg *m);

@@ -206,17 +206,17 @@ static void what_was_said_before_a_reset_comes(void **state)
 {
 	uint8_t block[64];
 	struct msg m;
-	int pair[2];
+	int ends[2];
 
 	(void)state;
-	assert_int_equal(msg_pair(pair), 0);
-	assert_int_equal(msg_send(pair[0], 1, SPAN("unread"), -1), MSG_OK);
-	assert_int_equal(msg_send(pair[1], 2, SPAN("last words"), -1), MSG_OK);
-	close(pair[1]);
-	assert_int_equal(msg_recv(pair[0], block, sizeof(block), &m), MSG_OK);
+	assert_int_equal(msg_pair(ends), 0);
+	assert_int_equal(msg_send(ends[0], 1, SPAN("unread"), -1), MSG_OK);
+	assert_int_equal(msg_send(ends[1], 2, SPAN("last words"), -1), MSG_OK);
+	close(ends[1]);
+	assert_int_equal(msg_recv(ends[0], block, sizeof(block), &m), MSG_OK);
 	assert_int_equal(m.type, 2);
-	assert_int_equal(msg_recv(pair[0], block, sizeof(block), &m), MSG_E_CLOSED);
-	close(pair[0]);
+	assert_int_equal(msg_recv(ends[0], block, sizeof(block), &m), MSG_E_CLOSED);
+	close(ends[0]);
 }
 
 int main(void)
