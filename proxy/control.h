@@ -11,7 +11,7 @@
  * Facts are JSON: one object a line. Whoever shows them escapes them: a taken proxy may have
  * written what stands in a CONTROL_FILE of sessions.
  *
- * Callers: proxy/house*.c serves; cli/control.c asks.
+ * Callers: proxy/house/server.c serves; cli/control.c asks.
  */
 #include "base/msg.h"
 
