@@ -101,8 +101,9 @@ static bool can_look(struct doctor *d, enum ip_family family)
 void doctor_around(struct doctor *d)
 {
 	const size_t before = d->n;
+	const bool v4 = can_look(d, IP_V4), v6 = can_look(d, IP_V6);
 
-	if (!can_look(d, IP_V4) || !can_look(d, IP_V6))
+	if (!v4 && !v6)
 		return;
 	doctor_each_external(d, examine_around_external);
 	doctor_each_internal(d, every_rule, examine_around_internal);

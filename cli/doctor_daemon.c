@@ -88,7 +88,10 @@ static void take_role(struct doctor *d, const json_t *fact)
 	fact_u64(fact, "restarts", &restarts);
 	fact_u64(fact, "log_dropped", &dropped);
 	if (state == NULL || strcmp(state, "ready") != 0) {
-		f = doctor_tell(d, DOCTOR_FAULT, NULL, DOCTOR_NOWHERE, "%s is not ready", name);
+		const bool starts = state != NULL && strcmp(state, "starting") == 0;
+
+		f = doctor_tell(d, starts ? DOCTOR_WARNING : DOCTOR_FAULT, NULL, DOCTOR_NOWHERE,
+			"%s is not ready", name);
 		doctor_advise(f, "\"postern log find --code PN8003\" tells why it ended");
 	} else if (restarts > 0) {
 		f = doctor_tell(d, DOCTOR_WARNING, NULL, DOCTOR_NOWHERE,
