@@ -46,6 +46,7 @@ int cli_check(struct cli *c, int argc, char **argv);
 int cli_confirm(struct cli *c, int argc, char **argv);
 int cli_diff(struct cli *c, int argc, char **argv);
 int cli_explain(struct cli *c, int argc, char **argv);
+int cli_firewall(struct cli *c, int argc, char **argv);
 int cli_fmt(struct cli *c, int argc, char **argv);
 int cli_help(struct cli *c, int argc, char **argv);
 int cli_log(struct cli *c, int argc, char **argv);
