@@ -2,6 +2,7 @@
 /* postern firewall: the kernel rules that bring connections to posternd */
 #include "cli/firewall.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -206,6 +207,15 @@ static int render(struct cli *c, int argc, char **argv)
 
 /* ---- apply, remove, status ---- */
 
+/* A change is short, and half of one is worse than none; what is run inherits this. */
+static void hold_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+}
+
 static int apply(struct cli *c, int argc, char **argv)
 {
 	char text[WHY_MAX];
@@ -222,6 +232,7 @@ static int apply(struct cli *c, int argc, char **argv)
 		exit = want(c, &w, true);
 	if (exit != CLI_OK)
 		return exit;
+	hold_signals();
 	out_init(&why, text, sizeof(text) - 1);
 	exit = firewall_exit("apply",
 		backend == BACKEND_NFT ? apply_nft(&w.plan, &why) : apply_iptables(&w.plan, &why),
@@ -242,6 +253,7 @@ static int take_out(struct cli *c, int argc, char **argv)
 	exit = need_root("remove");
 	if (exit != CLI_OK)
 		return exit;
+	hold_signals();
 	out_init(&why, text, sizeof(text) - 1);
 	return firewall_exit("remove", apply_remove(&why), &why);
 }

@@ -40,12 +40,15 @@ static void read_devices(struct links *links, struct span text)
 {
 	const struct span word = SPAN(" dev ");
 
-	for (const uint8_t *hit; text.n > 0;) {
-		hit = memmem(text.p, text.n, word.p, word.n);
+	while (text.p != NULL && text.n > 0) {
+		const uint8_t *hit = memmem(text.p, text.n, word.p, word.n);
+		struct span name;
+
 		if (hit == NULL)
 			return;
 		text = span_from(text, (size_t)(hit - text.p) + word.n);
-		links_add(links, span_sub(text, 0, span_chr(text, ' ')));
+		name = span_sub(text, 0, span_chr(text, ' '));
+		links_add(links, span_sub(name, 0, span_chr(name, '\n')));
 	}
 }
 

@@ -3,6 +3,7 @@
 /*
  * Links: the interfaces behind which the published servers are
  *
+ * Limits:  64 of them; those whose names hold other than letters, digits and ._-@: are left out.
  * Callers: cli/firewall.c.
  */
 #include "rules/kernel/plan.h"
