@@ -11,7 +11,7 @@ import threading
 import unittest
 
 import intercept_test
-from fixture import PATIENCE_S, Scratch, main
+from fixture import PATIENCE_S, Scratch, as_nobody, main
 from gateway import DELIVERED, Postern
 from intercept_test import BODY, CONF, FAMILIES, ONLY_IPV4, OUTBOUND, RULES, reach, send
 from lab import CLIENT, GATEWAY_EXT, PORT, PUBLISHED, SERVER, Lab
@@ -226,6 +226,11 @@ class Kernel(Case):
         self.must(faulty, "apply", "--backend", "pf", status=64)
         self.must(faulty, "install", status=64)
         self.must(faulty, "status", "--backend", "nft", status=69)
+        gate = self.files()
+        gate.dir.chmod(0o755)
+        for verb, status in (("apply", 77), ("remove", 77), ("status", 77), ("render", 0)):
+            done = lab.gateway.run(*as_nobody(), Postern.program("cli/postern"), "-c", gate.dir, "firewall", verb)
+            self.assertEqual(done.returncode, status, done.stderr)
         self.assert_as_before()
 
 
@@ -291,6 +296,33 @@ class Failing(Case):
                 if done.returncode == 0:
                     self.must(older, "apply")
                 self.assertEqual(kernel(), with_older)
+
+    def test_without_iptables(self):
+        """nft does without; and a host without either is told what is missing."""
+        env = self.only()
+        for name in ("iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"):
+            self.program(name, "exit 127", 0)
+            text = (self.scratch.path / name).read_text().split("\n")[0] + "\nexit 127\n"
+            (self.scratch.path / name).write_text(text)
+        done = firewall(self.files(), "apply", env=env)
+        self.assertEqual(done.returncode, 69, done.stderr)
+        self.assertIn("is it installed", done.stderr)
+        self.assert_as_before()
+        if nft():
+            self.must(self.files(), "apply", "--backend", "nft", env=env)
+            self.must(self.files(), "remove", env=env)
+
+    def test_nft_fails(self):
+        if not nft():
+            self.skipTest("needs nft")
+        gate = self.files()
+        self.must(gate, "apply")
+        before = kernel()
+        env = self.only()
+        (self.scratch.path / "nft").write_text("#!/bin/sh\nexit 3\n")
+        (self.scratch.path / "nft").chmod(0o755)
+        self.must(gate, "apply", "--backend", "nft", env=env, status=69)
+        self.assertEqual(kernel(), before)
 
     def test_killed_in_the_middle(self):
         """The standing drop is there from the first step on; remove takes out what is left."""

@@ -199,6 +199,25 @@ static int see_routing(struct apply_family *f, struct out *why)
 	return r;
 }
 
+/* Where there is no iptables, as on a host that has only nft, there are no rules of its. */
+static int see_tables(struct apply_family *f, struct out *why)
+{
+	const char *name = tool(f->family, "iptables-save", "ip6tables-save");
+	struct program p;
+	int r = program_run(&p, (const char *const[]){ name, "-c", NULL }, nothing);
+
+	if (r < 0)
+		return r;
+	if (p.status == 0) {
+		f->saved = p.out;
+		p.out = nothing;
+	} else if (p.status != PROGRAM_MISSING) {
+		r = failed(why, name, &p);
+	}
+	program_free(&p);
+	return r;
+}
+
 int apply_see(struct apply_seen *seen, struct out *why)
 {
 	int r = 0;
@@ -208,10 +227,7 @@ int apply_see(struct apply_seen *seen, struct out *why)
 	for (size_t i = 0; r == 0 && i < seen->n; i++) {
 		struct apply_family *f = &seen->family[i];
 
-		r = run(why,
-			(const char *const[]){
-				tool(f->family, "iptables-save", "ip6tables-save"), "-c", NULL },
-			nothing, &f->saved);
+		r = see_tables(f, why);
 		if (r == 0)
 			r = see_routing(f, why);
 	}
