@@ -110,10 +110,9 @@ static ssize_t receive(int socket, struct msghdr *hdr)
 
 	do
 		n = recvmsg(socket, hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return n;
-	return errno == ECONNRESET ? 0 : -errno;
+	while (n < 0 && (errno == EINTR ||
+				errno == ECONNRESET)); /* told once, before what was sent earlier */
+	return n < 0 ? -errno : n;
 }
 
 int msg_recv_fds(

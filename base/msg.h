@@ -9,7 +9,7 @@
  * by the caller. Nothing here waits.
  *
  * Owns:    nothing. Received descriptors are the caller's, close-on-exec.
- * Callers: proxy/posternd and the roles it starts.
+ * Callers: proxy/house and the roles it starts.
  */
 #include "base/span.h"
 

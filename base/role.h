@@ -66,7 +66,7 @@ void role_layers_print(struct out *o, unsigned layers);
 unsigned role_layers_wanted(enum role_id role, const struct role_place *place);
 
 /* First of all in main, before anything is opened: closes every descriptor above those that are
- * open without a gap from 3 on, which are the ones a role is started with (proxy/start.h). */
+ * open without a gap from 3 on, which are the ones a role is started with (proxy/house/start.h). */
 void role_close_strays(void);
 
 /**

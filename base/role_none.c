@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A build without the sandbox: nothing is given up, and that is told. */
+/* A build without the sandbox: nothing is given up. Who requires one is told; who has said to do
+ * without finds it in `postern show status`. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,7 +15,11 @@ int role_enter(enum role_id role, const struct role_place *place, unsigned *laye
 	*layersp = 0;
 	if (place->folder >= 0)
 		close(place->folder);
-	fprintf(stderr, "%s: this build has no sandbox%s\n", role_program(role),
-		place->required ? ", and one is required" : "");
-	return place->required ? -ENOTSUP : r;
+	if (!place->required)
+		return r;
+	fprintf(stderr,
+		"%s: this build has no sandbox, and one is required: say \"require-sandbox no\" in "
+		"postern.conf to do without\n",
+		role_program(role));
+	return -ENOTSUP;
 }

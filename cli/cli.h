@@ -45,6 +45,7 @@ int cli_apply(struct cli *c, int argc, char **argv);
 int cli_check(struct cli *c, int argc, char **argv);
 int cli_confirm(struct cli *c, int argc, char **argv);
 int cli_diff(struct cli *c, int argc, char **argv);
+int cli_doctor(struct cli *c, int argc, char **argv);
 int cli_explain(struct cli *c, int argc, char **argv);
 int cli_firewall(struct cli *c, int argc, char **argv);
 int cli_fmt(struct cli *c, int argc, char **argv);

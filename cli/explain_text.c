@@ -137,8 +137,7 @@ static void put_relay(struct out *o, const struct relay *r)
 	}
 }
 
-static void put_target(
-	struct table *t, const struct rule *rule, const struct ip_port *to)
+static void put_target(struct table *t, const struct rule *rule, const struct ip_port *to)
 {
 	const struct publish *p = rule->publish;
 

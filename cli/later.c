@@ -8,7 +8,6 @@ static const struct cli_later rows[] = {
 	{ "hold", "held mail", NULL },
 	{ "auth", "relay listeners and their passwords", NULL },
 	{ "selftest", "relay listeners", "use \"postern explain\" to try one session" },
-	{ "doctor", "tests of this host", "use \"postern check\" for the files" },
 	{ "log report", "reports from the log", "use \"postern log find\"" },
 };
 

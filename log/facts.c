@@ -85,8 +85,11 @@ static const char *action_text(enum default_action action)
 void log_unpublished(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct ruleset *ruleset, uint32_t incident)
 {
-	struct record *r = log_begin(s, wall_ns, CODE_SESSION_UNPUBLISHED, session);
+	struct record *r;
 
+	if (!log_flood_may(&s->flood, CODE_SESSION_UNPUBLISHED, wall_ns))
+		return;
+	r = log_begin(s, wall_ns, CODE_SESSION_UNPUBLISHED, session);
 	if (r == NULL)
 		return;
 	put_to(r, session);
@@ -101,7 +104,8 @@ void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session
 {
 	struct record *r;
 
-	if (!log_wanted(session, code, RULE_LOG_DENIALS))
+	if (!log_wanted(session, code, RULE_LOG_DENIALS) ||
+		!log_flood_may(&s->flood, code, wall_ns))
 		return;
 	r = log_begin(s, wall_ns, code, session);
 	if (r == NULL)
@@ -129,6 +133,22 @@ void log_server(struct log_sender *s, int64_t wall_ns, const struct log_session 
 	put_error(r, error);
 	log_put_incident(r, incident);
 	log_sender_end(s);
+}
+
+void log_flood_tell(struct log_sender *s, int64_t wall_ns)
+{
+	uint32_t held;
+	enum code code;
+
+	while ((code = log_flood_over(&s->flood, wall_ns, &held)) != CODE_COUNT) {
+		struct record *r = log_begin(s, wall_ns, CODE_LOG_FLOOD, NULL);
+
+		if (r == NULL)
+			continue;
+		log_put_code(r, "of", code);
+		record_u64(r, "records", held);
+		log_sender_end(s);
+	}
 }
 
 void log_host(struct log_sender *s, int64_t wall_ns, enum code code, int error)

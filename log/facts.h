@@ -71,6 +71,9 @@ void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session
 void log_server(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	enum code code, uint32_t incident, int error);
 
+/* PN8006 for each code of which records were held back (log/flood.h) and whose time is over. */
+void log_flood_tell(struct log_sender *s, int64_t wall_ns);
+
 /* Something that belongs to no session: descriptors or memory are short. @error: errno or 0. */
 void log_host(struct log_sender *s, int64_t wall_ns, enum code code, int error);
 

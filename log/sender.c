@@ -21,6 +21,7 @@ void log_sender_init(struct log_sender *s, int fd)
 	s->fd = fd;
 	s->dropped = s->lost = 0;
 	s->n = 0;
+	s->flood = (struct log_flood){ 0 };
 }
 
 static void drop(struct log_sender *s, uint64_t records)

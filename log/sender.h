@@ -14,15 +14,17 @@
  * Threads: one.
  */
 #include "base/record.h"
+#include "log/flood.h"
 
 #define LOG_BATCH_MAX   65536               /* octets of one packet */
 #define LOG_SENDER_SIZE (8 * LOG_BATCH_MAX) /* a slow log; untouched pages cost nothing */
 
 struct log_sender {
-	int fd;           /* -1: postern-log is gone */
-	uint64_t dropped; /* records, not yet told by a PN8001 */
-	uint64_t lost;    /* records dropped since the beginning */
-	size_t n;         /* octets of whole records waiting */
+	int fd;                 /* -1: postern-log is gone */
+	uint64_t dropped;       /* records, not yet told by a PN8001 */
+	uint64_t lost;          /* records dropped since the beginning */
+	size_t n;               /* octets of whole records waiting */
+	struct log_flood flood; /* log/facts.c's */
 	struct record record;
 	uint8_t buffer[LOG_SENDER_SIZE];
 };

@@ -11,7 +11,7 @@
  * Facts are JSON: one object a line. Whoever shows them escapes them: a taken proxy may have
  * written what stands in a CONTROL_FILE of sessions.
  *
- * Callers: proxy/house*.c serves; cli/control.c asks.
+ * Callers: proxy/house/server.c serves; cli/control.c asks.
  */
 #include "base/msg.h"
 
@@ -25,10 +25,10 @@
  *                      drains
  *     what=listener    address, port, kind
  *     what=role        program, pid, seat, generation, state (starting, ready, waiting), restarts,
- *                      sandbox (its layers and those missing, in words); of a proxy sessions, opened, refused,
- * messages, log_dropped, lent_octets CONTROL_SESSIONS   session, client, client_port, to, to_port,
- * internal, internal_port, rule, rule_at, inspected, phase, age_ms, c2s, s2c (octets), hello
- *   CONTROL_SETS       set, member, left_s (left out: no end); or set, members=0
+ *                      sandbox (its layers and those missing, in words); of a proxy sessions,
+ * opened, refused, messages, log_dropped, lent_octets CONTROL_SESSIONS   session, client,
+ * client_port, to, to_port, internal, internal_port, rule, rule_at, inspected, phase, age_ms, c2s,
+ * s2c (octets), hello CONTROL_SETS       set, member, left_s (left out: no end); or set, members=0
  *
  * Text of CONTROL_DONE is one line for each of CONTROL_KILL, CONTROL_SET_*, CONTROL_APPLY,
  * CONTROL_CONFIRM and CONTROL_ROLLBACK, in words that stand alone: "generation 43 is in force", or

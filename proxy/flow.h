@@ -7,7 +7,7 @@
  * record of the session. Each kind embeds it as its first member.
  *
  * Owns:    both descriptors (watcher.fd, -1: none) and its place in the counts.
- * Callers: proxy/listen.c opens; proxy/inspected.c, proxy/splice.c carry on.
+ * Callers: proxy/listen.c opens; proxy/inspected.c, proxy/passed.c carry on.
  */
 #include "proxy/proxy.h"
 #include "proxy/wait.h"

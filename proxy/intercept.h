@@ -3,7 +3,7 @@
 /*
  * Intercept: what a client asked for whose connection a firewall diverted to us
  *
- * Callers: proxy/listen.c; proxy/bind.c and proxy/worker.c for the kinds.
+ * Callers: proxy/listen.c; proxy/house (bind.c, worker.c) for the kinds.
  */
 #include "base/ip.h"
 

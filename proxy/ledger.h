@@ -13,7 +13,7 @@
  * nothing is followed: the worst is a wrong count, until that proxy is gone.
  *
  * Owns:    the mapping, and the list of free entries.
- * Callers: proxy/limits.c writes entries, proxy/shared.c reads them; proxy/worker.c makes,
+ * Callers: proxy/limits.c writes entries, proxy/shared.c reads them; proxy/house/worker.c makes,
  *          proxy/main.c maps.
  * Limits:  LEDGER_MAX connections of one proxy, 32 octets each once they were used.
  */

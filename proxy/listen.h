@@ -11,7 +11,8 @@
  */
 #include "proxy/proxy.h"
 
-/* @fd is bound and listens already; nothing is accepted before listen_serve(). Return: 0; <0 errno. */
+/* @fd is bound and listens already; nothing is accepted before listen_serve(). Return: 0; <0 errno.
+ */
 int listen_begin(struct proxy *p, struct listener *l, int fd, enum listen_kind kind);
 void listen_serve(struct proxy *p);
 void listen_end(struct proxy *p);

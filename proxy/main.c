@@ -39,7 +39,7 @@ static void on_sleep(struct ev_loop *loop, ev_prepare *w, int events)
 	(void)events;
 	if ((p->wheel.n || p->stopping || p->draining) && !ev_is_active(&p->tick))
 		ev_timer_again(loop, &p->tick);
-	if (p->log.n && !ev_is_active(&p->batch))
+	if ((p->log.n || log_flood_holds(&p->log.flood)) && !ev_is_active(&p->batch))
 		ev_timer_start(loop, &p->batch);
 	if (orders_done(p))
 		ev_break(loop, EVBREAK_ALL);
@@ -50,6 +50,7 @@ static void on_batch(struct ev_loop *loop, ev_timer *t, int events)
 	struct proxy *p = t->data;
 
 	(void)events;
+	log_flood_tell(&p->log, clock_wall_ns());
 	log_sender_flush(&p->log, clock_wall_ns());
 	ev_timer_stop(loop, t);
 	ev_timer_set(t, PROXY_BATCH_S, 0);
@@ -201,6 +202,7 @@ static int listen_all(struct proxy *p, const struct start *s)
 /* Only what a leak checker would miss: the process ends. */
 static void proxy_deinit(struct proxy *p)
 {
+	log_flood_tell(&p->log, INT64_MAX);
 	log_sender_close(&p->log, clock_wall_ns(), 1000);
 	pipes_deinit(&p->pipes);
 	spare_deinit(&p->spare);

@@ -168,6 +168,7 @@ static bool carry_out(struct proxy *p, const struct msg *m)
 {
 	switch (m->type) {
 	case ROLE_PING: return pong(p);
+	case ROLE_FENCE: return answer(p, ROLE_FENCED, (struct span){ 0 }, -1);
 	case ROLE_SERVE: listen_serve(p); return true;
 	case ROLE_STOP: orders_stop(p); return true;
 	case ROLE_DRAIN: return drain(p, m->body);

@@ -54,7 +54,7 @@ struct listener {
 	unsigned batch; /* connections taken in one round */
 };
 
-/* A spare pipe: one whole pipe is lent at a time, see proxy/splice.c. */
+/* A spare pipe: one whole pipe is lent at a time, see proxy/passed.c. */
 #define PIPES_SPARE 16
 struct pipes {
 	int spare[PIPES_SPARE][2];

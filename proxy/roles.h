@@ -35,9 +35,11 @@ enum role_message { /* beyond those of base/talk.h */
 	/* from a proxy */
 	ROLE_SESSIONS = TALK_PROXY, /* a sealed memfd, one JSON object a line, a session each; no
 				       descriptor: there are none */
+	ROLE_FENCED,                /* what was told before ROLE_FENCE is done */
 	ROLE_KILLED,                /* uint32_t: how many sessions ROLE_KILL ended, 0 or 1 */
 	/* to a proxy */
-	ROLE_SERVE,        /* accept connections: what a decision needs was told before */
+	ROLE_FENCE,     /* answer ROLE_FENCED */
+	ROLE_SERVE,     /* accept connections: what a decision needs was told before */
 	ROLE_STOP,      /* as SIGTERM */
 	ROLE_DRAIN,     /* uint32_t milliseconds. Accept nothing more, go on with the sessions
 			   there are; when the time is over as ROLE_STOP; end with the last

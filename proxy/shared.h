@@ -18,7 +18,7 @@
  * What a dead proxy had counted is taken out by counting anew: shared_recount().
  *
  * Owns:    the mapping.
- * Callers: proxy/house.c makes; proxy/main.c maps; proxy/listen.c, proxy/flow.c count.
+ * Callers: proxy/house/place.c makes; proxy/main.c maps; proxy/listen.c, proxy/flow.c count.
  */
 #include "base/tally.h"
 #include "proxy/ledger.h"

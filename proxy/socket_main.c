@@ -16,7 +16,7 @@
 #include "proxy/roles.h"
 
 #define CHANNELS_MAX (2 * SEATS_MAX)
-#define REST_MS      200   /* after an error: it will not be gone at once */
+#define REST_MS      200 /* after an error: it will not be gone at once */
 
 struct factory {
 	int control;

@@ -7,7 +7,7 @@
  * so that whoever is handed one can do that without a capability.
  *
  * Owns:    nothing. Sockets are the caller's, non-blocking, close-on-exec.
- * Callers: proxy/channel.c; proxy/posternd.c asks whether it is allowed.
+ * Callers: proxy/channel.c; proxy/house/reload.c asks whether it is allowed.
  */
 #include <stdbool.h>
 #include <stdint.h>

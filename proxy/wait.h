@@ -7,7 +7,7 @@
  * Octets that dribble begin nothing anew: a command line is bounded from its first octet on, a
  * reply from when it was owed.
  *
- * Callers: proxy/flow.c, proxy/splice.c.
+ * Callers: proxy/flow.c, proxy/passed.c.
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "filter/policy/codes.h"

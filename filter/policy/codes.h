@@ -161,7 +161,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"It is started again, after \"restart_ms\"; its sessions ended without an end of data. Signal 31 means that it tried what its sandbox forbids.") \
 	X(8004, ROLE_HUNG, ERROR, 0, "", "a role did not answer and was killed", "", "It is started again, as for PN8003.") \
 	X(8005, NO_SOCKET, ERROR, 421, "4.3.2 Try again later", "postern-socket gives no sockets to dial with", "", \
-		"It says why on standard error, in the journal of the service; raise LimitNOFILE where descriptors are short.")
+		"It says why on standard error, in the journal of the service; raise LimitNOFILE where descriptors are short.") \
+	X(8006, LOG_FLOOD, WARNING, 0, "", "records of refused connections were held back", "", \
+		"Of each code 1,000 are written in ten seconds; the record says of which, and how many more there were.")
 
 #define CODES(X)                                                                                   \
 	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \

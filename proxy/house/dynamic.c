@@ -47,15 +47,25 @@ static size_t place_of(
 	return lo;
 }
 
+/* Room for one more: the block doubles whenever it is full, which it is at every power of two. */
+static bool make_room(struct dynamic *d)
+{
+	struct dynamic_member *more;
+
+	if ((d->n & (d->n - 1)) != 0)
+		return true;
+	more = realloc(d->list, (d->n ? 2 * d->n : 1) * sizeof(*more));
+	if (more != NULL)
+		d->list = more;
+	return more != NULL;
+}
+
 static int insert(struct dynamic *d, size_t at, const struct dynamic_member *m)
 {
-	struct dynamic_member *more = realloc(d->list, (d->n + 1) * sizeof(*more));
-
-	if (more == NULL)
+	if (!make_room(d))
 		return -ENOMEM;
-	d->list = more;
-	memmove(more + at + 1, more + at, (d->n - at) * sizeof(*more));
-	more[at] = *m;
+	memmove(d->list + at + 1, d->list + at, (d->n - at) * sizeof(*d->list));
+	d->list[at] = *m;
 	d->n++;
 	return 0;
 }

@@ -3,9 +3,9 @@
 /*
  * Generation: one rule set in force, and the proxies that carry it out
  *
- * A new one inherits the listening sockets of the one that runs. Once all its proxies are ready they
- * are told to accept, and the old one drains: it accepts nothing more, its sessions end under the
- * rules they began with. Should a proxy of the new one fail before that, nothing has changed.
+ * A new one inherits the listening sockets of the one that runs. Once all its proxies are ready
+ * they are told to accept, and the old one drains: it accepts nothing more, its sessions end under
+ * the rules they began with. Should a proxy of the new one fail before that, nothing has changed.
  *
  * Owns:    its bundle and rule set, its copies of the sockets, its workers.
  * Callers: proxy/house.

@@ -128,14 +128,14 @@ void house_generation_ready(struct house *h, struct generation *g)
 	for (unsigned i = 0; i < g->n_workers; i++)
 		generation_listen(g, i, true);
 	generation_send(g, ROLE_SERVE, (struct span){ 0 }, -1);
+	if (old)
+		generation_drain(old, g->rules.ruleset->host.drain_ms);
 	reload_done(h, g);
 	g->number = h->number;
-	if (!old) {
+	if (old)
+		bound_draining(h);
+	else
 		run_first(h, g);
-		return;
-	}
-	generation_drain(old, g->rules.ruleset->host.drain_ms);
-	bound_draining(h);
 }
 
 void house_generation_failed(

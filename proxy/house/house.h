@@ -12,8 +12,8 @@
  *   history.c     generations on disk
  *   dynamic.c     members of dynamic sets
  *   addresses.c   the host's own addresses
- *   server.c      the control socket;  status.c  what it tells
- *   notify.c      the service manager
+ *   server.c      the control socket;  requests.c  what may be asked;  survey.c  what proxies are
+ * asked status.c      what posternd tells of itself notify.c      the service manager
  *
  * The log first, so that nothing happens unrecorded; then the supplier of sockets; then the
  * generation that waits. SIGTERM ends them in the other order.

@@ -169,8 +169,10 @@ static void answer(struct house *h, int exit)
 	struct reload *r = &h->reload;
 
 	r->under_way = false;
-	if (r->asked)
+	if (r->asked && exit)
 		server_done(&h->server, exit, out_span(&r->text));
+	else if (r->asked)
+		survey_done(&h->server, out_span(&r->text));
 	else
 		fprintf(stderr, "posternd: reload: %.*s", (int)r->text.n, r->text.p);
 	notify_say(&h->notify, "READY=1\nSTATUS=generation %u%s", h->number,

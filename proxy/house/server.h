@@ -52,12 +52,30 @@ void server_start(struct server *s);
 void server_text(struct server *s, struct span lines);
 void server_file(struct server *s, int fd);
 void server_done(struct server *s, int exit, struct span text);
-
-/* A proxy's answer. False: nobody asked for that. */
-bool server_answered(struct server *s, struct worker *w, const struct msg *m);
-void server_worker_gone(struct server *s, struct worker *w);
+/* server_done() with @why and @what, escaped, as its text. */
+void server_fail(struct server *s, int exit, const char *why, const char *what);
 
 void server_close(struct server *s);
+
+/* ---- requests.c ---- */
+
+#define REQUEST_MAX CONTROL_BODY_MAX
+
+/* Carries out what the one that is served asks; it is answered now or, where others are asked
+ * first, later. */
+void requests_serve(struct server *s, const struct msg *m);
+
+/* ---- survey.c ---- */
+
+/* Every proxy is asked; when each has answered with @awaits the one that is served is, too. */
+void survey_ask(struct server *s, uint16_t type, struct span body, uint16_t awaits);
+/* As server_done(s, 0, text), once every proxy has done what it was told before: what the tool
+ * hears then holds for the next connection. */
+void survey_done(struct server *s, struct span text);
+/* A proxy's answer. False: nobody asked for that. */
+bool survey_answered(struct server *s, struct worker *w, const struct msg *m);
+void survey_worker_gone(struct server *s, struct worker *w);
+void survey_give_up(struct server *s);
 
 /* ---- status.c ---- */
 

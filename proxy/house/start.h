@@ -9,7 +9,7 @@
  * Where the programs are: $POSTERN_LIBEXEC; else, in a build folder, beside posternd; else where
  * they were installed.
  *
- * Callers: proxy/posternd.c.
+ * Callers: proxy/house.
  */
 #include <stddef.h>
 #include <sys/types.h>

@@ -6,7 +6,7 @@
  * Such a statement is legal for `postern check`, but posternd does not start with it: nothing is
  * ever ignored in silence. Each line names its place and what to write instead.
  *
- * Callers: proxy/posternd.c.
+ * Callers: proxy/house.
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "base/out.h"

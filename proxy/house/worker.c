@@ -180,7 +180,7 @@ static void on_ready(struct child *c)
 
 static bool on_told(struct child *c, const struct msg *m)
 {
-	return server_answered(&house_of(worker_of(c))->server, worker_of(c), m);
+	return survey_answered(&house_of(worker_of(c))->server, worker_of(c), m);
 }
 
 static bool on_ended(struct child *c, int status, uint32_t rest_ms)
@@ -189,7 +189,7 @@ static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 
 	house_recount(house_of(w), w->seat);
 	forget_own(w);
-	server_worker_gone(&house_of(w)->server, w);
+	survey_worker_gone(&house_of(w)->server, w);
 	house_look(house_of(w));
 	if (!generation_worker_ended(w->generation, w, status, rest_ms))
 		return false;

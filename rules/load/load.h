@@ -8,7 +8,7 @@
  * role that meets the network.
  *
  * Owns:    the memory of the sources, the arena, the rule set and the diagnostics; load_free()
- * returns it all. Callers: cli, proxy/posternd.
+ * returns it all. Callers: cli, proxy/house.
  */
 #include "rules/rules.h"
 

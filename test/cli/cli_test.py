@@ -366,7 +366,7 @@ def an_unknown_verb_gets_a_suggestion():
 
 
 def verbs_of_later_say_what_is_missing():
-    for words in (("top",), ("hold", "list"), ("auth", "test"), ("selftest", "relay"), ("doctor",),
+    for words in (("top",), ("hold", "list"), ("auth", "test"), ("selftest", "relay"),
                   ("log", "report")):
         code, out, err = run(*words)
         same((words, code, out), (words, 69, ""))
@@ -376,7 +376,7 @@ def verbs_of_later_say_what_is_missing():
 def help_and_version():
     code, out, _ = run("help")
     same(code, 0)
-    for verb in ("check", "fmt", "show", "explain", "replay", "log", "diff", "apply", "confirm", "rollback", "set", "session"):
+    for verb in ("check", "fmt", "show", "explain", "replay", "log", "diff", "apply", "confirm", "rollback", "set", "session", "doctor"):
         holds(out, "  %s " % verb)
         same(run("help", verb)[0], 0)
         same(run(verb, "--help")[0], 0)

@@ -7,6 +7,7 @@ postern-log as a program: what it says when it starts, rotation, a full disk, se
 
 Prints TAP. RLIMIT_FSIZE stands for a full disk: the last write is a partial one, the next ones fail.
 """
+import fcntl
 import json
 import os
 import resource
@@ -37,9 +38,8 @@ class Log:
         folder = os.open(self.folder if path is None else os.path.dirname(path) or ".", os.O_PATH)
         self.socket = None
         self.process = subprocess.Popen(
-            [PROGRAM, "-:-:%d:optional" % folder, str(theirs.fileno()), self.path, str(maximum)],
-            pass_fds=[theirs.fileno(), folder], close_fds=True,
-            stderr=subprocess.PIPE, preexec_fn=lambda: self.begin(fsize))
+            [PROGRAM, "-:-:4:optional", "3", self.path, str(maximum)], pass_fds=[3, 4],
+            stderr=subprocess.PIPE, preexec_fn=lambda: self.begin(fsize, theirs.fileno(), folder))
         theirs.close()
         os.close(folder)
         if ready:
@@ -62,7 +62,12 @@ class Log:
         return ours
 
     @staticmethod
-    def begin(octets):
+    def begin(octets, *fds):
+        """As posternd starts it: its descriptors follow on from 3, what stands beyond a gap it closes."""
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in fds]
+        for to, fd in enumerate(high, 3):
+            os.dup2(fd, to)
+            os.close(fd)
         if octets:
             resource.setrlimit(resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
 

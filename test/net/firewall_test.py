@@ -250,7 +250,7 @@ class Failing(Case):
         count = self.scratch.path / "count"
         path.write_text(textwrap.dedent(f"""\
             #!/bin/sh
-            case " $* " in *" --test "* | *" show "* | *" get "*) exec /usr/sbin/{name} "$@" ;; esac
+            case " $* " in *" --test "* | *" show "* | *" -force "*) exec /usr/sbin/{name} "$@" ;; esac
             n=$(cat {count} 2>/dev/null || echo 0)
             echo $((n + 1)) > {count}
             [ "$n" != {nth} ] || {{ {what}; }}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""CASES DOS-01, 02, 05, 13, 15 and 17: more of everything than a rule allows.
+"""CASES DOS-01, 02, 05, 13, 15 and 17, OPS-06: more of everything than a rule allows.
 
 In each, what is too much is refused by a reply and a record, memory stays within its bound, and another
 client is served meanwhile.
@@ -136,6 +136,19 @@ class Pressure(unittest.TestCase):
         self.assertEqual(replies[-1][0], 421, replies[-3:])
         self.assertLess(len(replies), 300)
         self.assertEqual(len(gate.wait_records(code="PN4008")), 1)
+
+    def test_ops_06_many_identical_refusals(self):
+        refused = 1500
+        gate = self.gate(limited("connections 1 per client, 400 total"), conf=Postern.CONF + "workers 1\n")
+        self.connect(gate)[0].expect(220)
+        for _ in range(refused):
+            with RawClient(gate.external) as c:
+                c.expect(421)
+        self.assert_served(gate)
+        gate.process.terminate()
+        self.assertEqual(gate.process.wait(20), 0)
+        written, held = gate.records(code="PN4001"), gate.records(code="PN8006")
+        self.assertEqual((len(written), [(r["of"], r["records"]) for r in held]), (1000, [("PN4001", refused - 1000)]))
 
     def test_dos_13_no_descriptors_left(self):
         gate = self.gate(limited("connections 400 per client, 400 total"), prefix=[] if ROOT else ["prlimit", "--nofile=80:80"])

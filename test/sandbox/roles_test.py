@@ -75,7 +75,10 @@ def kinds_of_descriptors(pid):
     kinds = set()
     for fd in pathlib.Path("/proc/%d/fd" % pid).iterdir():
         if int(fd.name) > 2:
-            link = os.readlink(fd)
+            try:
+                link = os.readlink(fd)
+            except FileNotFoundError:  # a socket in hand, given away meanwhile
+                continue
             kinds.add(re.sub(r":\[[0-9]+\]$", "", link).removeprefix("/").removesuffix(" (deleted)") if not link.startswith("/")
                       else "memfd" if link.startswith("/memfd:postern-") else link)
     return kinds

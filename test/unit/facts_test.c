@@ -402,7 +402,8 @@ static void what_belongs_to_no_session_is_told(void **state)
 		    "\"error\":\"Too many open files\"}\n",
 		"host");
 	log_role_failed(&sender, WALL_NS,
-		&(struct log_role){ .program = "postern-proxy", .pid = 77, .status = 11, .rest_ms = 200 });
+		&(struct log_role){
+			.program = "postern-proxy", .pid = 77, .status = 11, .rest_ms = 200 });
 	expect(HEAD "\"code\":\"PN8003\",\"severity\":\"error\",\"event\":\"role-failed\","
 		    "\"role\":\"postern-proxy\",\"pid\":77,\"signal\":11,\"restart_ms\":200}\n",
 		"role");

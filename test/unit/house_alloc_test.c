@@ -204,6 +204,7 @@ static bool ask_without_memory(unsigned n, bool for_good)
 	house_of_turn(&h);
 	failed = alloc_fail_end();
 	forget_coming();
+	house_of_fence(&h);
 	exit = answer_of(fd);
 	if (exit != 0 && !failed)
 		fail_msg("request %u: %d", asked.type, exit);

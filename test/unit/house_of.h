@@ -36,7 +36,7 @@ static bool house_of_told(struct child *c, const struct msg *m)
 {
 	struct worker *w = (struct worker *)(void *)((char *)c - offsetof(struct worker, child));
 
-	return server_answered(&w->generation->house->server, w, m);
+	return survey_answered(&w->generation->house->server, w, m);
 }
 
 static bool house_of_ended(struct child *c, int status, uint32_t rest_ms)
@@ -45,7 +45,7 @@ static bool house_of_ended(struct child *c, int status, uint32_t rest_ms)
 
 	(void)status;
 	(void)rest_ms;
-	server_worker_gone(&w->generation->house->server, w);
+	survey_worker_gone(&w->generation->house->server, w);
 	return false;
 }
 
@@ -79,6 +79,22 @@ static inline void house_of_turn(struct house_of *h)
 {
 	for (int i = 0; i < 8; i++)
 		ev_run(h->house.loop, EVRUN_NOWAIT);
+}
+
+/* The proxies do what they were told, up to the fence behind it. */
+static inline void house_of_fence(struct house_of *h)
+{
+	static uint8_t block[MSG_HEAD + MSG_BODY_MAX];
+	struct msg m;
+
+	for (unsigned i = 0; i < h->generation.n_workers; i++)
+		while (msg_recv(h->ends[i], block, sizeof(block), &m) == MSG_OK) {
+			if (m.fd >= 0)
+				close(m.fd);
+			if (m.type == ROLE_FENCE)
+				msg_send(h->ends[i], ROLE_FENCED, (struct span){ 0 }, -1);
+		}
+	house_of_turn(h);
 }
 
 static inline void house_of_begin_worker(struct house_of *h, unsigned i)

@@ -200,6 +200,25 @@ static void the_end_is_told(void **state)
 	pair[0] = -1;
 }
 
+/* Whose end closes before it has read all it was sent resets the pair: what it said before still
+ * comes. */
+static void what_was_said_before_a_reset_comes(void **state)
+{
+	uint8_t block[64];
+	struct msg m;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(msg_pair(ends), 0);
+	assert_int_equal(msg_send(ends[0], 1, SPAN("unread"), -1), MSG_OK);
+	assert_int_equal(msg_send(ends[1], 2, SPAN("last words"), -1), MSG_OK);
+	close(ends[1]);
+	assert_int_equal(msg_recv(ends[0], block, sizeof(block), &m), MSG_OK);
+	assert_int_equal(m.type, 2);
+	assert_int_equal(msg_recv(ends[0], block, sizeof(block), &m), MSG_E_CLOSED);
+	close(ends[0]);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
@@ -211,6 +230,7 @@ int main(void)
 		TEST(several_descriptors_arrive_in_their_order),
 		TEST(a_full_socket_says_again_and_loses_nothing),
 		TEST(the_end_is_told),
+		cmocka_unit_test(what_was_said_before_a_reset_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

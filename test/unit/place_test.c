@@ -9,7 +9,8 @@ static void paths_start_at_the_folder_of_postern_conf(void **state)
 		const char *dir, *state, *log, *state_is, *log_is;
 	} cases[] = {
 		{ "/etc/postern", NULL, NULL, "/var/lib/postern", "/var/lib/postern/log/log.json" },
-		{ "/etc/postern//", NULL, NULL, "/var/lib/postern", "/var/lib/postern/log/log.json" },
+		{ "/etc/postern//", NULL, NULL, "/var/lib/postern",
+			"/var/lib/postern/log/log.json" },
 		{ "/srv/p", NULL, NULL, "/srv/p/state", "/srv/p/state/log/log.json" },
 		{ "p/", NULL, NULL, "p/state", "p/state/log/log.json" },
 		{ "/etc/postern", "/srv/s", NULL, "/srv/s", "/srv/s/log/log.json" },

@@ -144,9 +144,8 @@ static void layers_have_names(void **state)
 		{ 0, "none" },
 		{ ROLE_LAYER_BIT(ROLE_LAYER_LANDLOCK), "Landlock" },
 		{ LIGHT, "capabilities, no-new-privs" },
-		{ ROOTED | LIGHT | KERNELS,
-			"root, ids, capabilities, no-new-privs, "
-			"Landlock, seccomp" },
+		{ ROOTED | LIGHT | KERNELS, "root, ids, capabilities, no-new-privs, "
+					    "Landlock, seccomp" },
 		{ ROLE_LAYER_BIT(ROLE_LAYER_COUNT), "none" },
 	};
 

@@ -94,6 +94,7 @@ static struct answers request(uint16_t type, struct span body)
 	int fd = connect_to_server();
 
 	ask(fd, type, body);
+	house_of_fence(&h);
 	take(fd, &a);
 	close(fd);
 	house_of_turn(&h);
