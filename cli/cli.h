@@ -47,6 +47,7 @@ int cli_confirm(struct cli *c, int argc, char **argv);
 int cli_diff(struct cli *c, int argc, char **argv);
 int cli_doctor(struct cli *c, int argc, char **argv);
 int cli_explain(struct cli *c, int argc, char **argv);
+int cli_firewall(struct cli *c, int argc, char **argv);
 int cli_fmt(struct cli *c, int argc, char **argv);
 int cli_help(struct cli *c, int argc, char **argv);
 int cli_log(struct cli *c, int argc, char **argv);

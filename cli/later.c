@@ -4,7 +4,6 @@
 #include <string.h>
 
 static const struct cli_later rows[] = {
-	{ "firewall", "kernel rules", "publish by direct listening, as rules.conf(5) says" },
 	{ "top", "a view that follows posternd's counters", "use \"postern show status\"" },
 	{ "hold", "held mail", NULL },
 	{ "auth", "relay listeners and their passwords", NULL },

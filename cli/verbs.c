@@ -11,6 +11,9 @@ const struct cli_verb cli_verbs[] = {
 	{ "explain", cli_explain, true,
 		"--client ADDRESS --to ADDRESS:PORT [--at TIME] [--line 'COMMAND']",
 		"which rule takes a connection, and why the others do not" },
+	{ "firewall", cli_firewall, true,
+		"render [-4|-6] | apply | remove | status  [--backend iptables|nft]",
+		"the kernel rules that bring connections to posternd, in \"mode external\"" },
 	{ "log", cli_log, true,
 		"tail [-n N] [-f] | find [--since TIME] [--code PN] [--rule NAME] [--client "
 		"ADDRESS] [--mail ADDRESS] "

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC */
+/* postern firewall: the kernel rules that bring connections to posternd */
+#include "cli/firewall.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "cli/config.h"
+#include "rules/kernel/run/links.h"
+
+#define WHY_MAX 4096
+
+enum backend { BACKEND_IPTABLES, BACKEND_NFT };
+
+/* What every one of them works on. */
+struct wanted {
+	struct load load;
+	struct links links;
+	struct kernel_plan plan;
+	void *memory;
+};
+
+static void wanted_free(struct wanted *w)
+{
+	free(w->memory);
+	load_free(&w->load);
+}
+
+int firewall_exit(const char *verb, int r, struct out *why)
+{
+	if (r == APPLY_OK)
+		return CLI_OK;
+	if (r < 0)
+		return cli_fail(CLI_UNAVAILABLE, "firewall %s: %s", verb, strerror(-r));
+	fputs(out_cstr(why), stderr);
+	return cli_fail(CLI_UNAVAILABLE, "firewall %s: not done", verb);
+}
+
+static int make_plan(struct wanted *w)
+{
+	const size_t room = kernel_plan_room(w->load.ruleset);
+	struct arena arena;
+	int r = links_find(&w->links, w->load.ruleset);
+
+	if (r < 0)
+		return cli_fail(CLI_UNAVAILABLE,
+			"firewall: \"ip\" cannot be run: %s (Debian package iproute2)",
+			strerror(-r));
+	w->memory = malloc(room);
+	if (w->memory == NULL)
+		return cli_fail(CLI_UNAVAILABLE, "not enough memory");
+	arena_init(&arena, w->memory, room);
+	if (kernel_plan(&arena, w->load.ruleset, (const char(*)[KERNEL_LINK_MAX])w->links.name,
+		    w->links.n, &w->plan) != RULES_OK)
+		return cli_fail(CLI_UNAVAILABLE, "not enough memory");
+	return CLI_OK;
+}
+
+/* Other modes have no kernel rules in this version. */
+static int need_external(const struct cli *c, const struct wanted *w)
+{
+	if (w->load.ruleset->host.mode == MODE_EXTERNAL)
+		return CLI_OK;
+	return cli_fail(CLI_CONFIG,
+		"firewall: kernel rules are for \"mode external\": say that in %s/postern.conf, "
+		"and "
+		"\"intercept redirect\" or \"intercept tproxy\"; in \"mode direct\" posternd "
+		"listens "
+		"on the published addresses itself",
+		c->dir);
+}
+
+/* Return: CLI_OK, then wanted_free() is due; or an exit code after a message. */
+static int want(const struct cli *c, struct wanted *w, bool external)
+{
+	int exit;
+
+	*w = (struct wanted){ 0 };
+	exit = config_load(c, &w->load);
+	if (exit != CLI_OK)
+		return exit;
+	if (external)
+		exit = need_external(c, w);
+	if (exit == CLI_OK)
+		exit = make_plan(w);
+	if (exit != CLI_OK)
+		wanted_free(w);
+	return exit;
+}
+
+static int need_root(const char *verb)
+{
+	return geteuid() == 0 ? CLI_OK : cli_fail(CLI_PERMISSION, "firewall %s: needs root", verb);
+}
+
+static int read_backend(int *argcp, char **argv, enum backend *backendp)
+{
+	const char *name = "iptables";
+	const int exit = args_value(argcp, argv, "--backend", &name);
+
+	if (exit != CLI_OK)
+		return exit;
+	*backendp = strcmp(name, "nft") == 0 ? BACKEND_NFT : BACKEND_IPTABLES;
+	if (*backendp == BACKEND_IPTABLES && strcmp(name, "iptables") != 0)
+		return cli_fail(
+			CLI_USAGE, "firewall: no backend \"%s\"; there are iptables and nft", name);
+	return CLI_OK;
+}
+
+static int no_json(const struct cli *c, const char *verb)
+{
+	return c->json ? cli_fail(CLI_USAGE, "firewall %s: it has no --json", verb) : CLI_OK;
+}
+
+/* ---- render ---- */
+
+struct rendering {
+	const struct kernel_plan *plan;
+	enum backend backend;
+	bool four, six;
+};
+
+/* As comments, since iptables-restore cannot do it. */
+static void render_routing(struct out *o, const struct kernel_plan *plan, const char *family)
+{
+	char have[512], commands[1024];
+	struct out h, s;
+
+	out_init(&h, have, sizeof(have));
+	out_init(&s, commands, sizeof(commands));
+	routing_render(&h, plan);
+	routing_script(&s, (struct span){ NULL, 0 }, out_span(&h));
+	for (struct span rest = out_span(&s); rest.n > 0;) {
+		const struct span line = span_sub(rest, 0, span_chr(rest, '\n'));
+
+		out_str(o, "# ip ");
+		out_str(o, family);
+		out_octet(o, ' ');
+		out_bytes(o, line);
+		out_octet(o, '\n');
+		rest = span_from(rest, line.n + 1);
+	}
+}
+
+static void render_family(struct out *o, const struct kernel_plan *plan, enum ip_family family)
+{
+	const struct iptables_seen none = { 0 };
+	const size_t room = out_room(o) / 2;
+	struct out set;
+
+	out_str(o, family == IP_V4 ? "# IPv4: iptables-restore --noflush, once\n"
+				   : "# IPv6: ip6tables-restore --noflush, once\n");
+	render_routing(o, plan, family == IP_V4 ? "-4" : "-6");
+	if (o->full)
+		return;
+	/* the set stands in the second half of the block while its script is written into the first
+	 */
+	out_init(&set, o->p + o->size - room, room);
+	iptables_render(&set, plan, family);
+	o->size -= room;
+	iptables_script(o, out_span(&set), &none, IPTABLES_ALL);
+	o->size += room;
+	o->full = o->full || set.full;
+}
+
+static void print_render(struct out *o, void *context)
+{
+	const struct rendering *r = context;
+
+	if (r->backend == BACKEND_NFT) {
+		out_str(o, "# nft -f\n");
+		render_routing(o, r->plan, "-4");
+		render_routing(o, r->plan, "-6");
+		nft_render(o, r->plan);
+		return;
+	}
+	if (r->four)
+		render_family(o, r->plan, IP_V4);
+	if (r->six)
+		render_family(o, r->plan, IP_V6);
+}
+
+static int render(struct cli *c, int argc, char **argv)
+{
+	struct rendering r = { 0 };
+	struct wanted w;
+	int exit;
+
+	r.four = args_flag(&argc, argv, "-4");
+	r.six = args_flag(&argc, argv, "-6");
+	if (!r.four && !r.six)
+		r.four = r.six = true;
+	if (read_backend(&argc, argv, &r.backend) != CLI_OK ||
+		args_done(&argc, argv, 1, 1) != CLI_OK || no_json(c, "render") != CLI_OK)
+		return CLI_USAGE;
+	exit = want(c, &w, true);
+	if (exit != CLI_OK)
+		return exit;
+	r.plan = &w.plan;
+	exit = cli_print(print_render, &r);
+	wanted_free(&w);
+	return exit;
+}
+
+/* ---- apply, remove, status ---- */
+
+/* A change is short, and half of one is worse than none; what is run inherits this. */
+static void hold_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+}
+
+static int apply(struct cli *c, int argc, char **argv)
+{
+	char text[WHY_MAX];
+	enum backend backend;
+	struct wanted w;
+	struct out why;
+	int exit;
+
+	if (read_backend(&argc, argv, &backend) != CLI_OK ||
+		args_done(&argc, argv, 1, 1) != CLI_OK || no_json(c, "apply") != CLI_OK)
+		return CLI_USAGE;
+	exit = need_root("apply");
+	if (exit == CLI_OK)
+		exit = want(c, &w, true);
+	if (exit != CLI_OK)
+		return exit;
+	hold_signals();
+	out_init(&why, text, sizeof(text) - 1);
+	exit = firewall_exit("apply",
+		backend == BACKEND_NFT ? apply_nft(&w.plan, &why) : apply_iptables(&w.plan, &why),
+		&why);
+	wanted_free(&w);
+	return exit;
+}
+
+/* Reads no file: it must work when they are faulty. */
+static int take_out(struct cli *c, int argc, char **argv)
+{
+	char text[WHY_MAX];
+	struct out why;
+	int exit;
+
+	if (args_done(&argc, argv, 1, 1) != CLI_OK || no_json(c, "remove") != CLI_OK)
+		return CLI_USAGE;
+	exit = need_root("remove");
+	if (exit != CLI_OK)
+		return exit;
+	hold_signals();
+	out_init(&why, text, sizeof(text) - 1);
+	return firewall_exit("remove", apply_remove(&why), &why);
+}
+
+static int status(struct cli *c, int argc, char **argv)
+{
+	enum backend backend;
+	struct wanted w;
+	int exit;
+
+	if (read_backend(&argc, argv, &backend) != CLI_OK || args_done(&argc, argv, 1, 1) != CLI_OK)
+		return CLI_USAGE;
+	if (backend == BACKEND_NFT)
+		return cli_fail(CLI_UNAVAILABLE, "firewall status --backend nft: not built yet "
+						 "(comparing what nft lists); use "
+						 "\"nft list table inet postern\"");
+	exit = need_root("status");
+	if (exit == CLI_OK)
+		exit = want(c, &w, false);
+	if (exit != CLI_OK)
+		return exit;
+	exit = firewall_status(c, w.load.ruleset->host.mode == MODE_EXTERNAL ? &w.plan : NULL);
+	wanted_free(&w);
+	return exit;
+}
+
+int cli_firewall(struct cli *c, int argc, char **argv)
+{
+	static const struct args_word words[] = { { "render", render }, { "apply", apply },
+		{ "remove", take_out }, { "status", status } };
+
+	return args_word(c, argc, argv, words, sizeof(words) / sizeof(words[0]));
+}

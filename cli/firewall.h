@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * postern firewall status: what the kernel has, held against what the rules say
+ *
+ * Callers: cli/firewall.c.
+ */
+#include "cli/cli.h"
+#include "rules/kernel/run/apply.h"
+
+/* @plan NULL: nothing of ours should be there. Return: CLI_OK, CLI_DIFFERENT, or an exit code after
+ * a message. */
+int firewall_status(const struct cli *c, const struct kernel_plan *plan);
+
+/* What apply.h's functions return, as an exit code, after a message. */
+int firewall_exit(const char *verb, int r, struct out *why);

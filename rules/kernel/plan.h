@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * What the kernel is to do for a rule set, one line a fact
+ *
+ * The plan knows addresses, ports, marks and chains; how a packet filter spells them is the
+ * business of iptables.c and nft.c.
+ *
+ *   raw     the proxies' own connections to original destinations are not tracked
+ *   mangle  packets for the proxies' sockets are marked; TPROXY diverts
+ *   nat     REDIRECT diverts
+ *   filter  the standing drop: what was not diverted goes nowhere, whether posternd runs or not
+ *
+ * Limits:  one line for each published address and port, internal and port, port and interface.
+ * Callers: rules/kernel, cli/firewall.c.
+ * Purity:  no allocation beyond the arena, no clock, no log, no syscall.
+ */
+#include "base/arena.h"
+#include "rules/ruleset.h"
+
+#define KERNEL_LINK_MAX 16 /* octets of an interface's name, NUL included: IFNAMSIZ */
+
+enum kernel_chain { /* in the order in which they are made; taken out the other way round */
+	KERNEL_INPUT,
+	KERNEL_FORWARD,
+	KERNEL_RAW_IN,
+	KERNEL_RAW_OUT,
+	KERNEL_MANGLE,
+	KERNEL_NAT,
+	KERNEL_CHAINS,
+};
+
+struct kernel_target {
+	struct ip_port addr;
+	bool any; /* any:PORT */
+	const struct publish *rule;
+	struct rules_at at;
+};
+
+struct kernel_plan {
+	const struct hostconf *host;
+	const struct kernel_target *published, *internal; /* each address and port once */
+	size_t n_published, n_internal;
+	const uint16_t *ports; /* that somebody publishes or serves, each once */
+	size_t n_ports;
+	const uint16_t *untracked; /* of rules with `internal original` and `client-address keep` */
+	size_t n_untracked;
+	const char (*links)[KERNEL_LINK_MAX]; /* interfaces that lead to internals and to nothing
+						 else outside */
+	size_t n_links;
+	bool sockets; /* packets for transparent sockets must come to this host */
+};
+
+enum kernel_action {
+	KERNEL_DROP,
+	KERNEL_RETURN,
+	KERNEL_REDIRECT,
+	KERNEL_TPROXY,
+	KERNEL_MARK,
+	KERNEL_UNTRACK,
+};
+
+enum kernel_mark {
+	KERNEL_MARK_ANY,
+	KERNEL_MARK_OURS,
+	KERNEL_MARK_FOREIGN,
+};
+
+struct kernel_line {
+	const struct ip *to;        /* NULL: wherever it goes, in both families */
+	bool original;              /* @to and @port are what the client asked for at first */
+	bool loopback;              /* came by lo */
+	const char *out;            /* leaves by this interface; NULL: any */
+	uint16_t port, source_port; /* of TCP; 0: any */
+	bool not_diverted;          /* its destination was not changed */
+	bool socket; /* for a transparent socket, and not the first packet of a connection */
+	enum kernel_mark mark;
+	enum kernel_action action;
+	const struct publish *rule; /* NULL: belongs to no rule, see @why */
+	struct rules_at at;
+	const char *why;
+};
+
+/* Octets of the arena that kernel_plan() needs. */
+size_t kernel_plan_room(const struct ruleset *rs);
+
+/* @links is borrowed, as the rule set is. Return: RULES_OK, RULES_E_ARENA. */
+int kernel_plan(struct arena *arena, const struct ruleset *rs, const char (*links)[KERNEL_LINK_MAX],
+	size_t n_links, struct kernel_plan *plan);
+
+/* Calls @each for every line of a chain, in order. */
+void kernel_lines(const struct kernel_plan *plan, enum ip_family family, enum kernel_chain chain,
+	void (*each)(void *context, const struct kernel_line *line), void *context);
+
+/* "publish NAME rules.conf:12": letters, digits and a few signs only, whatever stands in the names;
+ * at most 120 octets. It always holds a blank, so that iptables-save puts it in quotes. */
+void kernel_comment(struct out *o, const struct kernel_line *line);
