@@ -8,7 +8,7 @@
 #include "cli/doctor.h"
 #include "cli/doctor_run.h"
 
-#define TABLE_ADVISED "100"       /* as posternd(8) has it */
+#define TABLE_ADVISED "100"       /* by hand; 5250 is what "postern firewall" owns and removes */
 #define A_CLIENT_V4   "192.0.2.9" /* RFC 5737, RFC 3849: some client */
 #define A_CLIENT_V6   "2001:db8:ffff::9"
 
