@@ -15,6 +15,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
+
 PROGRAM = os.path.abspath(sys.argv[1])
 EXAMPLES = os.path.abspath(sys.argv[2])
 
@@ -433,20 +436,8 @@ def main():
              explain_says_what_it_lacks, options_stand_before_or_behind_the_verb, an_unknown_verb_gets_a_suggestion,
              verbs_of_later_say_what_is_missing, help_and_version, replay_says_why_a_file_is_no_conversation, output_that_cannot_be_written_is_a_fault,
              colour_only_on_a_terminal_and_not_under_no_color]
-    failed = 0
-    print("1..%d" % len(tests))
-    for number, test in enumerate(tests, 1):
-        title = test.__name__.replace("_", " ")
-        try:
-            test()
-            print("ok %d - %s" % (number, title))
-        except Exception as e:  # pylint: disable=broad-except
-            failed += 1
-            print("not ok %d - %s" % (number, title))
-            for line in ("%s: %s" % (type(e).__name__, e)).splitlines():
-                print("# " + line)
-    return failed != 0
+    tap.run((test.__name__.replace("_", " "), test) for test in tests)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

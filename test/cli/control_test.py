@@ -19,6 +19,9 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
+
 PROGRAM = os.path.abspath(sys.argv[1])
 MARK = 0x5073
 (STATUS, SESSIONS, KILL, SETS, SET_ADD, SET_DEL, SET_FLUSH, APPLY, CONFIRM, ROLLBACK, RULES) = range(1, 12)
@@ -523,20 +526,8 @@ def main():
              apply_checks_compares_and_asks, apply_asks_nothing_while_there_are_errors,
              what_the_daemon_refuses_is_told_with_its_exit, answers_out_of_order_end_in_69, files_that_are_none_end_in_69,
              silence_ends_after_half_a_minute]
-    failed = 0
-    print("1..%d" % len(tests))
-    for number, test in enumerate(tests, 1):
-        title = test.__name__.replace("_", " ")
-        try:
-            test()
-            print("ok %d - %s" % (number, title))
-        except Exception as e:  # pylint: disable=broad-except
-            failed += 1
-            print("not ok %d - %s" % (number, title))
-            for line in ("%s: %s" % (type(e).__name__, e)).splitlines():
-                print("# " + line)
-    return failed != 0
+    tap.run((test.__name__.replace("_", " "), test) for test in tests)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -7,6 +7,7 @@
 
 Prints TAP.
 """
+import functools
 import json
 import os
 import select
@@ -14,6 +15,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
 
 PROGRAM = os.path.abspath(sys.argv[1])
 WAIT_S = 10
@@ -196,22 +200,17 @@ TESTS = [
 ]
 
 
+def with_folder(test, how):
+    folder = Folder(**how)
+    try:
+        test(folder)
+    finally:
+        folder.clean()
+
+
 def main():
-    failed = 0
-    print("1..%d" % len(TESTS))
-    for number, (test, how) in enumerate(TESTS, 1):
-        folder = Folder(**how)
-        try:
-            test(folder)
-            print("ok %d - %s" % (number, test.__name__))
-        except Exception as e:  # any: the other tests still run
-            failed += 1
-            print("not ok %d - %s" % (number, test.__name__))
-            print("# %s: %s" % (type(e).__name__, str(e).replace("\n", "\n# ")))
-        finally:
-            folder.clean()
-    return 1 if failed else 0
+    tap.run((test.__name__, functools.partial(with_folder, test, how)) for test, how in TESTS)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

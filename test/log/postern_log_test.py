@@ -8,6 +8,7 @@ postern-log as a program: what it says when it starts, rotation, a full disk, se
 Prints TAP. RLIMIT_FSIZE stands for a full disk: the last write is a partial one, the next ones fail.
 """
 import fcntl
+import functools
 import json
 import os
 import resource
@@ -20,6 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
 
 PROGRAM = os.path.abspath(sys.argv[1])
 WAIT_S = 10
@@ -350,22 +354,17 @@ TESTS = [
 ]
 
 
+def with_log(test, how):
+    log = Log(**how)
+    try:
+        test(log)
+    finally:
+        log.clean()
+
+
 def main():
-    failed = 0
-    print("1..%d" % len(TESTS))
-    for number, (test, how) in enumerate(TESTS, 1):
-        log = Log(**how)
-        try:
-            test(log)
-            print("ok %d - %s" % (number, test.__name__))
-        except Exception as e:  # any: the other tests still run
-            failed += 1
-            print("not ok %d - %s" % (number, test.__name__))
-            print("# %s: %s" % (type(e).__name__, str(e).replace("\n", "\n# ")))
-        finally:
-            log.clean()
-    return 1 if failed else 0
+    tap.run((test.__name__, functools.partial(with_log, test, how)) for test, how in TESTS)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

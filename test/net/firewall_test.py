@@ -7,13 +7,12 @@ import json
 import os
 import subprocess
 import textwrap
-import threading
 import unittest
 
 import intercept_test
 from fixture import PATIENCE_S, Scratch, as_nobody, main
 from gateway import DELIVERED, Postern
-from intercept_test import BODY, CONF, FAMILIES, ONLY_IPV4, OUTBOUND, RULES, reach, send
+from intercept_test import BODY, CONF, FAMILIES, ONLY_IPV4, OUTBOUND, RULES, reach, send, send_at_once
 from lab import CLIENT, GATEWAY_EXT, PORT, PUBLISHED, SERVER, Lab
 from servers import Aiosmtpd, Postfix
 
@@ -376,21 +375,8 @@ class Passing:
 
     def test_many_at_once(self):
         self.postern()
-        errors = []
-
-        def one(source):
-            try:
-                for _ in range(5):
-                    send(lab.client, PUBLISHED[6 if ":" in source else 4], source=source)
-            except Exception as e:  # shown by the test's own thread
-                errors.append(e)
         sources = [f"203.0.113.{n}" for n in range(9, 13)] + [CLIENT[6]]
-        threads = [threading.Thread(target=one, args=(s,)) for s in sources]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        self.assertEqual(errors, [])
+        self.assertEqual(send_at_once(lab.client, sources, 5), [])
         self.assertEqual(sorted(postfix.clients(25)), sorted(5 * sources))
 
     def test_client_address_gateway_needs_no_routing(self):

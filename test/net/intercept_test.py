@@ -110,6 +110,24 @@ def send(host, address, port=25, source=None, body=BODY, recipient="b@in.test"):
     return own
 
 
+def send_at_once(host, sources, n):
+    """From each source, @n messages to the first published address of its family; what went wrong."""
+    errors = []
+
+    def one(source):
+        try:
+            for _ in range(n):
+                send(host, PUBLISHED[6 if ":" in source else 4], source=source)
+        except Exception as e:  # pylint: disable=broad-except
+            errors.append(e)
+    threads = [threading.Thread(target=one, args=(s,)) for s in sources]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return errors
+
+
 class Intercepted:
     how = None
 
@@ -161,20 +179,7 @@ class Intercepted:
     def test_each_client_keeps_its_own_address(self):
         """Many at once, of both families."""
         sources = [f"203.0.113.{n}" for n in range(9, 15)] + [CLIENT[6]]
-        errors = []
-
-        def one(source):
-            try:
-                for _ in range(5):
-                    send(lab.client, PUBLISHED[6 if ":" in source else 4], source=source)
-            except Exception as e:  # shown by the test's own thread
-                errors.append(e)
-        threads = [threading.Thread(target=one, args=(s,)) for s in sources]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        self.assertEqual(errors, [])
+        self.assertEqual(send_at_once(lab.client, sources, 5), [])
         postfix.wait_messages(5 * len(sources))
         postfix.settle(5 * len(sources))
         self.assertEqual(sorted(postfix.clients(5 * len(sources))), sorted(5 * sources))
