@@ -237,10 +237,17 @@ void cross_relay(struct check *c, const struct named *named)
 
 /* ---- both files ---- */
 
-/* Whoever asks for that port itself came past the interception. */
+/* Whoever asks for that port itself came past the interception. In `mode managed` each inspected
+ * rule has one of the ports behind it: rules/kernel/lanes.h. */
 static void check_intercept_port(struct check *c, const struct rule_endpoint *e)
 {
-	if (e->at.line != 0 && e->addr.port == c->rs->host.intercept_port)
+	const struct hostconf *host = &c->rs->host;
+	const uint32_t more = host->mode == MODE_MANAGED
+				      ? host->lane_mask / (host->lane_mask & (~host->lane_mask + 1))
+				      : 0;
+
+	if (e->at.line != 0 && e->addr.port >= host->intercept_port &&
+		e->addr.port <= host->intercept_port + more)
 		DIAG(c->diags, DIAG_ERROR, e->at, width_of(e),
 			"\"intercept ... port N\" of postern.conf moves it",
 			SPAN("this is the port that intercepted connections are taken on: it "
@@ -253,6 +260,14 @@ void cross_host(struct check *c)
 
 	if (mode != MODE_EXTERNAL && mode != MODE_MANAGED && mode != MODE_SETS_ONLY)
 		return;
+	if (c->rs->host.mark_mask & c->rs->host.lane_mask)
+		DIAG(c->diags, DIAG_ERROR,
+			c->rs->host.lane_mask_at.line ? c->rs->host.lane_mask_at
+						      : c->rs->host.mark_at,
+			0,
+			"say \"mark 0x00500000/0x00f00000\" and \"connection-mark 0xff000000\", or "
+			"other bits that are not the same",
+			SPAN("the masks of \"mark\" and \"connection-mark\" have bits in common"));
 	for (size_t i = 0; i < c->rs->n_rules; i++) {
 		const struct rule_view v = rule_view(&c->rs->rules[i]);
 

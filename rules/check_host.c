@@ -91,6 +91,30 @@ static void read_mark(struct words *w, void *object)
 			SPAN(": the mark has to be some bit of its mask, and no other bit"));
 }
 
+/* Contiguous, so that numbers can stand in it, and room for two rules beside the three numbers that
+ * are none's. */
+static bool is_number_field(uint32_t mask)
+{
+	const uint32_t low = mask & (~mask + 1);
+
+	return mask != 0 && (mask & (mask + low)) == 0 && mask / low >= 7;
+}
+
+static void read_connection_mark(struct words *w, void *object)
+{
+	struct hostconf *host = host_of(object);
+	const struct word *word = words_next(w, "a mask");
+
+	if (word == NULL)
+		return;
+	host->lane_mask_at = w->st->first->at;
+	if (!parse_hex(word->text, &host->lane_mask) || !is_number_field(host->lane_mask))
+		WORDS_TELL(w, word, NULL, SPAN("connection-mark "), word->text,
+			SPAN(": a mask of three bits or more that stand together is expected, as "
+			     "in "
+			     "\"connection-mark 0xff000000\""));
+}
+
 /* ---- processes ---- */
 
 static const struct value_schema workers = { .name = "workers",
@@ -304,6 +328,7 @@ static const struct block_row rows[] = {
 	{ "mode", read_mode, "mode direct", ROW_ONCE },
 	{ "intercept", read_intercept, "intercept redirect port 10525", ROW_ONCE },
 	{ "mark", read_mark, "mark 0x00500000/0x00f00000", ROW_ONCE },
+	{ "connection-mark", read_connection_mark, "connection-mark 0xff000000", ROW_ONCE },
 	{ "workers", read_workers, "workers 4", ROW_ONCE },
 	{ "drain", read_drain, "drain 10m", ROW_ONCE },
 	{ "require-sandbox", read_require_sandbox, "require-sandbox yes", ROW_ONCE },
@@ -322,6 +347,7 @@ void host_preset(struct hostconf *host)
 {
 	host->mark = 0x00500000;
 	host->mark_mask = 0x00f00000;
+	host->lane_mask = 0xff000000;
 	value_preset(&intercept_port, 1, host);
 	value_preset(&drain, 1, host);
 	value_preset(&client_prefix, 1, host);

@@ -42,6 +42,11 @@ static void print_firewall(struct out *o, const struct hostconf *host)
 		out_hex(o, host->mark_mask, 8);
 		out_octet(o, '\n');
 	}
+	if (host->lane_mask_at.line != 0) {
+		out_str(o, "connection-mark 0x");
+		out_hex(o, host->lane_mask, 8);
+		out_octet(o, '\n');
+	}
 }
 
 static void print_number(struct print *pr, const char *row, enum value_unit unit, uint64_t v)

@@ -368,6 +368,8 @@ struct hostconf {
 	struct rules_at intercept_at;
 	uint32_t mark, mark_mask;
 	struct rules_at mark_at;
+	uint32_t lane_mask; /* bits of marks that say the gate's decision: rules/kernel/lanes.h */
+	struct rules_at lane_mask_at;
 	uint32_t workers; /* 0: one a core */
 	struct rules_at workers_at;
 	uint32_t drain_ms;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * What the gate says to the writer of its verdicts
+ *
+ * One packet of a SOCK_SEQPACKET pair holds one to VERDICTS_MAX records of fixed size, nothing
+ * else. The writer takes them as they are: a gate that was taken can refuse or admit a packet that
+ * waits, and nothing more.
+ *
+ * Callers: filter/gate: gate.c writes, verdict_main.c reads.
+ */
+#include <stdint.h>
+
+#define VERDICTS_MAX 64
+
+enum verdict_what {
+	VERDICT_DROP,
+	VERDICT_REPEAT, /* through the hook once more, with the mark */
+	VERDICT_DUMP,   /* no packet: ask connection tracking for what there is, on its socket */
+	VERDICT_WHATS,
+};
+
+struct verdict {
+	uint32_t packet; /* its id in the queue */
+	uint32_t mark;
+	uint16_t queue;
+	uint16_t what; /* enum verdict_what */
+};
