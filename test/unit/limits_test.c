@@ -2,7 +2,7 @@
 /* proxy/limits: who may begin a connection. */
 #include "test/unit/support.h"
 
-#include "proxy/limits.h"
+#include "filter/limits/limits.h"
 
 #include <stdlib.h>
 #include <unistd.h>

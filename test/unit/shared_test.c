@@ -3,9 +3,9 @@
  * ever. */
 #include "test/unit/support.h"
 
-#include "proxy/clock.h"
-#include "proxy/limits.h"
-#include "proxy/shared.h"
+#include "base/clock.h"
+#include "filter/limits/limits.h"
+#include "filter/limits/shared.h"
 
 #include <fcntl.h>
 #include <signal.h>
