@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* proxy/ledger: what one proxy has open, and what a proxy may have made of it. */
+/* filter/limits/ledger: what one proxy has open, and what a proxy may have made of it. */
 #include "test/unit/support.h"
 
 #include "filter/limits/ledger.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* proxy/limits: who may begin a connection. */
+/* filter/limits/limits: who may begin a connection. */
 #include "test/unit/support.h"
 
 #include "filter/limits/limits.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* proxy/shared: what several processes count together is counted once, and nobody can hold it for
+/* filter/limits/shared: what several processes count together is counted once, and nobody can hold it for
  * ever. */
 #include "test/unit/support.h"
 
