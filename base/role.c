@@ -23,11 +23,13 @@
 
 /* clang-format off */
 static const struct role_row rows[ROLE_IDS] = {
-	/*                  program           user              keeps         children  layers also */
-	[ROLE_POSTERND] = { "posternd",       NULL,             POSTERND,     POSTERND, LIGHT, 0 },
-	[ROLE_LOG]      = { "postern-log",    "postern-log",    0,            0,        ALL,   ROLE_MAY_WRITE },
-	[ROLE_SOCKET]   = { "postern-socket", "postern-socket", CAP(NET_RAW), 0,        ALL,   0 },
-	[ROLE_PROXY]    = { "postern-proxy",  "postern-proxy",  0,            0,        ALL,   ROLE_MAY_CONNECT | ROLE_MAY_BIND },
+	/*                  program            user               keeps           children  layers also */
+	[ROLE_POSTERND] = { "posternd",        NULL,              POSTERND,       POSTERND, LIGHT, 0 },
+	[ROLE_LOG]      = { "postern-log",     "postern-log",     0,              0,        ALL,   ROLE_MAY_WRITE },
+	[ROLE_SOCKET]   = { "postern-socket",  "postern-socket",  CAP(NET_RAW),   0,        ALL,   0 },
+	[ROLE_PROXY]    = { "postern-proxy",   "postern-proxy",   0,              0,        ALL,   ROLE_MAY_CONNECT | ROLE_MAY_BIND },
+	[ROLE_GATE]     = { "postern-gate",    "postern-gate",    0,              0,        ALL,   0 },
+	[ROLE_VERDICT]  = { "postern-verdict", "postern-verdict", CAP(NET_ADMIN), 0,        ALL,   0 },
 };
 /* clang-format on */
 

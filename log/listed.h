@@ -11,6 +11,8 @@
 #include "log/facts.h"
 
 #define LOG_LISTED_MAX 2048 /* octets of a line */
+#define LOG_LISTED_ALL_MAX                                                                         \
+	(64u << 20) /* octets of all lines of a process; what is beyond is left out */
 
 struct log_listed {
 	const struct log_session *session; /* with a rule */

@@ -39,7 +39,7 @@ static void put_session(struct out *o, const struct flow *f)
 int sessions_memfd(const struct proxy *p)
 {
 	const size_t need = p->n_flows * LOG_LISTED_MAX;
-	const size_t size = need < SESSIONS_TEXT_MAX ? need : SESSIONS_TEXT_MAX;
+	const size_t size = need < LOG_LISTED_ALL_MAX ? need : LOG_LISTED_ALL_MAX;
 	uint8_t *block = size > 0 ? malloc(size) : NULL;
 	struct out o;
 	int fd;
