@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* filter/limits/shared: what several processes count together is counted once, and nobody can hold it for
- * ever. */
+/* filter/limits/shared: what several processes count together is counted once, and nobody can hold
+ * it for ever. */
 #include "test/unit/support.h"
 
 #include "base/clock.h"
