@@ -111,6 +111,41 @@ static void a_passed_session_says_that_nothing_is_inspected(void **state)
 		"close");
 }
 
+static void the_kernels_sessions_have_packets_and_an_end(void **state)
+{
+	struct log_close close = { .by = LOG_END_UNKNOWN,
+		.why = CODE_COUNT,
+		.c2s = 1200,
+		.s2c = 3400,
+		.how = LOG_HOW_RESET,
+		.packets_c2s = 12,
+		.packets_s2c = 34 };
+
+	(void)state;
+	rule.pass = true;
+	log_close(&sender, WALL_NS, &session, &close);
+	expect(HEAD
+		"\"code\":\"PN1002\",\"severity\":\"info\",\"event\":\"session-close\"," WHO RULE
+		",\"to\":\"198.51.100.2\",\"to_port\":25,\"how\":\"reset\",\"c2s\":1200,"
+		"\"s2c\":3400,\"packets_c2s\":12,\"packets_s2c\":34,\"duration_ms\":0}\n",
+		"reset");
+	close.how = LOG_HOW_UNSEEN;
+	close.uncounted = true;
+	log_close(&sender, WALL_NS, &session, &close);
+	expect(HEAD
+		"\"code\":\"PN1002\",\"severity\":\"info\",\"event\":\"session-close\"," WHO RULE
+		",\"to\":\"198.51.100.2\",\"to_port\":25,\"how\":\"unseen\",\"duration_ms\":0}\n",
+		"unseen");
+	log_gate(&sender, WALL_NS, CODE_GATE_LOST, "packets", 3, 0);
+	expect(HEAD "\"code\":\"PN8101\",\"severity\":\"warning\",\"event\":\"gate-lost\","
+		    "\"what\":\"packets\",\"count\":3}\n",
+		"lost");
+	log_gate(&sender, WALL_NS, CODE_GATE_RESYNCED, NULL, 3, 1);
+	expect(HEAD "\"code\":\"PN8103\",\"severity\":\"info\",\"event\":\"gate-resynced\","
+		    "\"found\":3,\"gone\":1}\n",
+		"resynced");
+}
+
 static void without_a_rule_the_default_is_named(void **state)
 {
 	const struct ruleset rules = { .default_action = DEFAULT_REFUSE,
@@ -415,6 +450,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_session_opens_and_closes),
 		TEST(a_passed_session_says_that_nothing_is_inspected),
+		TEST(the_kernels_sessions_have_packets_and_an_end),
 		TEST(without_a_rule_the_default_is_named),
 		TEST(a_refused_command_shows_what_and_why),
 		TEST(a_message_is_one_record_with_each_recipient),
