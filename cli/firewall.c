@@ -19,6 +19,7 @@ enum backend { BACKEND_IPTABLES, BACKEND_NFT };
 struct wanted {
 	struct load load;
 	struct links links;
+	struct lanes lanes; /* of `mode managed` */
 	struct kernel_plan plan;
 	void *memory;
 };
@@ -39,11 +40,32 @@ int firewall_exit(const char *verb, int r, struct out *why)
 	return cli_fail(CLI_UNAVAILABLE, "firewall %s: not done", verb);
 }
 
+/* As a posternd gives numbers that starts anew. NULL: `mode external`. */
+static const struct lanes *fresh_lanes(struct wanted *w, struct arena *arena, int *exitp)
+{
+	const struct ruleset *rs = w->load.ruleset;
+	int r;
+
+	if (rs->host.mode != MODE_MANAGED)
+		return NULL;
+	r = lanes_assign(arena, rs, (struct span){ NULL, 0 }, &w->lanes);
+	if (r == LANES_E_FULL)
+		*exitp = cli_fail(CLI_CONFIG,
+			"firewall: the rules need %zu numbers, and \"connection-mark\" of "
+			"postern.conf "
+			"has room for %u: give it more bits",
+			lanes_need(rs), lanes_max(&rs->host));
+	else if (r != LANES_OK)
+		*exitp = cli_fail(CLI_UNAVAILABLE, "not enough memory");
+	return &w->lanes;
+}
+
 static int make_plan(struct wanted *w)
 {
-	const size_t room = kernel_plan_room(w->load.ruleset);
+	const size_t room = kernel_plan_room(w->load.ruleset) + lanes_room(w->load.ruleset);
+	const struct lanes *lanes;
 	struct arena arena;
-	int r = links_find(&w->links, w->load.ruleset);
+	int exit = CLI_OK, r = links_find(&w->links, w->load.ruleset);
 
 	if (r < 0)
 		return cli_fail(CLI_UNAVAILABLE,
@@ -53,19 +75,26 @@ static int make_plan(struct wanted *w)
 	if (w->memory == NULL)
 		return cli_fail(CLI_UNAVAILABLE, "not enough memory");
 	arena_init(&arena, w->memory, room);
-	if (kernel_plan(&arena, w->load.ruleset, (const char(*)[KERNEL_LINK_MAX])w->links.name,
-		    w->links.n, &w->plan) != RULES_OK)
+	lanes = fresh_lanes(w, &arena, &exit);
+	if (exit != CLI_OK)
+		return exit;
+	if (kernel_plan(&arena, w->load.ruleset, lanes,
+		    (const char(*)[KERNEL_LINK_MAX])w->links.name, w->links.n,
+		    &w->plan) != RULES_OK)
 		return cli_fail(CLI_UNAVAILABLE, "not enough memory");
 	return CLI_OK;
 }
 
-/* Other modes have no kernel rules in this version. */
-static int need_external(const struct cli *c, const struct wanted *w)
+/* Other modes have no kernel rules. */
+static int need_rules(const struct cli *c, const struct wanted *w)
 {
-	if (w->load.ruleset->host.mode == MODE_EXTERNAL)
+	const enum host_mode mode = w->load.ruleset->host.mode;
+
+	if (mode == MODE_EXTERNAL || mode == MODE_MANAGED)
 		return CLI_OK;
 	return cli_fail(CLI_CONFIG,
-		"firewall: kernel rules are for \"mode external\": say that in %s/postern.conf, "
+		"firewall: kernel rules are for \"mode managed\" and \"mode external\": say one in "
+		"%s/postern.conf, "
 		"and "
 		"\"intercept redirect\" or \"intercept tproxy\"; in \"mode direct\" posternd "
 		"listens "
@@ -83,7 +112,7 @@ static int want(const struct cli *c, struct wanted *w, bool external)
 	if (exit != CLI_OK)
 		return exit;
 	if (external)
-		exit = need_external(c, w);
+		exit = need_rules(c, w);
 	if (exit == CLI_OK)
 		exit = make_plan(w);
 	if (exit != CLI_OK)
