@@ -21,7 +21,16 @@
 
 #include "base/out.h"
 
-enum role_id { ROLE_POSTERND, ROLE_LOG, ROLE_SOCKET, ROLE_PROXY, ROLE_IDS };
+enum role_id {
+	ROLE_POSTERND,
+	ROLE_LOG,
+	ROLE_SOCKET,
+	ROLE_PROXY,
+	ROLE_KERNEL,
+	ROLE_GATE,
+	ROLE_VERDICT,
+	ROLE_IDS
+};
 
 /* X(NAME, name in messages and the log): what confines a role, in the order it is entered */
 #define ROLE_LAYERS(X)                                                                             \

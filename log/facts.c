@@ -207,6 +207,16 @@ void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
 	log_sender_end(s);
 }
 
+void log_kernel(struct log_sender *s, int64_t wall_ns, enum code code, struct span text)
+{
+	struct record *r = log_begin(s, wall_ns, code, NULL);
+
+	if (r == NULL)
+		return;
+	record_octets(r, "found", text, 1024);
+	log_sender_end(s);
+}
+
 void log_role_failed(struct log_sender *s, int64_t wall_ns, const struct log_role *role)
 {
 	struct record *r =

@@ -91,6 +91,9 @@ void log_reload(struct log_sender *s, int64_t wall_ns, enum code code, const cha
 void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
 	const struct ip_prefix *prefix, const char *what);
 
+/* PN8007 or PN8008: others changed the kernel's rules. @text: what was found, one line. */
+void log_kernel(struct log_sender *s, int64_t wall_ns, enum code code, struct span text);
+
 struct log_role {
 	const char *program;
 	uint64_t pid;

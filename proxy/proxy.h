@@ -50,6 +50,9 @@ struct listener {
 	struct proxy *proxy;
 	ev_io io;
 	enum listen_kind kind;
+	bool judged; /* by the gate: all that comes is @rule's, or to be refused where that is NULL
+		      */
+	const struct publish *rule;
 	struct ip_port addr;
 	unsigned batch; /* connections taken in one round */
 };

@@ -16,7 +16,8 @@
  * shared_make(), LEDGER of ledger_make(). SPARE4 and SPARE6 are the receiving ends of channels
  * that postern-socket keeps filled with sockets of that family; "-": make them yourself.
  * LISTENER... listen already: a number alone listens on a published address; "r" before it: takes
- * what REDIRECT brings, "t": what TPROXY brings. MARK is hexadecimal, 0: none.
+ * what REDIRECT brings, "t": what TPROXY brings. ":RULE" behind it: the gate has judged what comes
+ * there, and it is for the rule of this number, or, 0, to be refused. MARK is hexadecimal, 0: none.
  *
  * SIGTERM ends a proxy in order, as ROLE_STOP does. SIGINT and SIGHUP are ignored by all.
  */

@@ -163,7 +163,11 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(8005, NO_SOCKET, ERROR, 421, "4.3.2 Try again later", "postern-socket gives no sockets to dial with", "", \
 		"It says why on standard error, in the journal of the service; raise LimitNOFILE where descriptors are short.") \
 	X(8006, LOG_FLOOD, WARNING, 0, "", "records of refused connections were held back", "", \
-		"Of each code 1,000 are written in ten seconds; the record says of which, and how many more there were.")
+		"Of each code 1,000 are written in ten seconds; the record says of which, and how many more there were.") \
+	X(8007, KERNEL_REPAIRED, WARNING, 0, "", "kernel rules were changed by others, and repaired", "", \
+		"The record says what was found. Another tool that manages the packet filter is to leave chains named POSTERN alone: scripts/integration has samples.") \
+	X(8008, KERNEL_CHANGED, ERROR, 0, "", "kernel rules were changed by others, and are not repaired", "", \
+		"The record says what was found; it is tried again. \"postern firewall status\" shows what is missing.")
 
 #define CODES(X)                                                                                   \
 	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \
