@@ -19,6 +19,7 @@
 #include "proxy/limits.h"
 #include "proxy/own.h"
 #include "proxy/pool.h"
+#include "proxy/probe.h"
 #include "proxy/shared.h"
 #include "proxy/spare.h"
 #include "proxy/wheel.h"
@@ -77,6 +78,7 @@ struct proxy {
 	struct pipes pipes;
 	struct spare spare; /* sockets to dial with */
 	struct own own;     /* addresses of this host */
+	struct probes probes;
 	struct wheel wheel;
 	struct ident ident;
 	struct flow *flows;

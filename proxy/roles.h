@@ -38,6 +38,7 @@ enum role_message { /* beyond those of base/talk.h */
 				       descriptor: there are none */
 	ROLE_FENCED,                /* what was told before ROLE_FENCE is done */
 	ROLE_KILLED,                /* uint32_t: how many sessions ROLE_KILL ended, 0 or 1 */
+	ROLE_DEAD, /* struct ip_port[]: the internals that do not answer now, all of them */
 	/* to a proxy */
 	ROLE_FENCE,     /* answer ROLE_FENCED */
 	ROLE_SERVE,     /* accept connections: what a decision needs was told before */
@@ -49,6 +50,8 @@ enum role_message { /* beyond those of base/talk.h */
 	ROLE_ADDRESSES, /* struct ip[]: the host's own addresses */
 	ROLE_ASK_SESSIONS, /* answer ROLE_SESSIONS */
 	ROLE_KILL,         /* the id of a session. Answer ROLE_KILLED */
+	ROLE_PROBE,        /* ask the internals of passing rules: ROLE_DEAD, now and whenever it
+			      changes */
 };
 
 /* exit codes, those of sysexits.h that the manual names */

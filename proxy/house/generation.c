@@ -193,8 +193,10 @@ bool generation_lives(const struct generation *g)
 
 void generation_worker_ready(struct generation *g, struct worker *w)
 {
-	if (g->state == GENERATION_RUNNING)
+	if (g->state == GENERATION_RUNNING) {
 		child_send(&w->child, ROLE_SERVE, (struct span){ 0 }, -1);
+		managed_worker_ready(&g->house->managed, w);
+	}
 	if (g->state != GENERATION_STARTING || ++g->n_ready < g->n_workers)
 		return;
 	house_workers_ready(g->house, g);

@@ -136,6 +136,7 @@ void house_generation_ready(struct house *h, struct generation *g)
 	for (unsigned i = 0; i < g->n_workers; i++)
 		generation_listen(g, i, true);
 	generation_send(g, ROLE_SERVE, (struct span){ 0 }, -1);
+	managed_worker_ready(&h->managed, &g->workers[0]);
 	if (old)
 		generation_drain(old, g->rules.ruleset->host.drain_ms);
 	reload_done(h, g);

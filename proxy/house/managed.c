@@ -94,12 +94,43 @@ void managed_forget(struct managed *m, const struct generation *g)
 	push(m);
 }
 
+/* ---- which internals are dead ---- */
+
+static void tell_dead(struct managed *m)
+{
+	if (m->gate.state == CHILD_READY)
+		child_send(
+			&m->gate, GATE_DEAD, span_of(m->dead, m->n_dead * sizeof(m->dead[0])), -1);
+}
+
+/* The first of its generation is as good as any. */
+void managed_worker_ready(struct managed *m, struct worker *w)
+{
+	if (m->on && w->index == 0)
+		child_send(&w->child, ROLE_PROBE, nothing, -1);
+}
+
+bool managed_dead(struct managed *m, const struct msg *message)
+{
+	const size_t n = message->body.n / sizeof(m->dead[0]);
+
+	if (!m->on || message->fd >= 0 || n > MANAGED_DEAD_MAX ||
+		n * sizeof(m->dead[0]) != message->body.n)
+		return false;
+	if (n > 0)
+		memcpy(m->dead, message->body.p, message->body.n);
+	m->n_dead = n;
+	tell_dead(m);
+	return true;
+}
+
 /* ---- what the gate tells ---- */
 
 void managed_gate_ready(struct managed *m)
 {
 	m->held = true;
 	dynamic_tell(&m->house->dynamic, &m->gate);
+	tell_dead(m);
 	if (m->step != MANAGED_IDLE)
 		push(m);
 	else if (m->house->running)

@@ -22,8 +22,11 @@
 #include "proxy/house/child.h"
 #include "proxy/ledger.h"
 
+#define MANAGED_DEAD_MAX 1000
+
 struct house;
 struct generation;
+struct worker;
 
 enum managed_step {
 	MANAGED_IDLE,
@@ -45,6 +48,8 @@ struct managed {
 	struct generation *coming; /* that the step is about */
 	bool held;                 /* the gate judges nothing */
 	bool busy;                 /* postern-kernel makes a change */
+	size_t n_dead;
+	struct ip_port dead[MANAGED_DEAD_MAX]; /* internals, as the proxy that asks them told */
 };
 
 /* The house has rules. Return: 0; <0 errno. */
@@ -63,6 +68,11 @@ void managed_forget(struct managed *m, const struct generation *g);
 
 /* Tells the gate, when there is one. */
 void managed_tell_members(struct managed *m, int fd);
+
+/* Such a worker is to ask the internals of passing rules. */
+void managed_worker_ready(struct managed *m, struct worker *w);
+/* ROLE_DEAD of a worker. False: nonsense. */
+bool managed_dead(struct managed *m, const struct msg *message);
 
 void managed_look(struct managed *m);
 /* Nobody is judged any more. */

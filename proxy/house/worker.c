@@ -189,7 +189,11 @@ static void on_ready(struct child *c)
 
 static bool on_told(struct child *c, const struct msg *m)
 {
-	return survey_answered(&house_of(worker_of(c))->server, c, m);
+	struct house *h = house_of(worker_of(c));
+
+	if (m->type == ROLE_DEAD)
+		return managed_dead(&h->managed, m);
+	return survey_answered(&h->server, c, m);
 }
 
 static bool on_ended(struct child *c, int status, uint32_t rest_ms)
