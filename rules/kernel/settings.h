@@ -10,7 +10,7 @@
  *                                 1, to tell how much a passed session carried, and how long
  *
  * rp_filter is not among them: also a strict one lets answers for transparent sockets through,
- * since they come in where their sender's route leads out (measured: test/net/kernel_test.py).
+ * since they come in where their sender's route leads out (measured: all labs are strict).
  *
  * One setting is remembered as a line, "NAME BEFORE OURS": the value that was there, and the one we
  * wrote in its place. It is put back only while ours still stands: another value is the will of
