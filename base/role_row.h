@@ -12,6 +12,8 @@ enum {
 	ROLE_MAY_WRITE = 1 << 0,   /* make, read and write regular files in its folder */
 	ROLE_MAY_CONNECT = 1 << 1, /* by TCP */
 	ROLE_MAY_BIND = 1 << 2,    /* to an address, with a port the system picks */
+	ROLE_MAY_EXECUTE = 1 << 3, /* the system's programs, with its capabilities; they read what
+				      programs read, and write settings of the network */
 };
 
 struct role_row {

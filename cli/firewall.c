@@ -10,6 +10,8 @@
 #include "cli/args.h"
 #include "cli/config.h"
 #include "rules/kernel/run/links.h"
+#include "rules/kernel/run/lock.h"
+#include "rules/kernel/run/managed.h"
 
 #define WHY_MAX 4096
 
@@ -245,10 +247,49 @@ static void hold_signals(void)
 		signal(signals[i], SIG_IGN);
 }
 
+/* Nobody else may be at it, neither a second one of us nor postern-kernel. */
+static int take_lock(const char *verb, struct netlink *lock)
+{
+	const int r = lock_take(lock, LOCK_PATIENCE_MS);
+
+	if (r == LOCK_OK)
+		return CLI_OK;
+	if (r == LOCK_E_HELD)
+		fputs(lock_advice, stderr);
+	return cli_fail(CLI_UNAVAILABLE, "firewall %s: not done%s%s", verb, r < 0 ? ": " : "",
+		r < 0 ? strerror(-r) : "");
+}
+
+/* What "mode managed" has besides tables and routing tells something also when all is well. */
+static int managed_exit(const char *verb, enum kernel_result result, struct out *text)
+{
+	if (result != KERNEL_IS_DONE)
+		return firewall_exit(verb, APPLY_E_PROGRAM, text);
+	fputs(out_cstr(text), stdout);
+	return CLI_OK;
+}
+
+static int bring_in(const struct wanted *w, enum backend backend, struct out *text)
+{
+	struct setting_want want[SETTINGS];
+	struct managed m = { 0 };
+	enum kernel_result result;
+
+	if (backend == BACKEND_NFT)
+		return firewall_exit("apply", apply_nft(&w->plan, text), text);
+	if (w->load.ruleset->host.mode != MODE_MANAGED)
+		return firewall_exit("apply", apply_iptables(&w->plan, text), text);
+	settings_want(&w->lanes, want);
+	result = managed_apply(&m, &w->plan, want, text);
+	managed_free(&m);
+	return managed_exit("apply", result, text);
+}
+
 static int apply(struct cli *c, int argc, char **argv)
 {
 	char text[WHY_MAX];
 	enum backend backend;
+	struct netlink lock;
 	struct wanted w;
 	struct out why;
 	int exit;
@@ -263,17 +304,20 @@ static int apply(struct cli *c, int argc, char **argv)
 		return exit;
 	hold_signals();
 	out_init(&why, text, sizeof(text) - 1);
-	exit = firewall_exit("apply",
-		backend == BACKEND_NFT ? apply_nft(&w.plan, &why) : apply_iptables(&w.plan, &why),
-		&why);
+	exit = take_lock("apply", &lock);
+	if (exit == CLI_OK) {
+		exit = bring_in(&w, backend, &why);
+		lock_let_go(&lock);
+	}
 	wanted_free(&w);
 	return exit;
 }
 
-/* Reads no file: it must work when they are faulty. */
+/* Reads no file: it must work when they are faulty, and posternd is dead. */
 static int take_out(struct cli *c, int argc, char **argv)
 {
 	char text[WHY_MAX];
+	struct netlink lock;
 	struct out why;
 	int exit;
 
@@ -284,7 +328,12 @@ static int take_out(struct cli *c, int argc, char **argv)
 		return exit;
 	hold_signals();
 	out_init(&why, text, sizeof(text) - 1);
-	return firewall_exit("remove", apply_remove(&why), &why);
+	exit = take_lock("remove", &lock);
+	if (exit == CLI_OK) {
+		exit = managed_exit("remove", managed_put_back(&why), &why);
+		lock_let_go(&lock);
+	}
+	return exit;
 }
 
 static int status(struct cli *c, int argc, char **argv)
