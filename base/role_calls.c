@@ -18,8 +18,10 @@
 #define LOG      (1u << ROLE_LOG)
 #define SPARE    (1u << ROLE_SOCKET) /* makes sockets for the proxies to have in spare */
 #define PROXY    (1u << ROLE_PROXY)
+#define GATE     (1u << ROLE_GATE)
+#define VERDICT  (1u << ROLE_VERDICT)
 #define ROOTLESS (1u << ROLE_IDS) /* a proxy that makes its own: not started by root */
-#define ALL      (LOG | SPARE | PROXY)
+#define ALL      (LOG | SPARE | PROXY | GATE | VERDICT)
 
 /* A row: a call, for whom, and on which conditions, all of which must hold. Rows of the same call
  * add to each other. */
@@ -71,19 +73,20 @@ static const struct allowed list[] = {
 	/* waiting */
 	ANY(poll, ALL),
 	ANY(ppoll, ALL),
-	ANY(epoll_wait, SPARE | PROXY),
-	ANY(epoll_pwait, SPARE | PROXY),
-	ANY(epoll_ctl, SPARE | PROXY),
-	ANY(epoll_create1, PROXY), /* libev makes a new set where the old one tells of a descriptor
+	ANY(epoll_wait, SPARE | PROXY | GATE),
+	ANY(epoll_pwait, SPARE | PROXY | GATE),
+	ANY(epoll_ctl, SPARE | PROXY | GATE),
+	ANY(epoll_create1, PROXY | GATE), /* libev makes a new set where the old one tells of a descriptor
 				      closed here and open elsewhere: a listener, after a reload */
 
 	/* descriptors there are: octets, messages, standard error */
-	ANY(read, ALL),
-	ANY(readv, ALL),
+	ANY(read, ALL & ~VERDICT),
+	ANY(readv, LOG | SPARE | PROXY),
 	ANY(write, ALL),
-	ANY(writev, ALL),
+	ANY(writev, ALL & ~VERDICT),
 	ANY(recvfrom, ALL),
 	ANY(recvmsg, ALL),
+	ANY(recvmmsg, GATE),
 	ANY(sendto, ALL),
 	ANY(sendmsg, ALL),
 	ANY(splice, PROXY),
@@ -95,12 +98,12 @@ static const struct allowed list[] = {
 	FCNTL(ALL, F_GETFL),
 	FCNTL(ALL, F_SETFL),
 	FCNTL(PROXY, F_SETPIPE_SZ),
-	FCNTL(PROXY, F_ADD_SEALS), /* memory that is handed on, */
-	FCNTL(PROXY, F_GET_SEALS), /* memory that was handed in */
-	ANY(memfd_create, PROXY),
-	ANY(fstat, LOG | PROXY),
-	ANY(newfstatat, LOG | PROXY), /* fstat(3) */
-	ANY(statx, LOG | PROXY), /* fstat(3) on newer architectures */
+	FCNTL(PROXY | GATE, F_ADD_SEALS), /* memory that is handed on, */
+	FCNTL(PROXY | GATE, F_GET_SEALS), /* memory that was handed in */
+	ANY(memfd_create, PROXY | GATE),
+	ANY(fstat, LOG | PROXY | GATE),
+	ANY(newfstatat, LOG | PROXY | GATE), /* fstat(3) */
+	ANY(statx, LOG | PROXY | GATE), /* fstat(3) on newer architectures */
 
 	/* files: in the log's folder, by Landlock */
 	ANY(openat, LOG),
@@ -137,8 +140,9 @@ static const struct allowed list[] = {
 	ANY(futex_time64, ALL),
 	ANY(sigreturn, ALL),
 	ANY(ppoll_time64, ALL),
-	ANY(fstat64, LOG | PROXY),
-	ANY(fstatat64, LOG | PROXY),
+	ANY(recvmmsg_time64, GATE),
+	ANY(fstat64, LOG | PROXY | GATE),
+	ANY(fstatat64, LOG | PROXY | GATE),
 	ANY(_llseek, LOG),
 	ANY(ftruncate64, LOG),
 };

@@ -3,8 +3,8 @@
 /*
  * Talk: what posternd and every role say to each other over their control pair
  *
- * Messages of base/msg.h. What a proxy says beyond this is in proxy/roles.h; its types begin at
- * TALK_PROXY.
+ * Messages of base/msg.h. What a proxy says beyond this is in proxy/roles.h, the gate in
+ * filter/gate/roles.h; their types begin at TALK_PROXY and TALK_GATE.
  *
  * Callers: proxy/house/child.c on one side, the main of each role on the other.
  */
@@ -18,14 +18,24 @@ enum talk {
 	ROLE_PING, /* answer ROLE_PONG: shows that the loop turns */
 	ROLE_ADD, /* log: the receiving end of one more sender; socket: uint32_t 4 or 6, the sending
 		     end of one more channel */
+	/* from a proxy or the gate */
+	ROLE_SESSIONS, /* a sealed memfd, one JSON object a line, a session each; no descriptor:
+			  there are none */
+	ROLE_KILLED,   /* uint32_t: how many sessions ROLE_KILL ended, 0 or 1 */
+	/* to a proxy or the gate */
+	ROLE_STOP,    /* as SIGTERM */
+	ROLE_MEMBERS, /* a sealed memfd with the members of all dynamic sets: rules/members.h */
+	ROLE_ASK_SESSIONS, /* answer ROLE_SESSIONS */
+	ROLE_KILL,         /* the id of a session. Answer ROLE_KILLED */
 	TALK_PROXY = 16,
+	TALK_GATE = 64,
 };
 
 struct role_ready {
 	uint32_t layers; /* role_enter()'s */
 };
 
-struct role_pong {         /* all 0 but for a proxy */
+struct role_pong {         /* all 0 but for a proxy and the gate, which has no pool */
 	uint64_t sessions; /* now; the next three since its start */
 	uint64_t opened, refused, messages;
 	uint64_t log_dropped;

@@ -34,15 +34,41 @@ void log_open(struct log_sender *s, int64_t wall_ns, const struct log_session *s
 	log_sender_end(s);
 }
 
+/* NULL: the field is left out. */
 static const char *end_text(enum log_end_by by)
 {
 	switch (by) {
+	case LOG_END_UNKNOWN: return NULL;
 	case LOG_END_CLIENT: return "client";
 	case LOG_END_SERVER: return "server";
 	case LOG_END_FILTER: return "filter";
 	case LOG_END_SHUTDOWN: break;
 	}
 	return "shutdown";
+}
+
+static const char *how_text(enum log_end_how how)
+{
+	switch (how) {
+	case LOG_HOW_UNTOLD: break;
+	case LOG_HOW_CLOSED: return "closed";
+	case LOG_HOW_RESET: return "reset";
+	case LOG_HOW_TIMEOUT: return "timeout";
+	case LOG_HOW_UNSEEN: return "unseen";
+	}
+	return NULL;
+}
+
+static void put_traffic(struct record *r, const struct log_close *close)
+{
+	if (close->uncounted)
+		return;
+	record_u64(r, "c2s", close->c2s);
+	record_u64(r, "s2c", close->s2c);
+	if (close->how == LOG_HOW_UNTOLD)
+		return;
+	record_u64(r, "packets_c2s", close->packets_c2s);
+	record_u64(r, "packets_s2c", close->packets_s2c);
 }
 
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
@@ -59,8 +85,8 @@ void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *
 	record_str(r, "ended_by", end_text(close->by));
 	if (close->why < CODE_COUNT)
 		log_put_code(r, "why", close->why);
-	record_u64(r, "c2s", close->c2s);
-	record_u64(r, "s2c", close->s2c);
+	record_str(r, "how", how_text(close->how));
+	put_traffic(r, close);
 	record_u64(r, "duration_ms", close->duration_ms);
 	if (session->rule == NULL || !session->rule->pass) {
 		record_u64(r, "commands", close->commands);
@@ -214,6 +240,20 @@ void log_kernel(struct log_sender *s, int64_t wall_ns, enum code code, struct sp
 	if (r == NULL)
 		return;
 	record_octets(r, "found", text, 1024);
+	log_sender_end(s);
+}
+
+void log_gate(struct log_sender *s, int64_t wall_ns, enum code code, const char *what, uint64_t n,
+	uint64_t gone)
+{
+	struct record *r = log_begin(s, wall_ns, code, NULL);
+
+	if (r == NULL)
+		return;
+	record_str(r, "what", what);
+	record_u64(r, code == CODE_GATE_RESYNCED ? "found" : "count", n);
+	if (code == CODE_GATE_RESYNCED)
+		record_u64(r, "gone", gone);
 	log_sender_end(s);
 }
 

@@ -32,7 +32,23 @@ struct log_session {
 /* Accepted: PN1001, or PN1004 where the rule says pass. */
 void log_open(struct log_sender *s, int64_t wall_ns, const struct log_session *session);
 
-enum log_end_by { LOG_END_CLIENT, LOG_END_SERVER, LOG_END_FILTER, LOG_END_SHUTDOWN };
+enum log_end_by {
+	LOG_END_CLIENT,
+	LOG_END_SERVER,
+	LOG_END_FILTER,
+	LOG_END_SHUTDOWN,
+	LOG_END_UNKNOWN, /* of sessions the kernel carries: nobody saw who */
+};
+
+/* How a session ended that the kernel carried, as its connection tracking tells. */
+enum log_end_how {
+	LOG_HOW_UNTOLD, /* others */
+	LOG_HOW_CLOSED, /* in order, by FIN */
+	LOG_HOW_RESET,
+	LOG_HOW_TIMEOUT, /* nothing came for as long as the kernel waits, or its entry was removed
+			  */
+	LOG_HOW_UNSEEN,  /* events were lost: it is gone */
+};
 
 struct log_close {
 	enum log_end_by by;
@@ -40,6 +56,10 @@ struct log_close {
 	uint64_t c2s, s2c; /* octets: read from the client, written to it */
 	uint64_t duration_ms;
 	uint32_t commands, messages, denials; /* of inspected sessions */
+	/* of those the kernel carried, whose octets are counted with their IP and TCP headers */
+	enum log_end_how how;
+	bool uncounted; /* nobody counted octets and packets */
+	uint64_t packets_c2s, packets_s2c;
 };
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct log_close *close);
@@ -93,6 +113,10 @@ void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
 
 /* PN8007 or PN8008: others changed the kernel's rules. @text: what was found, one line. */
 void log_kernel(struct log_sender *s, int64_t wall_ns, enum code code, struct span text);
+/* PN8101 to PN8105: what the gate lost, found or could not read. @what: of which kind, or NULL; of
+ * PN8103 @n sessions were found and @gone are gone. */
+void log_gate(struct log_sender *s, int64_t wall_ns, enum code code, const char *what, uint64_t n,
+	uint64_t gone);
 
 struct log_role {
 	const char *program;

@@ -25,7 +25,9 @@
 	X(LIMIT_CONNECTIONS_CLIENT)                                                                \
 	X(LIMIT_CONNECTIONS_TOTAL)                                                                 \
 	X(LIMIT_RATE)                                                                              \
-	X(LIMIT_DESCRIPTORS)
+	X(LIMIT_DESCRIPTORS)                                                                       \
+	X(SERVER_FAMILY)                                                                           \
+	X(SERVER_NONE_LIVE)
 
 #define LOG_FLOOD_ENUM(name) LOG_FLOOD_##name,
 enum log_flood_kind { LOG_FLOOD_CODES(LOG_FLOOD_ENUM) LOG_FLOOD_KINDS };

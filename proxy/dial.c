@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "proxy/clock.h"
+#include "base/clock.h"
 #include "proxy/proxyv2.h"
 #include "proxy/sockets.h"
 #include "rules/view.h"

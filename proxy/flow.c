@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "proxy/clock.h"
+#include "base/clock.h"
 
 static void leave(struct proxy *p, uint32_t counted)
 {

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "proxy/clock.h"
+#include "base/clock.h"
 #include "proxy/dial.h"
 #include "proxy/part.h"
 #include "proxy/sockets.h"

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "proxy/clock.h"
+#include "base/clock.h"
 #include "proxy/inspected.h"
 #include "proxy/orders.h"
 #include "proxy/part.h"

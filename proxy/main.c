@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/role.h"
-#include "proxy/clock.h"
 #include "proxy/listen.h"
 #include "proxy/orders.h"
 #include "proxy/passed.h"

@@ -5,7 +5,7 @@
  * Sender and recipients of a transaction wait in a block lent from the pool; an idle session has
  * none.
  */
-#include "proxy/clock.h"
+#include "base/clock.h"
 #include "proxy/inspected.h"
 
 static void count_message(struct inspected *s, const struct inspect_note *note)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/memfd.h"
@@ -93,50 +92,22 @@ static bool pong(struct proxy *p)
 	return msg_send(p->parent.fd, ROLE_PONG, span_of(&pong, sizeof(pong)), -1) != MSG_E_CLOSED;
 }
 
-static void members_free(struct members *m)
-{
-	free(m->sets);
-	free(m->room);
-	*m = (struct members){ 0 };
-}
-
-/* Return: 0; <0 errno; 1: nonsense. The text need not stay. */
-static int read_members(struct proxy *p, struct span text, struct members *m)
-{
-	const size_t n = members_lines(text);
-
-	m->sets = calloc(p->rules->n_sets + 1, sizeof(*m->sets));
-	m->room = calloc(n + 1, sizeof(*m->room));
-	if (!m->sets || !m->room)
-		return -ENOMEM;
-	return members_read(text, p->rules, m->sets, m->room) ? 0 : 1;
-}
-
 /* Who cannot know who is blocked must not go on letting in: false ends the proxy. */
 static bool take_members(struct proxy *p, int fd)
 {
-	struct members fresh = { 0 };
 	struct span text;
 	int r;
 
 	if (fd < 0 || memfd_map(fd, MEMBERS_TEXT_MAX, &text) != 0)
 		return false;
-	r = read_members(p, text, &fresh);
+	r = dynamic_sets_read(&p->members, text, p->rules);
 	memfd_unmap(text);
-	if (r != 0) {
-		members_free(&fresh);
-		return false;
-	}
-	members_free(&p->members);
-	p->members = fresh;
-	return true;
+	return r == 0;
 }
 
 bool orders_member(void *proxy, const struct rule_set *set, const struct ip *ip)
 {
-	const struct proxy *p = proxy;
-
-	return p->members.sets && set_has_ip(&p->members.sets[set->number], ip) != NULL;
+	return dynamic_sets_have(&((struct proxy *)proxy)->members, set, ip);
 }
 
 static bool tell_sessions(struct proxy *p)
@@ -224,5 +195,5 @@ void orders_begin(struct proxy *p, int control)
 void orders_end(struct proxy *p)
 {
 	probes_end(p);
-	members_free(&p->members);
+	dynamic_sets_free(&p->members);
 }

@@ -3,8 +3,8 @@
 /*
  * Proxy: one worker: one process, one loop, many flows
  *
- * What the flows of a process share. What workers share is in proxy/shared.h. One thread; a round
- * of the loop runs each ready descriptor once.
+ * What the flows of a process share. What workers share is in filter/limits/shared.h. One thread; a
+ * round of the loop runs each ready descriptor once.
  *
  * Owns:    everything in it. Flows are on the heap, one block each, listed in @flows.
  * Callers: proxy.
@@ -13,17 +13,17 @@
 
 #include "base/ident.h"
 #include "base/talk.h"
+#include "filter/limits/limits.h"
+#include "filter/limits/shared.h"
 #include "filter/policy/inspect.h"
 #include "log/facts.h"
 #include "proxy/intercept.h"
-#include "proxy/limits.h"
 #include "proxy/own.h"
 #include "proxy/pool.h"
 #include "proxy/probe.h"
-#include "proxy/shared.h"
 #include "proxy/spare.h"
 #include "proxy/wheel.h"
-#include "rules/members.h"
+#include "rules/load/dynamic.h"
 
 struct flow;
 
@@ -89,12 +89,9 @@ struct proxy {
 	uint8_t *scratch; /* what is read goes here; POOL_LARGE octets, given away when they must
 			     wait */
 	struct out to_client, to_server; /* printed and not yet written; empty between callbacks */
-	int reserve;     /* a descriptor to close when there is none left, so that a client can be
-			    answered */
-	struct members { /* of dynamic sets, by the number of the set */
-		struct rule_set *sets; /* NULL: none came yet */
-		struct set_member *room;
-	} members;
+	int reserve; /* a descriptor to close when there is none left, so that a client can be
+			answered */
+	struct dynamic_sets members;
 	struct role_pong counted; /* opened, refused, messages */
 	bool draining, stopping;  /* draining: nothing is accepted, sessions go on */
 	uint64_t drain_ms;        /* when draining becomes stopping */

@@ -6,6 +6,7 @@
  *     postern-proxy  SANDBOX SEAT CONTROL LOG BUNDLE COUNTS LEDGER SPARE4 SPARE6 LISTENER...
  *     postern-socket SANDBOX MARK CONTROL
  *     postern-log    SANDBOX CONTROL PATH MAX                    (see log/role.h)
+ *     postern-gate, postern-verdict                              (see filter/gate/roles.h)
  *
  * SANDBOX is a role_place (base/role.h). CONTROL is one end of msg_pair(): messages, in both
  * directions; when posternd's end closes, the role ends at once. The other arguments in capitals
@@ -34,24 +35,17 @@ enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_LEDGER, FD_SPARE4, FD_SPARE6
 
 enum role_message { /* beyond those of base/talk.h */
 	/* from a proxy */
-	ROLE_SESSIONS = TALK_PROXY, /* a sealed memfd, one JSON object a line, a session each; no
-				       descriptor: there are none */
-	ROLE_FENCED,                /* what was told before ROLE_FENCE is done */
-	ROLE_KILLED,                /* uint32_t: how many sessions ROLE_KILL ended, 0 or 1 */
+	ROLE_FENCED = TALK_PROXY, /* what was told before ROLE_FENCE is done */
 	ROLE_DEAD, /* struct ip_port[]: the internals that do not answer now, all of them */
 	/* to a proxy */
 	ROLE_FENCE,     /* answer ROLE_FENCED */
 	ROLE_SERVE,     /* accept connections: what a decision needs was told before */
-	ROLE_STOP,      /* as SIGTERM */
 	ROLE_DRAIN,     /* uint32_t milliseconds. Accept nothing more, go on with the sessions
 			   there are; when the time is over as ROLE_STOP; end with the last
 			   session */
-	ROLE_MEMBERS,   /* a sealed memfd with the members of all dynamic sets: rules/members.h */
 	ROLE_ADDRESSES, /* struct ip[]: the host's own addresses */
-	ROLE_ASK_SESSIONS, /* answer ROLE_SESSIONS */
-	ROLE_KILL,         /* the id of a session. Answer ROLE_KILLED */
-	ROLE_PROBE,        /* ask the internals of passing rules: ROLE_DEAD, now and whenever it
-			      changes */
+	ROLE_PROBE,     /* ask the internals of passing rules: ROLE_DEAD, now and whenever it
+			   changes */
 };
 
 /* exit codes, those of sysexits.h that the manual names */

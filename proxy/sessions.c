@@ -4,10 +4,8 @@
 #include <stdlib.h>
 
 #include "base/memfd.h"
-#include "log/begin.h"
+#include "log/listed.h"
 #include "proxy/inspected.h"
-
-#define LINE_SIZE 2048
 
 static const char *phase_of(const struct flow *f)
 {
@@ -28,31 +26,20 @@ static const char *phase_of(const struct flow *f)
 
 static void put_session(struct out *o, const struct flow *f)
 {
-	const struct log_session *s = &f->log;
-	uint8_t block[LINE_SIZE];
-	struct record r;
-
-	record_open(&r, block, sizeof(block));
-	record_str(&r, "session", s->id);
-	log_put_peer(&r, "client", "client_port", &s->client);
-	log_put_peer(&r, "to", "to_port", &s->to);
-	log_put_peer(&r, "internal", "internal_port", &s->internal);
-	record_str(&r, "rule", s->rule->name);
-	log_put_at(&r, "rule_at", &s->rule->at);
-	record_bool(&r, "inspected", f->inspected);
-	record_str(&r, "phase", phase_of(f));
-	record_u64(&r, "age_ms", f->proxy->now_ms - f->opened_ms);
-	record_u64(&r, "c2s", f->c2s);
-	record_u64(&r, "s2c", f->s2c);
-	if (s->hello.n > 0)
-		record_octets(&r, "hello", s->hello, LOG_LINE_MAX);
-	out_bytes(o, record_end(&r));
+	log_listed_put(o, &(struct log_listed){
+				  .session = &f->log,
+				  .inspected = f->inspected,
+				  .phase = phase_of(f),
+				  .age_ms = f->proxy->now_ms - f->opened_ms,
+				  .c2s = f->c2s,
+				  .s2c = f->s2c,
+			  });
 }
 
 int sessions_memfd(const struct proxy *p)
 {
-	const size_t need = p->n_flows * LINE_SIZE;
-	const size_t size = need < SESSIONS_TEXT_MAX ? need : SESSIONS_TEXT_MAX;
+	const size_t need = p->n_flows * LOG_LISTED_MAX;
+	const size_t size = need < LOG_LISTED_ALL_MAX ? need : LOG_LISTED_ALL_MAX;
 	uint8_t *block = size > 0 ? malloc(size) : NULL;
 	struct out o;
 	int fd;

@@ -7,8 +7,6 @@
  */
 #include "proxy/flow.h"
 
-#define SESSIONS_TEXT_MAX (64u << 20) /* octets; what is beyond is left out */
-
 /* A sealed memfd, a line of JSON for each session, as proxy/control.h says; -1: there are none, or
  * no memory. */
 int sessions_memfd(const struct proxy *p);

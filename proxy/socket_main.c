@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/role.h"
 #include "proxy/channel.h"
-#include "proxy/clock.h"
 #include "proxy/roles.h"
 
 #define CHANNELS_MAX (2 * SEATS_MAX)

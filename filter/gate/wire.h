@@ -7,7 +7,7 @@
  * else. The writer takes them as they are: a gate that was taken can refuse or admit a packet that
  * waits, and nothing more.
  *
- * Callers: filter/gate: gate.c writes, verdict_main.c reads.
+ * Callers: filter/gate: out.c writes, verdict.c reads.
  */
 #include <stdint.h>
 
@@ -16,11 +16,14 @@
 enum verdict_what {
 	VERDICT_DROP,
 	VERDICT_REPEAT, /* through the hook once more, with the mark */
-	VERDICT_DUMP,   /* no packet: ask connection tracking for what there is, on its socket */
+	VERDICT_OLDER,  /* drop the packet and all that came before it: those which a gate or a
+			   writer that is gone left without an answer */
+	VERDICT_DUMP,   /* no packet: ask connection tracking for what there is, on its socket, with
+			   the packet's id as number of the question */
 	VERDICT_WHATS,
 };
 
-struct verdict {
+struct gate_verdict {
 	uint32_t packet; /* its id in the queue */
 	uint32_t mark;
 	uint16_t queue;

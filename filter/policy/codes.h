@@ -141,6 +141,8 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(6006, SERVER_CLOSING, INFO, 0, "", "internal server ended the session with 421", "RFC 5321 3.8", "") \
 	X(6007, SERVER_FAMILY, WARNING, 421, "4.3.2 Service not available", "no internal server of the client's address family", "", \
 		"The rule keeps the client's address: it needs an internal server with an IPv6 address for IPv6 clients, one with an IPv4 address for IPv4 clients.") \
+	X(6009, SERVER_NONE_LIVE, WARNING, 0, "", "no internal server of a passing rule is live", "", \
+		"All of them failed their probes: check that they run and that this host may reach them. The client got a TCP reset.") \
 	X(6008, SERVER_OWN, WARNING, 421, "4.4.6 Routing loop", "the address asked for is this host's own", "RFC 3463 3.5", \
 		"\"internal original\" dials what the client asked for. Publish addresses of this host by a rule that names the server.")
 
@@ -167,7 +169,17 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(8007, KERNEL_REPAIRED, WARNING, 0, "", "kernel rules were changed by others, and repaired", "", \
 		"The record says what was found. Another tool that manages the packet filter is to leave chains named POSTERN alone: scripts/integration has samples.") \
 	X(8008, KERNEL_CHANGED, ERROR, 0, "", "kernel rules were changed by others, and are not repaired", "", \
-		"The record says what was found; it is tried again. \"postern firewall status\" shows what is missing.")
+		"The record says what was found; it is tried again. \"postern firewall status\" shows what is missing.") \
+	X(8101, GATE_LOST, WARNING, 0, "", "the gate lost first packets of connections", "", \
+		"More came than could be read; nobody was let in for it, clients send again. A hashlimit in front of the queue keeps floods out.") \
+	X(8102, GATE_EVENTS_LOST, WARNING, 0, "", "the gate lost events of connection tracking", "", \
+		"It asks for all connections there are and mends its list of passed sessions, see PN8103; times of sessions that ended meanwhile are late.") \
+	X(8103, GATE_RESYNCED, INFO, 0, "", "the gate has looked through all connections", "", \
+		"After its start, or after PN8102: \"found\" passed sessions were not known, \"gone\" ones had ended unseen.") \
+	X(8104, GATE_MALFORMED, INFO, 0, "", "first packets were dropped as malformed", "", \
+		"No TCP header within the octets looked at, an impossible address, or no SYN: counted, not told one by one.") \
+	X(8105, GATE_FULL, WARNING, 0, "", "passed sessions are too many to be counted", "", \
+		"They go on, outside of limits and without records.")
 
 #define CODES(X)                                                                                   \
 	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "proxy/clock.h"
+#include "base/clock.h"
 
 #define REST_FIRST_MS 100
 

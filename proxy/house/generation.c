@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/clock.h"
+#include "base/clock.h"
 #include "proxy/house/house.h"
 
 /* How many `workers` of postern.conf asks for. */

@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "log/facts.h"
-#include "proxy/clock.h"
 
 #define TICK_S  0.25
 #define PING_MS 2000

@@ -21,6 +21,7 @@
  *
  * Threads: one, on libev's default loop.
  */
+#include "filter/limits/shared.h"
 #include "log/sender.h"
 #include "proxy/house/addresses.h"
 #include "proxy/house/dynamic.h"
@@ -33,7 +34,6 @@
 #include "proxy/house/server.h"
 #include "proxy/house/start.h"
 #include "proxy/house/supplier.h"
-#include "proxy/shared.h"
 
 #define HOUSE_STOP_MS     30000 /* after SIGTERM: messages under way may end */
 #define HOUSE_GENERATIONS 8     /* that drain at once; the oldest beyond is stopped */

@@ -9,7 +9,7 @@
 
 #include "filter/gate/roles.h"
 #include "log/facts.h"
-#include "proxy/clock.h"
+#include "base/clock.h"
 #include "proxy/house/house.h"
 #include "proxy/sockets.h"
 #include "rules/kernel/run/roles.h"

@@ -20,7 +20,7 @@
  * Callers: proxy/house.
  */
 #include "proxy/house/child.h"
-#include "proxy/ledger.h"
+#include "filter/limits/ledger.h"
 
 #define MANAGED_DEAD_MAX 1000
 

@@ -8,9 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memfd.h"
 #include "log/facts.h"
-#include "proxy/clock.h"
 #include "proxy/house/house.h"
 #include "proxy/house/unbuilt.h"
 #include "proxy/sockets.h"

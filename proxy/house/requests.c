@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the administrator's tool may ask: one function for each request of proxy/control.h. */
+#include "base/clock.h"
 #include "log/facts.h"
-#include "proxy/clock.h"
 #include "proxy/house/house.h"
 
 #define WORDS_MAX   3

@@ -10,9 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "log/facts.h"
 #include "log/place.h"
-#include "proxy/clock.h"
 #include "proxy/house/house.h"
 #include "proxy/sockets.h"
 

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "base/civil.h"
+#include "base/clock.h"
 #include "base/memfd.h"
 #include "base/record.h"
-#include "proxy/clock.h"
 #include "proxy/control.h"
 #include "proxy/house/house.h"
 

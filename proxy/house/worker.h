@@ -8,8 +8,8 @@
  *
  * Callers: proxy/house/generation.c.
  */
+#include "filter/limits/ledger.h"
 #include "proxy/house/child.h"
-#include "proxy/ledger.h"
 
 struct generation;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* proxy/ledger: what one proxy has open, and what a proxy may have made of it. */
+/* filter/limits/ledger: what one proxy has open, and what a proxy may have made of it. */
 #include "test/unit/support.h"
 
-#include "proxy/ledger.h"
-#include "proxy/shared.h"
+#include "filter/limits/ledger.h"
+#include "filter/limits/shared.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

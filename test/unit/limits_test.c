@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* proxy/limits: who may begin a connection. */
+/* filter/limits/limits: who may begin a connection. */
 #include "test/unit/support.h"
 
-#include "proxy/limits.h"
+#include "filter/limits/limits.h"
 
 #include <stdlib.h>
 #include <unistd.h>

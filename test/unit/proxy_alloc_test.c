@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/clock.h"
+#include "base/clock.h"
 #include "proxy/flow.h"
 #include "proxy/listen.h"
 #include "proxy/sockets.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* proxy/shared: what several processes count together is counted once, and nobody can hold it for
+/* filter/limits/shared: what several processes count together is counted once, and nobody can hold it for
  * ever. */
 #include "test/unit/support.h"
 
-#include "proxy/clock.h"
-#include "proxy/limits.h"
-#include "proxy/shared.h"
+#include "base/clock.h"
+#include "filter/limits/limits.h"
+#include "filter/limits/shared.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "proxy/shared.h"
+#include "filter/limits/shared.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -9,8 +9,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memfd.h"
-#include "proxy/clock.h"
 
 #define SLOTS              131072 /* rules and clients that can be counted at once */
 #define LINE               64     /* of a processor's cache: the lock has one to itself */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "proxy/limits.h"
+#include "filter/limits/limits.h"
 
 static bool counts_clients(const struct rule_limits *limits)
 {

@@ -3,17 +3,17 @@
 /*
  * Ledger: which connections one proxy has open
  *
- * The counts in shared memory (proxy/shared.h) are sums that several processes add to. When one of
- * them is killed, nobody could say which part of a sum was its own, or whether it was just about to
- * add. So each proxy also keeps a ledger, an entry for each open connection, in memory that
- * posternd made and can read: the counts are derived from the ledgers of those who live, and are
- * added up anew when one has died. A ledger is written and read under the lock of the counts.
+ * The counts in shared memory (filter/limits/shared.h) are sums that several processes add to. When
+ * one of them is killed, nobody could say which part of a sum was its own, or whether it was just
+ * about to add. So each proxy also keeps a ledger, an entry for each open connection, in memory
+ * that posternd made and can read: the counts are derived from the ledgers of those who live, and
+ * are added up anew when one has died. A ledger is written and read under the lock of the counts.
  *
  * A proxy that was taken over can write anything into its own ledger. Of what posternd reads there
  * nothing is followed: the worst is a wrong count, until that proxy is gone.
  *
  * Owns:    the mapping, and the list of free entries.
- * Callers: proxy/limits.c writes entries, proxy/shared.c reads them; proxy/house/worker.c makes,
+ * Callers: limits.c writes entries, shared.c reads them; proxy/house/worker.c makes,
  *          proxy/main.c maps.
  * Limits:  LEDGER_MAX connections of one proxy, 32 octets each once they were used.
  */

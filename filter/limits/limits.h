@@ -16,8 +16,8 @@
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "base/tally.h"
+#include "filter/limits/ledger.h"
 #include "filter/policy/codes.h"
-#include "proxy/ledger.h"
 #include "rules/ruleset.h"
 
 struct limits {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "proxy/ledger.h"
+#include "filter/limits/ledger.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -21,7 +21,7 @@
  * Callers: proxy/house/place.c makes; proxy/main.c maps; proxy/listen.c, proxy/flow.c count.
  */
 #include "base/tally.h"
-#include "proxy/ledger.h"
+#include "filter/limits/ledger.h"
 
 enum {
 	SHARED_E_SIZE = 1, /* not a descriptor from shared_make() */
