@@ -25,6 +25,7 @@
 
 enum role_id {
 	ROLE_POSTERND,
+	ROLE_POSTERND_MANAGED, /* the same program in `mode managed`, whose roles need more */
 	ROLE_LOG,
 	ROLE_SOCKET,
 	ROLE_PROXY,

@@ -137,6 +137,8 @@ static uint64_t ambient(const struct entry *e)
  * behind an exec. */
 static int securebits(const struct entry *e)
 {
+	if (e->row->also & ROLE_MAY_LEND)
+		return 0;
 	if (e->row->children && !(e->row->also & ROLE_MAY_EXECUTE))
 		return LOCKED(SECBIT_NO_CAP_AMBIENT_RAISE);
 	return LOCKED(SECBIT_NO_CAP_AMBIENT_RAISE) | LOCKED(SECBIT_NOROOT) |
