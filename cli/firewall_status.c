@@ -64,7 +64,7 @@ static void tally_line(void *context, const struct iptables_count *count)
 	struct tally *t;
 
 	if (!drop && !span_eq(count->target, SPAN("REDIRECT")) &&
-		!span_eq(count->target, SPAN("TPROXY")))
+		!span_eq(count->target, SPAN("TPROXY")) && !span_eq(count->target, SPAN("DNAT")))
 		return;
 	t = tally_of(s, count->comment);
 	if (drop) {
