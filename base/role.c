@@ -15,19 +15,23 @@
 #define SIGNALS  CAP(KILL)                              /* they are other users' */
 #define LISTEN   (CAP(NET_BIND_SERVICE) | CAP(NET_RAW)) /* port 25; IP_TRANSPARENT, SO_MARK */
 #define FILES    (CAP(DAC_READ_SEARCH) | CAP(CHOWN))    /* rules in a home folder; state, log */
+#define RULES    (CAP(NET_ADMIN) | CAP(NET_RAW))        /* iptables asks for sets by a raw socket */
 #define POSTERND (ROLES | SIGNALS | LISTEN | FILES)
 
 /* posternd executes the others, which would inherit what cannot be undone. */
 #define LIGHT (LAYER(CAPABILITIES) | LAYER(NO_NEW_PRIVS))
 #define ALL   (ROLE_LAYER_BIT(ROLE_LAYER_COUNT) - 1)
+#define TOOLS (ALL & ~LAYER(ROOT)) /* the system's programs are not found in an empty folder */
 
 /* clang-format off */
 static const struct role_row rows[ROLE_IDS] = {
 	/*                  program            user               keeps           children  layers also */
 	[ROLE_POSTERND] = { "posternd",        NULL,              POSTERND,       POSTERND, LIGHT, 0 },
+	[ROLE_POSTERND_MANAGED] = { "posternd", NULL, POSTERND | RULES, POSTERND | RULES,   LIGHT, ROLE_MAY_LEND },
 	[ROLE_LOG]      = { "postern-log",     "postern-log",     0,              0,        ALL,   ROLE_MAY_WRITE },
 	[ROLE_SOCKET]   = { "postern-socket",  "postern-socket",  CAP(NET_RAW),   0,        ALL,   0 },
 	[ROLE_PROXY]    = { "postern-proxy",   "postern-proxy",   0,              0,        ALL,   ROLE_MAY_CONNECT | ROLE_MAY_BIND },
+	[ROLE_KERNEL]   = { "postern-kernel",  "postern-kernel",  RULES,          RULES,    TOOLS, ROLE_MAY_EXECUTE },
 	[ROLE_GATE]     = { "postern-gate",    "postern-gate",    0,              0,        ALL,   0 },
 	[ROLE_VERDICT]  = { "postern-verdict", "postern-verdict", CAP(NET_ADMIN), 0,        ALL,   0 },
 };

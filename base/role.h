@@ -11,8 +11,10 @@
  * keeps its user and its root folder; Landlock takes its files away then. A build without the
  * sandbox (meson option "sandbox") confines nothing and says so.
  *
- * Limits: no thread is made before or after; a role that must execute a program, make threads or
- * map code needs a row and a list of its own.
+ * Limits: no thread is made before or after; a role that must make threads or map code needs a row
+ * and a list of its own. One that executes the system's programs (postern-kernel) cannot have a
+ * list of what they may call, which changes with their versions: base/role_refused.c has what they
+ * may not.
  *
  * Owns:    nothing.
  * Callers: the main of each role; posternd for itself.
@@ -23,9 +25,11 @@
 
 enum role_id {
 	ROLE_POSTERND,
+	ROLE_POSTERND_MANAGED, /* the same program in `mode managed`, whose roles need more */
 	ROLE_LOG,
 	ROLE_SOCKET,
 	ROLE_PROXY,
+	ROLE_KERNEL,
 	ROLE_GATE,
 	ROLE_VERDICT,
 	ROLE_IDS
@@ -51,7 +55,8 @@ struct role_place {
 	uid_t uid;    /* the next two only then; never 0 */
 	gid_t gid;
 	int folder;    /* -1: none. As root it becomes the root folder: an unlinked empty one, but
-			  for a role that writes files the one it may write into */
+			  for a role that writes files the one it may write into; one that
+			  executes programs keeps the system's and only stands in it */
 	bool required; /* a layer that cannot be had ends the role; else it goes on without */
 };
 

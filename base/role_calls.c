@@ -11,6 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/role_refused.h"
+#include "base/role_row.h"
+
 /* for whom */
 #define LOG      (1u << ROLE_LOG)
 #define SPARE    (1u << ROLE_SOCKET) /* makes sockets for the proxies to have in spare */
@@ -175,7 +178,7 @@ static int fill(scmp_filter_ctx filter, unsigned who)
 	return r ? r : add_rest(filter);
 }
 
-int role_calls_enter(enum role_id role, bool as_root)
+static int enter_listed(enum role_id role, bool as_root)
 {
 	const unsigned who = 1u << role | (role == ROLE_PROXY && !as_root ? ROOTLESS : 0);
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -188,4 +191,11 @@ int role_calls_enter(enum role_id role, bool as_root)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
 	return r;
+}
+
+int role_calls_enter(enum role_id role, bool as_root)
+{
+	if (role_row(role)->also & ROLE_MAY_EXECUTE)
+		return role_refused_enter();
+	return enter_listed(role, as_root);
 }

@@ -4,7 +4,7 @@
  * Role, system calls: the list of each role, enforced by seccomp
  *
  * A call that is not on the list ends the process with SIGSYS, and so does a call of another
- * architecture.
+ * architecture. A role that executes the system's programs has base/role_refused.h instead.
  *
  * Callers: base/role_enter.c.
  */

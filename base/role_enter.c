@@ -127,11 +127,19 @@ static int caps_know(struct entry *e)
 	return 0;
 }
 
-/* Whose children are to have capabilities must leave root its meaning; else user 0 is nobody
- * special, also behind an exec that the other layers forbid anyway. */
+/* What the programs it executes are to have in spite of their user. */
+static uint64_t ambient(const struct entry *e)
+{
+	return e->row->also & ROLE_MAY_EXECUTE ? e->keeps & e->row->children : 0;
+}
+
+/* Who starts the roles, as root, must leave root its meaning; else user 0 is nobody special, also
+ * behind an exec. */
 static int securebits(const struct entry *e)
 {
-	if (e->row->children)
+	if (e->row->also & ROLE_MAY_LEND)
+		return 0;
+	if (e->row->children && !(e->row->also & ROLE_MAY_EXECUTE))
 		return LOCKED(SECBIT_NO_CAP_AMBIENT_RAISE);
 	return LOCKED(SECBIT_NO_CAP_AMBIENT_RAISE) | LOCKED(SECBIT_NOROOT) |
 	       LOCKED(SECBIT_NO_SETUID_FIXUP) | SECBIT_KEEP_CAPS_LOCKED;
@@ -142,10 +150,37 @@ static int update(int cap, capng_type_t sets)
 	return capng_update(CAPNG_ADD, sets, (unsigned)cap);
 }
 
+/* Before it is forbidden to raise any; what is not kept later falls out of the set by itself. */
+static int raise_ambient(const struct entry *e)
+{
+	errno = EPERM; /* libcap-ng has error numbers of its own */
+	if (capng_get_caps_process() < 0)
+		return -errno;
+	for (int cap = 0; cap < CAPS_MAX; cap++)
+		if (ambient(e) & bit(cap) && update(cap, CAPNG_INHERITABLE) < 0)
+			return -EINVAL;
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return -errno;
+	for (int cap = 0; cap < CAPS_MAX; cap++)
+		if (ambient(e) & bit(cap) &&
+			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+static capng_select_t selected(const struct entry *e)
+{
+	if (ambient(e))
+		return e->may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
+	return e->may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
+}
+
 static int caps_enter(struct entry *e)
 {
-	const int r = e->may_bound ? add_securebits(securebits(e)) : 0;
+	int r = ambient(e) ? raise_ambient(e) : 0;
 
+	if (r == 0 && e->may_bound)
+		r = add_securebits(securebits(e));
 	if (r < 0)
 		return r;
 	capng_clear(CAPNG_SELECT_ALL);
@@ -154,10 +189,11 @@ static int caps_enter(struct entry *e)
 			return -EINVAL;
 		if (e->keeps & e->row->children & bit(cap) && update(cap, CAPNG_BOUNDING_SET) < 0)
 			return -EINVAL;
+		if (ambient(e) & bit(cap) && update(cap, CAPNG_INHERITABLE) < 0)
+			return -EINVAL;
 	}
 	errno = EPERM; /* it has error numbers of its own */
-	return result(capng_apply(
-		e->may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT));
+	return result(capng_apply(selected(e)));
 }
 
 /* Asks the kernel for each capability it knows; -1: the first it does not. */
@@ -171,13 +207,15 @@ static bool bounded(const struct entry *e)
 	return (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & securebits(e)) == securebits(e);
 }
 
-static bool none_ambient(void)
+static bool ambient_held(const struct entry *e)
 {
 	int is = 0;
 
-	for (int cap = 0; is == 0; cap++)
-		is = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0);
-	return is < 0;
+	for (int cap = 0; (is = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0)) >= 0;
+		cap++)
+		if (is != ((ambient(e) & bit(cap)) != 0))
+			return false;
+	return true;
 }
 
 static int caps_held(const struct entry *e)
@@ -187,7 +225,8 @@ static int caps_held(const struct entry *e)
 
 	if (r < 0)
 		return r;
-	if (c.effective != e->keeps || c.permitted != e->keeps || c.inheritable || !none_ambient())
+	if (c.effective != e->keeps || c.permitted != e->keeps || c.inheritable != ambient(e) ||
+		!ambient_held(e))
 		return -EPERM;
 	return e->may_bound && !bounded(e) ? -EPERM : 0;
 }

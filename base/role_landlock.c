@@ -61,6 +61,53 @@ static int add_rule(int set, int type, const void *rule)
 	return syscall(SYS_landlock_add_rule, set, type, rule, 0) < 0 ? -errno : 0;
 }
 
+/* What the system's programs need: themselves and their libraries, names of tables, protocols and
+ * services, the time zone; and what the kernel tells below /proc. Nothing is written but settings
+ * of the network: iptables-nft needs no lock. A folder that a system has not is no matter. */
+static const struct {
+	const char *path;
+	uint64_t access;
+} system_paths[] = {
+#define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define RUN  (READ | LANDLOCK_ACCESS_FS_EXECUTE)
+	{ "/usr", RUN },
+	{ "/bin", RUN },
+	{ "/sbin", RUN },
+	{ "/lib", RUN },
+	{ "/lib32", RUN },
+	{ "/lib64", RUN },
+	{ "/etc", READ }, /* as far as its files' modes let somebody who is nobody */
+	{ "/proc", READ },
+	{ "/proc/sys/net", READ | LANDLOCK_ACCESS_FS_WRITE_FILE },
+};
+
+/* A rule holds an inode, and /proc makes a new one for a folder that was forgotten: what is held
+ * open is not. So the descriptor stays, of what is written; it can be used for nothing. */
+static int add_system_path(int set, const struct ruleset *r, size_t i)
+{
+	const bool writes = system_paths[i].access & LANDLOCK_ACCESS_FS_WRITE_FILE;
+	struct landlock_path_beneath_attr beneath = { .allowed_access =
+							      system_paths[i].access & r->fs };
+	int e;
+
+	beneath.parent_fd = open(system_paths[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (beneath.parent_fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	e = add_rule(set, LANDLOCK_RULE_PATH_BENEATH, &beneath);
+	if (!writes)
+		close(beneath.parent_fd);
+	return e;
+}
+
+static int add_system(int set, const struct ruleset *r)
+{
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < sizeof(system_paths) / sizeof(system_paths[0]); i++)
+		e = add_system_path(set, r, i);
+	return e;
+}
+
 static int add_rules(int set, const struct ruleset *r, unsigned also, int folder)
 {
 	const struct landlock_path_beneath_attr beneath = {
@@ -68,9 +115,9 @@ static int add_rules(int set, const struct ruleset *r, unsigned also, int folder
 		.parent_fd = folder,
 	};
 	const struct port_rule any = { .access = NET_BIND, .port = 0 };
-	int e = 0;
+	int e = also & ROLE_MAY_EXECUTE ? add_system(set, r) : 0;
 
-	if (also & ROLE_MAY_WRITE && folder >= 0)
+	if (e == 0 && also & ROLE_MAY_WRITE && folder >= 0)
 		e = add_rule(set, LANDLOCK_RULE_PATH_BENEATH, &beneath);
 	if (e == 0 && also & ROLE_MAY_BIND && r->net)
 		e = add_rule(set, RULE_NET, &any);

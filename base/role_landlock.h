@@ -19,5 +19,6 @@
  */
 int role_landlock_enter(unsigned also, int folder);
 
-/* Return: 0: no file can be reached; else -EACCES. For who may still open. */
+/* Return: 0: no file can be reached, or, for a role that executes programs, only what these need;
+ * else -EACCES. For who may still open. */
 int role_landlock_held(void);

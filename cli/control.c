@@ -296,6 +296,22 @@ static int take_all(struct asking *a, const struct control_take *take, struct co
 	return another_version(a);
 }
 
+bool control_there(const struct cli *c)
+{
+	static struct asking a;
+	bool there;
+
+	memset(&a, 0, sizeof(a));
+	if (find_socket(&a, c) != CLI_OK)
+		return false;
+	a.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	there = a.fd >= 0 &&
+		connect(a.fd, (const struct sockaddr *)&a.address, sizeof(a.address)) == 0;
+	if (a.fd >= 0)
+		close(a.fd);
+	return there;
+}
+
 int control_ask(const struct cli *c, enum control_request request, struct span body,
 	const struct control_take *take, struct control_end *end)
 {

@@ -38,6 +38,9 @@ struct control_end {
 int control_ask(const struct cli *c, enum control_request request, struct span body,
 	const struct control_take *take, struct control_end *end);
 
+/* Does posternd answer? Says nothing when it does not. */
+bool control_there(const struct cli *c);
+
 /* Prints the daemon's last words on stdout; as {"result": TEXT} with --json. */
 int control_tell(const struct cli *c, const struct control_end *end);
 

@@ -9,7 +9,11 @@
 
 #include "cli/args.h"
 #include "cli/config.h"
+#include "cli/control.h"
+#include "cli/running.h"
 #include "rules/kernel/run/links.h"
+#include "rules/kernel/run/lock.h"
+#include "rules/kernel/run/managed.h"
 
 #define WHY_MAX 4096
 
@@ -18,7 +22,12 @@ enum backend { BACKEND_IPTABLES, BACKEND_NFT };
 /* What every one of them works on. */
 struct wanted {
 	struct load load;
+	struct unbundle running; /* of a posternd that runs in `mode managed` */
+	bool runs;
+	const struct ruleset *rs; /* of either */
 	struct links links;
+	struct lanes lanes; /* of `mode managed` */
+	char lanes_text[LANES_TEXT_MAX];
 	struct kernel_plan plan;
 	void *memory;
 };
@@ -26,6 +35,7 @@ struct wanted {
 static void wanted_free(struct wanted *w)
 {
 	free(w->memory);
+	unbundle_free(&w->running);
 	load_free(&w->load);
 }
 
@@ -39,11 +49,49 @@ int firewall_exit(const char *verb, int r, struct out *why)
 	return cli_fail(CLI_UNAVAILABLE, "firewall %s: not done", verb);
 }
 
-static int make_plan(struct wanted *w)
+/* As a posternd gives numbers that starts anew. */
+static int fresh_lanes(struct wanted *w, struct arena *arena)
 {
-	const size_t room = kernel_plan_room(w->load.ruleset);
+	const int r = lanes_assign(arena, w->rs, (struct span){ NULL, 0 }, &w->lanes);
+
+	if (r == LANES_E_FULL)
+		return cli_fail(CLI_CONFIG,
+			"firewall: the rules need %zu numbers, and \"connection-mark\" of "
+			"postern.conf "
+			"has room for %u: give it more bits",
+			lanes_need(w->rs), lanes_max(&w->rs->host));
+	return r == LANES_OK ? CLI_OK : cli_fail(CLI_UNAVAILABLE, "not enough memory");
+}
+
+static int running_numbers(const struct cli *c, struct wanted *w, struct arena *arena)
+{
+	struct out o;
+	int exit;
+
+	out_init(&o, w->lanes_text, sizeof(w->lanes_text));
+	exit = running_lanes(c, &o);
+	if (exit != CLI_OK)
+		return exit;
+	if (lanes_read(arena, w->rs, out_span(&o), &w->lanes) == LANES_OK)
+		return CLI_OK;
+	return cli_fail(CLI_UNAVAILABLE, "firewall: the numbers that posternd gives its rules "
+					 "cannot be read; perhaps it has just "
+					 "got new rules: try again");
+}
+
+static int number_lanes(const struct cli *c, struct wanted *w, struct arena *arena)
+{
+	if (w->rs->host.mode != MODE_MANAGED)
+		return CLI_OK;
+	return w->runs ? running_numbers(c, w, arena) : fresh_lanes(w, arena);
+}
+
+static int make_plan(const struct cli *c, struct wanted *w)
+{
+	const size_t room = kernel_plan_room(w->rs) + lanes_room(w->rs);
+	const bool managed = w->rs->host.mode == MODE_MANAGED;
 	struct arena arena;
-	int r = links_find(&w->links, w->load.ruleset);
+	int exit, r = links_find(&w->links, w->rs);
 
 	if (r < 0)
 		return cli_fail(CLI_UNAVAILABLE,
@@ -53,19 +101,26 @@ static int make_plan(struct wanted *w)
 	if (w->memory == NULL)
 		return cli_fail(CLI_UNAVAILABLE, "not enough memory");
 	arena_init(&arena, w->memory, room);
-	if (kernel_plan(&arena, w->load.ruleset, (const char(*)[KERNEL_LINK_MAX])w->links.name,
-		    w->links.n, &w->plan) != RULES_OK)
+	exit = number_lanes(c, w, &arena);
+	if (exit != CLI_OK)
+		return exit;
+	if (kernel_plan(&arena, w->rs, managed ? &w->lanes : NULL,
+		    (const char(*)[KERNEL_LINK_MAX])w->links.name, w->links.n,
+		    &w->plan) != RULES_OK)
 		return cli_fail(CLI_UNAVAILABLE, "not enough memory");
 	return CLI_OK;
 }
 
-/* Other modes have no kernel rules in this version. */
-static int need_external(const struct cli *c, const struct wanted *w)
+/* Other modes have no kernel rules. */
+static int need_rules(const struct cli *c, const struct wanted *w)
 {
-	if (w->load.ruleset->host.mode == MODE_EXTERNAL)
+	const enum host_mode mode = w->rs->host.mode;
+
+	if (mode == MODE_EXTERNAL || mode == MODE_MANAGED)
 		return CLI_OK;
 	return cli_fail(CLI_CONFIG,
-		"firewall: kernel rules are for \"mode external\": say that in %s/postern.conf, "
+		"firewall: kernel rules are for \"mode managed\" and \"mode external\": say one in "
+		"%s/postern.conf, "
 		"and "
 		"\"intercept redirect\" or \"intercept tproxy\"; in \"mode direct\" posternd "
 		"listens "
@@ -73,19 +128,33 @@ static int need_external(const struct cli *c, const struct wanted *w)
 		c->dir);
 }
 
+/* In `mode managed` what counts is what posternd has put in force. */
+static int find_rules(const struct cli *c, struct wanted *w)
+{
+	int exit = config_load(c, &w->load);
+
+	if (exit != CLI_OK)
+		return exit;
+	w->rs = w->load.ruleset;
+	w->runs = w->rs->host.mode == MODE_MANAGED && control_there(c);
+	if (!w->runs)
+		return CLI_OK;
+	exit = running_rules(c, &w->running);
+	w->rs = w->running.ruleset;
+	return exit;
+}
+
 /* Return: CLI_OK, then wanted_free() is due; or an exit code after a message. */
-static int want(const struct cli *c, struct wanted *w, bool external)
+static int want(const struct cli *c, struct wanted *w, bool rules)
 {
 	int exit;
 
-	*w = (struct wanted){ 0 };
-	exit = config_load(c, &w->load);
-	if (exit != CLI_OK)
-		return exit;
-	if (external)
-		exit = need_external(c, w);
+	memset(w, 0, sizeof(*w));
+	exit = find_rules(c, w);
+	if (exit == CLI_OK && rules)
+		exit = need_rules(c, w);
 	if (exit == CLI_OK)
-		exit = make_plan(w);
+		exit = make_plan(c, w);
 	if (exit != CLI_OK)
 		wanted_free(w);
 	return exit;
@@ -186,7 +255,7 @@ static void print_render(struct out *o, void *context)
 static int render(struct cli *c, int argc, char **argv)
 {
 	struct rendering r = { 0 };
-	struct wanted w;
+	static struct wanted w; /* large */
 	int exit;
 
 	r.four = args_flag(&argc, argv, "-4");
@@ -216,11 +285,50 @@ static void hold_signals(void)
 		signal(signals[i], SIG_IGN);
 }
 
+/* Nobody else may be at it, neither a second one of us nor postern-kernel. */
+static int take_lock(const char *verb, struct netlink *lock)
+{
+	const int r = lock_take(lock, LOCK_PATIENCE_MS);
+
+	if (r == LOCK_OK)
+		return CLI_OK;
+	if (r == LOCK_E_HELD)
+		fputs(lock_advice, stderr);
+	return cli_fail(CLI_UNAVAILABLE, "firewall %s: not done%s%s", verb, r < 0 ? ": " : "",
+		r < 0 ? strerror(-r) : "");
+}
+
+/* What "mode managed" has besides tables and routing tells something also when all is well. */
+static int managed_exit(const char *verb, enum kernel_result result, struct out *text)
+{
+	if (result != KERNEL_IS_DONE)
+		return firewall_exit(verb, APPLY_E_PROGRAM, text);
+	fputs(out_cstr(text), stdout);
+	return CLI_OK;
+}
+
+static int bring_in(const struct wanted *w, enum backend backend, struct out *text)
+{
+	struct setting_want want[SETTINGS];
+	struct managed m = { 0 };
+	enum kernel_result result;
+
+	if (backend == BACKEND_NFT)
+		return firewall_exit("apply", apply_nft(&w->plan, text), text);
+	if (w->rs->host.mode != MODE_MANAGED)
+		return firewall_exit("apply", apply_iptables(&w->plan, text), text);
+	settings_want(&w->lanes, want);
+	result = managed_apply(&m, &w->plan, want, text);
+	managed_free(&m);
+	return managed_exit("apply", result, text);
+}
+
 static int apply(struct cli *c, int argc, char **argv)
 {
 	char text[WHY_MAX];
 	enum backend backend;
-	struct wanted w;
+	struct netlink lock;
+	static struct wanted w; /* large */
 	struct out why;
 	int exit;
 
@@ -232,19 +340,28 @@ static int apply(struct cli *c, int argc, char **argv)
 		exit = want(c, &w, true);
 	if (exit != CLI_OK)
 		return exit;
+	if (w.runs) {
+		wanted_free(&w);
+		return cli_fail(CLI_USAGE, "firewall apply: posternd runs and keeps these rules "
+					   "itself; \"postern apply\" puts "
+					   "changed files in force");
+	}
 	hold_signals();
 	out_init(&why, text, sizeof(text) - 1);
-	exit = firewall_exit("apply",
-		backend == BACKEND_NFT ? apply_nft(&w.plan, &why) : apply_iptables(&w.plan, &why),
-		&why);
+	exit = take_lock("apply", &lock);
+	if (exit == CLI_OK) {
+		exit = bring_in(&w, backend, &why);
+		lock_let_go(&lock);
+	}
 	wanted_free(&w);
 	return exit;
 }
 
-/* Reads no file: it must work when they are faulty. */
+/* Reads no file: it must work when they are faulty, and posternd is dead. */
 static int take_out(struct cli *c, int argc, char **argv)
 {
 	char text[WHY_MAX];
+	struct netlink lock;
 	struct out why;
 	int exit;
 
@@ -255,13 +372,18 @@ static int take_out(struct cli *c, int argc, char **argv)
 		return exit;
 	hold_signals();
 	out_init(&why, text, sizeof(text) - 1);
-	return firewall_exit("remove", apply_remove(&why), &why);
+	exit = take_lock("remove", &lock);
+	if (exit == CLI_OK) {
+		exit = managed_exit("remove", managed_put_back(&why), &why);
+		lock_let_go(&lock);
+	}
+	return exit;
 }
 
 static int status(struct cli *c, int argc, char **argv)
 {
 	enum backend backend;
-	struct wanted w;
+	static struct wanted w; /* large */
 	int exit;
 
 	if (read_backend(&argc, argv, &backend) != CLI_OK || args_done(&argc, argv, 1, 1) != CLI_OK)
@@ -275,7 +397,9 @@ static int status(struct cli *c, int argc, char **argv)
 		exit = want(c, &w, false);
 	if (exit != CLI_OK)
 		return exit;
-	exit = firewall_status(c, w.load.ruleset->host.mode == MODE_EXTERNAL ? &w.plan : NULL);
+	exit = firewall_status(
+		c, w.rs->host.mode == MODE_EXTERNAL || w.rs->host.mode == MODE_MANAGED ? &w.plan
+										       : NULL);
 	wanted_free(&w);
 	return exit;
 }

@@ -21,18 +21,6 @@ struct status {
 	bool different;
 };
 
-static const char *state_word(enum iptables_state state)
-{
-	static const char *const words[] = { [IPTABLES_IN_SYNC] = "in sync",
-		[IPTABLES_MISSING] = "missing",
-		[IPTABLES_CHANGED] = "changed",
-		[IPTABLES_MOVED] = "not first in its hook",
-		[IPTABLES_SURPLUS] = "not asked for",
-		[IPTABLES_UNNEEDED] = "not needed" };
-
-	return words[state];
-}
-
 static enum iptables_state chain_state(const struct status *s, size_t i, enum kernel_chain chain)
 {
 	return iptables_compare(s->set[i], s->seen.family[i].saved, chain);
@@ -40,26 +28,15 @@ static enum iptables_state chain_state(const struct status *s, size_t i, enum ke
 
 static enum iptables_state routing_state(const struct status *s, size_t i)
 {
-	const struct span have = s->seen.family[i].routing;
-
-	if (span_eq(have, s->routing[i]))
-		return have.n > 0 ? IPTABLES_IN_SYNC : IPTABLES_UNNEEDED;
-	if (have.n == 0)
-		return IPTABLES_MISSING;
-	return s->routing[i].n == 0 ? IPTABLES_SURPLUS : IPTABLES_CHANGED;
-}
-
-static bool is_right(enum iptables_state state)
-{
-	return state == IPTABLES_IN_SYNC || state == IPTABLES_UNNEEDED;
+	return apply_routing_state(s->seen.family[i].routing, s->routing[i]);
 }
 
 static void find_differences(struct status *s)
 {
 	for (size_t i = 0; i < s->seen.n; i++) {
-		s->different = s->different || !is_right(routing_state(s, i));
+		s->different = s->different || !apply_state_is_right(routing_state(s, i));
 		for (enum kernel_chain c = 0; c < KERNEL_CHAINS; c++)
-			s->different = s->different || !is_right(chain_state(s, i, c));
+			s->different = s->different || !apply_state_is_right(chain_state(s, i, c));
 	}
 }
 
@@ -87,7 +64,7 @@ static void tally_line(void *context, const struct iptables_count *count)
 	struct tally *t;
 
 	if (!drop && !span_eq(count->target, SPAN("REDIRECT")) &&
-		!span_eq(count->target, SPAN("TPROXY")))
+		!span_eq(count->target, SPAN("TPROXY")) && !span_eq(count->target, SPAN("DNAT")))
 		return;
 	t = tally_of(s, count->comment);
 	if (drop) {
@@ -114,24 +91,19 @@ static bool add_up(struct status *s)
 
 /* ---- text ---- */
 
-static const char *family_word(const struct status *s, size_t i)
-{
-	return s->seen.family[i].family == IP_V4 ? "IPv4" : "IPv6";
-}
-
 static void print_chain(struct out *o, const struct status *s, size_t i, enum kernel_chain chain)
 {
 	const enum iptables_state state = chain_state(s, i, chain);
 
-	if (is_right(state))
+	if (apply_state_is_right(state))
 		return;
-	out_str(o, family_word(s, i));
+	out_str(o, apply_family_word(&s->seen.family[i]));
 	out_octet(o, ' ');
 	out_str(o, iptables_places[chain].table);
 	out_octet(o, ' ');
 	out_str(o, iptables_places[chain].name);
 	out_str(o, ": ");
-	out_str(o, state_word(state));
+	out_str(o, apply_state_word(state));
 	out_octet(o, '\n');
 }
 
@@ -154,11 +126,11 @@ static void print_text(struct out *o, void *context)
 	for (size_t i = 0; i < s->seen.n; i++) {
 		for (enum kernel_chain c = 0; c < KERNEL_CHAINS; c++)
 			print_chain(o, s, i, c);
-		if (is_right(routing_state(s, i)))
+		if (apply_state_is_right(routing_state(s, i)))
 			continue;
-		out_str(o, family_word(s, i));
+		out_str(o, apply_family_word(&s->seen.family[i]));
 		out_str(o, " routing: ");
-		out_str(o, state_word(routing_state(s, i)));
+		out_str(o, apply_state_word(routing_state(s, i)));
 		out_octet(o, '\n');
 	}
 	for (size_t i = 0; i < s->n_tallies; i++)
@@ -174,7 +146,7 @@ static void json_place(struct json *j, const struct status *s, size_t i, const c
 	json_u64(j, "family", (uint64_t)s->seen.family[i].family);
 	json_str(j, "table", table);
 	json_str(j, "chain", chain);
-	json_str(j, "state", state_word(state));
+	json_str(j, "state", apply_state_word(state));
 	json_close(j, '}');
 }
 

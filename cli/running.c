@@ -33,7 +33,7 @@ static int take_bundle(void *context, int fd)
 		r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
 }
 
-static int ask(const struct cli *c, struct unbundle *rules)
+int running_rules(const struct cli *c, struct unbundle *rules)
 {
 	static struct control_end end;
 	struct taking t = { .rules = rules };
@@ -43,6 +43,23 @@ static int ask(const struct cli *c, struct unbundle *rules)
 	if (r == CLI_OK && !t.came)
 		return cli_fail(CLI_UNAVAILABLE, "posternd did not send its rules");
 	return r;
+}
+
+static int take_text(void *context, struct span lines)
+{
+	struct out *o = context;
+
+	out_bytes(o, lines);
+	return o->full ? cli_fail(CLI_UNAVAILABLE, "posternd sent more lanes than there can be")
+		       : CLI_OK;
+}
+
+int running_lanes(const struct cli *c, struct out *text)
+{
+	static struct control_end end;
+	const struct control_take take = { .text = take_text, .context = text };
+
+	return control_ask(c, CONTROL_LANES, SPAN(""), &take, &end);
 }
 
 static int compare(struct running *r, const struct ruleset *files)
@@ -71,7 +88,7 @@ int running_compare(const struct cli *c, const struct load *files, struct runnin
 	int exit;
 
 	*r = (struct running){ 0 };
-	exit = ask(c, &r->rules);
+	exit = running_rules(c, &r->rules);
 	return exit == CLI_OK ? compare(r, files->ruleset) : exit;
 }
 

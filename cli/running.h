@@ -3,7 +3,7 @@
 /*
  * The rules that posternd runs, compared with those of the files
  *
- * Callers: cli/diff.c, cli/apply.c.
+ * Callers: cli/diff.c, cli/apply.c; cli/firewall.c, which needs no comparison.
  */
 #include "cli/cli.h"
 #include "cli/json.h"
@@ -17,6 +17,11 @@ struct running {
 	void *memory;          /* of @diff */
 	size_t memory_size;
 };
+
+/* Asks for the rules; for their lanes as text (rules/kernel/lanes.h), empty where posternd has
+ * none. Return: CLI_OK, then unbundle_free() is due; or an exit code after a message. */
+int running_rules(const struct cli *c, struct unbundle *rules);
+int running_lanes(const struct cli *c, struct out *text);
 
 /* Asks and compares. Return: CLI_OK, or an exit code after a message; running_free() is due in each
  * case. */

@@ -233,6 +233,16 @@ void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
 	log_sender_end(s);
 }
 
+void log_kernel(struct log_sender *s, int64_t wall_ns, enum code code, struct span text)
+{
+	struct record *r = log_begin(s, wall_ns, code, NULL);
+
+	if (r == NULL)
+		return;
+	record_octets(r, "found", text, 1024);
+	log_sender_end(s);
+}
+
 void log_gate(struct log_sender *s, int64_t wall_ns, enum code code, const char *what, uint64_t n,
 	uint64_t gone)
 {

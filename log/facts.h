@@ -111,6 +111,8 @@ void log_reload(struct log_sender *s, int64_t wall_ns, enum code code, const cha
 void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
 	const struct ip_prefix *prefix, const char *what);
 
+/* PN8007 or PN8008: others changed the kernel's rules. @text: what was found, one line. */
+void log_kernel(struct log_sender *s, int64_t wall_ns, enum code code, struct span text);
 /* PN8101 to PN8105: what the gate lost, found or could not read. @what: of which kind, or NULL; of
  * PN8103 @n sessions were found and @gone are gone. */
 void log_gate(struct log_sender *s, int64_t wall_ns, enum code code, const char *what, uint64_t n,

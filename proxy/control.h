@@ -52,6 +52,8 @@ enum control_request {
 	CONTROL_CONFIRM,
 	CONTROL_ROLLBACK, /* body: number of a generation, decimal; "0": the one before */
 	CONTROL_RULES,    /* -> CONTROL_FILE: the sealed bundle of the running rules */
+	CONTROL_LANES,    /* -> CONTROL_TEXT: their lanes (rules/kernel/lanes.h); nothing where the
+			     mode is not managed */
 };
 
 enum control_answer {

@@ -13,6 +13,8 @@ enum listen_kind {
 	LISTEN_TPROXY,   /* the TPROXY target does, and the socket's own address is the answer */
 };
 
+#define LISTEN_JUDGE (-1) /* instead of a rule's number: nobody has judged what comes */
+
 enum {
 	INTERCEPT_OK = 0,
 	INTERCEPT_E_DIRECT, /* it came to the listener itself: nothing was diverted */

@@ -66,7 +66,7 @@ static void refuse_limit(struct proxy *p, int client, const struct log_session *
 
 /* ---- accepting ---- */
 
-static const struct publish *rule_of(struct proxy *p, const struct log_session *session)
+static const struct publish *judge(struct proxy *p, const struct log_session *session)
 {
 	struct match_facts facts = {
 		.client = session->client.ip,
@@ -78,6 +78,12 @@ static const struct publish *rule_of(struct proxy *p, const struct log_session *
 	const struct rule *rule = ruleset_match(p->rules, &facts, NULL);
 
 	return rule ? rule->publish : NULL;
+}
+
+static const struct publish *rule_of(
+	struct proxy *p, const struct listener *l, const struct log_session *session)
+{
+	return l->judged ? l->rule : judge(p, session);
 }
 
 static void admit(
@@ -92,7 +98,7 @@ static void admit(
 		sockets_reset(client);
 		return;
 	}
-	session.rule = rule_of(p, &session);
+	session.rule = rule_of(p, l, &session);
 	if (!session.rule) {
 		refuse_unpublished(p, client, &session);
 		return;
@@ -146,7 +152,7 @@ static void answer_with_reserve(struct proxy *p, const struct listener *l)
 		struct log_session session = { .client = sockets_from_kernel(&from) };
 		ident_session(&p->ident, clock_wall_ns(), session.id);
 		if (intercept_asked(l->kind, client, &l->addr, &session.to) == INTERCEPT_OK)
-			session.rule = rule_of(p, &session);
+			session.rule = rule_of(p, l, &session);
 		if (session.rule && !session.rule->pass) {
 			local.incident = ident_incident(&p->ident, INCIDENT_BITS);
 			smtp_local_print(&p->to_client, &local);
@@ -200,16 +206,26 @@ static void on_listener(struct ev_loop *loop, ev_io *io, int events)
 		l->batch *= 2;
 }
 
-int listen_begin(struct proxy *p, struct listener *l, int fd, enum listen_kind kind)
+static const struct publish *numbered(const struct ruleset *rs, unsigned number)
+{
+	return number > 0 && number <= rs->n_rules ? rs->rules[number - 1].publish : NULL;
+}
+
+int listen_begin(struct proxy *p, struct listener *l, int fd, enum listen_kind kind, int rule)
 {
 	struct sockaddr_storage sa;
 	socklen_t n = sizeof(sa);
 
 	if (getsockname(fd, (struct sockaddr *)&sa, &n) < 0)
 		return -errno;
-	*l = (struct listener){
-		.proxy = p, .kind = kind, .addr = sockets_from_kernel(&sa), .batch = 1
-	};
+	*l = (struct listener){ .proxy = p,
+		.kind = kind,
+		.judged = rule >= 0,
+		.rule = rule > 0 ? numbered(p->rules, (unsigned)rule) : NULL,
+		.addr = sockets_from_kernel(&sa),
+		.batch = 1 };
+	if (rule > 0 && !l->rule)
+		return -EINVAL;
 	ev_io_init(&l->io, on_listener, fd, EV_READ);
 	l->io.data = l;
 	ev_init(&p->rest, on_rested);

@@ -2,6 +2,7 @@
 /* postern-proxy: see proxy/roles.h for how it is started. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,12 +83,30 @@ struct start {
 	unsigned seat;
 	int fds[START_FDS_MAX];                /* -1: none, of spares */
 	enum listen_kind kinds[START_FDS_MAX]; /* of listeners */
+	int rules[START_FDS_MAX];
 	size_t n_fds;
 };
+
+/* Cuts ":RULE" off. */
+static bool read_rule(struct span *text, int *rulep)
+{
+	const size_t colon = span_chr(*text, ':');
+	uint64_t n = 0;
+
+	*rulep = LISTEN_JUDGE;
+	if (colon == text->n)
+		return true;
+	if (!span_u64(span_from(*text, colon + 1), INT_MAX, &n))
+		return false;
+	*rulep = (int)n;
+	*text = span_sub(*text, 0, colon);
+	return true;
+}
 
 static bool read_fd(struct start *s, const char *text)
 {
 	const size_t i = s->n_fds++;
+	struct span fd;
 	uint64_t n;
 
 	if ((i == FD_SPARE4 || i == FD_SPARE6) && strcmp(text, "-") == 0) {
@@ -96,7 +115,10 @@ static bool read_fd(struct start *s, const char *text)
 	}
 	if (i >= FD_LISTENERS && (*text == 'r' || *text == 't'))
 		s->kinds[i] = *text++ == 'r' ? LISTEN_REDIRECT : LISTEN_TPROXY;
-	if (!span_u64(span_str(text), 65535, &n))
+	fd = span_str(text);
+	if (i >= FD_LISTENERS && !read_rule(&fd, &s->rules[i]))
+		return false;
+	if (!span_u64(fd, 65535, &n))
 		return false;
 	s->fds[i] = (int)n;
 	return fcntl(s->fds[i], F_SETFD, FD_CLOEXEC) == 0;
@@ -190,8 +212,8 @@ static int listen_all(struct proxy *p, const struct start *s)
 	if (!p->listeners)
 		return ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		int r = listen_begin(
-			p, &p->listeners[i], s->fds[FD_LISTENERS + i], s->kinds[FD_LISTENERS + i]);
+		int r = listen_begin(p, &p->listeners[i], s->fds[FD_LISTENERS + i],
+			s->kinds[FD_LISTENERS + i], s->rules[FD_LISTENERS + i]);
 		if (r < 0)
 			return -r;
 		p->n_listeners++;

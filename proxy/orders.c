@@ -48,6 +48,7 @@ void orders_stop(struct proxy *p)
 	p->stopping = true;
 	p->stop_ms = p->now_ms + (ms < STOP_MS ? ms : STOP_MS);
 	listen_end(p);
+	probes_end(p);
 	stop_flows(p, false);
 }
 
@@ -59,6 +60,7 @@ static bool drain(struct proxy *p, struct span body)
 		return false;
 	memcpy(&ms, body.p, sizeof(ms));
 	listen_end(p);
+	probes_end(p);
 	p->draining = true;
 	p->drain_ms = p->now_ms + ms;
 	return true;
@@ -133,6 +135,16 @@ static bool kill_session(struct proxy *p, struct span id)
 	return answer(p, ROLE_KILLED, span_of(&n, sizeof(n)), -1);
 }
 
+static void tell_dead(struct proxy *p, const struct ip_port *dead, size_t n)
+{
+	answer(p, ROLE_DEAD, span_of(dead, n * sizeof(*dead)), -1);
+}
+
+static bool probe(struct proxy *p)
+{
+	return probes_begin(p, tell_dead) == 0;
+}
+
 /* ---- the pair ---- */
 
 static bool carry_out(struct proxy *p, const struct msg *m)
@@ -147,6 +159,7 @@ static bool carry_out(struct proxy *p, const struct msg *m)
 	case ROLE_ADDRESSES: return own_set(&p->own, m->body);
 	case ROLE_ASK_SESSIONS: return tell_sessions(p);
 	case ROLE_KILL: return kill_session(p, m->body);
+	case ROLE_PROBE: return probe(p);
 	default: return false;
 	}
 }
@@ -181,5 +194,6 @@ void orders_begin(struct proxy *p, int control)
 
 void orders_end(struct proxy *p)
 {
+	probes_end(p);
 	dynamic_sets_free(&p->members);
 }

@@ -20,6 +20,7 @@
 #include "proxy/intercept.h"
 #include "proxy/own.h"
 #include "proxy/pool.h"
+#include "proxy/probe.h"
 #include "proxy/spare.h"
 #include "proxy/wheel.h"
 #include "rules/load/dynamic.h"
@@ -50,6 +51,9 @@ struct listener {
 	struct proxy *proxy;
 	ev_io io;
 	enum listen_kind kind;
+	bool judged; /* by the gate: all that comes is @rule's, or to be refused where that is NULL
+		      */
+	const struct publish *rule;
 	struct ip_port addr;
 	unsigned batch; /* connections taken in one round */
 };
@@ -74,6 +78,7 @@ struct proxy {
 	struct pipes pipes;
 	struct spare spare; /* sockets to dial with */
 	struct own own;     /* addresses of this host */
+	struct probes probes;
 	struct wheel wheel;
 	struct ident ident;
 	struct flow *flows;

@@ -17,7 +17,8 @@
  * shared_make(), LEDGER of ledger_make(). SPARE4 and SPARE6 are the receiving ends of channels
  * that postern-socket keeps filled with sockets of that family; "-": make them yourself.
  * LISTENER... listen already: a number alone listens on a published address; "r" before it: takes
- * what REDIRECT brings, "t": what TPROXY brings. MARK is hexadecimal, 0: none.
+ * what REDIRECT brings, "t": what TPROXY brings. ":RULE" behind it: the gate has judged what comes
+ * there, and it is for the rule of this number, or, 0, to be refused. MARK is hexadecimal, 0: none.
  *
  * SIGTERM ends a proxy in order, as ROLE_STOP does. SIGINT and SIGHUP are ignored by all.
  */
@@ -35,6 +36,7 @@ enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_LEDGER, FD_SPARE4, FD_SPARE6
 enum role_message { /* beyond those of base/talk.h */
 	/* from a proxy */
 	ROLE_FENCED = TALK_PROXY, /* what was told before ROLE_FENCE is done */
+	ROLE_DEAD, /* struct ip_port[]: the internals that do not answer now, all of them */
 	/* to a proxy */
 	ROLE_FENCE,     /* answer ROLE_FENCED */
 	ROLE_SERVE,     /* accept connections: what a decision needs was told before */
@@ -42,6 +44,8 @@ enum role_message { /* beyond those of base/talk.h */
 			   there are; when the time is over as ROLE_STOP; end with the last
 			   session */
 	ROLE_ADDRESSES, /* struct ip[]: the host's own addresses */
+	ROLE_PROBE,     /* ask the internals of passing rules: ROLE_DEAD, now and whenever it
+			   changes */
 };
 
 /* exit codes, those of sysexits.h that the manual names */

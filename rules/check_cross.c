@@ -260,7 +260,7 @@ void cross_host(struct check *c)
 
 	if (mode != MODE_EXTERNAL && mode != MODE_MANAGED && mode != MODE_SETS_ONLY)
 		return;
-	if (c->rs->host.mark_mask & c->rs->host.lane_mask)
+	if (mode == MODE_MANAGED && (c->rs->host.mark_mask & c->rs->host.lane_mask))
 		DIAG(c->diags, DIAG_ERROR,
 			c->rs->host.lane_mask_at.line ? c->rs->host.lane_mask_at
 						      : c->rs->host.mark_at,

@@ -166,6 +166,10 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"It says why on standard error, in the journal of the service; raise LimitNOFILE where descriptors are short.") \
 	X(8006, LOG_FLOOD, WARNING, 0, "", "records of refused connections were held back", "", \
 		"Of each code 1,000 are written in ten seconds; the record says of which, and how many more there were.") \
+	X(8007, KERNEL_REPAIRED, WARNING, 0, "", "kernel rules were changed by others, and repaired", "", \
+		"The record says what was found. Another tool that manages the packet filter is to leave chains named POSTERN alone: scripts/integration has samples.") \
+	X(8008, KERNEL_CHANGED, ERROR, 0, "", "kernel rules were changed by others, and are not repaired", "", \
+		"The record says what was found; it is tried again. \"postern firewall status\" shows what is missing.") \
 	X(8101, GATE_LOST, WARNING, 0, "", "the gate lost first packets of connections", "", \
 		"More came than could be read; nobody was let in for it, clients send again. A hashlimit in front of the queue keeps floods out.") \
 	X(8102, GATE_EVENTS_LOST, WARNING, 0, "", "the gate lost events of connection tracking", "", \

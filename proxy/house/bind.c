@@ -139,40 +139,49 @@ static int add(struct binds *b, struct bind_socket s)
 	return 0;
 }
 
+/* What is to be listened on. */
+struct wanted {
+	const struct rule_endpoint *at;
+	enum listen_kind kind;
+	int rule;
+};
+
 /* Copies of those that listen there already: what waits in them is not lost, also when there are
  * fewer workers now. *np: how many. Return: 0 or errno. */
-static int inherit(
-	const struct binding *b, const struct ip_port *addr, enum listen_kind kind, unsigned *np)
+static int inherit(const struct binding *b, const struct wanted *w, unsigned *np)
 {
 	for (size_t i = 0; b->old && i < b->old->n; i++) {
 		const struct bind_socket *s = &b->old->sockets[i];
 		int fd, error;
 
-		if (!is_at(s, addr) || s->kind != kind)
+		if (!is_at(s, &w->at->addr) || s->kind != w->kind)
 			continue;
 		fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
 			return errno;
-		error = add(
-			b->binds, (struct bind_socket){ *addr, kind, (*np)++ % b->workers, fd });
+		error = add(b->binds, (struct bind_socket){ s->addr, s->kind, w->rule,
+					      (*np)++ % b->workers, fd });
 		if (error)
 			return error;
 	}
 	return 0;
 }
 
-static int bind_one(const struct binding *b, const struct rule_endpoint *e, enum listen_kind kind)
+static int bind_one(const struct binding *b, const struct wanted *w)
 {
+	const struct rule_endpoint *e = w->at;
 	bool alone = !in_our_way(b->old, &e->addr) && !in_our_way(b->binds, &e->addr);
 	unsigned n = 0;
 	int error;
 
 	if (bound(b->binds, &e->addr))
 		return 0;
-	error = inherit(b, &e->addr, kind, &n);
+	error = inherit(b, w, &n);
 	for (; !error && n < b->workers; n++, alone = false) {
-		int fd = listen_on(&e->addr, kind, alone);
-		error = fd < 0 ? -fd : add(b->binds, (struct bind_socket){ e->addr, kind, n, fd });
+		int fd = listen_on(&e->addr, w->kind, alone);
+		error = fd < 0 ? -fd
+			       : add(b->binds,
+					 (struct bind_socket){ e->addr, w->kind, w->rule, n, fd });
 	}
 	return error ? fail(b, e, error) : 0;
 }
@@ -185,20 +194,34 @@ static bool has_ipv6(void)
 	return fd >= 0;
 }
 
-static int bind_intercept(const struct binding *b, const struct hostconf *host)
+/* At all addresses of both families. */
+static int bind_intercept(
+	const struct binding *b, const struct hostconf *host, uint16_t port, int rule)
 {
-	const enum listen_kind kind =
-		host->intercept == INTERCEPT_TPROXY ? LISTEN_TPROXY : LISTEN_REDIRECT;
 	struct rule_endpoint e = {
-		.addr = { .ip = { .family = IP_V4 }, .port = (uint16_t)host->intercept_port },
+		.addr = { .ip = { .family = IP_V4 }, .port = port },
 		.at = host->intercept_at.line ? host->intercept_at : host->mode_at,
 	};
-	int r = bind_one(b, &e, kind);
+	const struct wanted w = { &e,
+		host->intercept == INTERCEPT_TPROXY ? LISTEN_TPROXY : LISTEN_REDIRECT, rule };
+	int r = bind_one(b, &w);
 
 	if (r || !has_ipv6())
 		return r;
 	e.addr.ip.family = IP_V6;
-	return bind_one(b, &e, kind);
+	return bind_one(b, &w);
+}
+
+static int bind_lanes(
+	const struct binding *b, const struct hostconf *host, const struct lanes *lanes)
+{
+	int r = bind_intercept(b, host, lane_port(host, 0), 0);
+
+	for (size_t i = 0; r == 0 && i < lanes->n; i++)
+		if (lanes->list[i].kind == LANE_PROXY)
+			r = bind_intercept(b, host, lane_port(host, lanes->list[i].number),
+				(int)lanes->list[i].rule->number);
+	return r;
 }
 
 static int bind_published(const struct binding *b, const struct ruleset *rs)
@@ -208,21 +231,30 @@ static int bind_published(const struct binding *b, const struct ruleset *rs)
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		const struct publish *p = rs->rules[i].publish;
 		for (size_t j = 0; r == 0 && p && j < p->n_external; j++)
-			r = bind_one(b, &p->external[j], LISTEN_DIRECT);
+			r = bind_one(b,
+				&(struct wanted){ &p->external[j], LISTEN_DIRECT, LISTEN_JUDGE });
 	}
 	return r;
 }
 
-int bind_all(struct binds *b, const struct ruleset *rs, unsigned workers, const struct binds *old,
-	struct out *why)
+static int bind_for(const struct binding *b, const struct ruleset *rs, const struct lanes *lanes)
+{
+	if (rs->host.mode == MODE_MANAGED)
+		return bind_lanes(b, &rs->host, lanes);
+	if (rs->host.mode == MODE_EXTERNAL)
+		return bind_intercept(b, &rs->host, lane_port(&rs->host, 0), LISTEN_JUDGE);
+	return bind_published(b, rs);
+}
+
+int bind_all(struct binds *b, const struct ruleset *rs, const struct lanes *lanes, unsigned workers,
+	const struct binds *old, struct out *why)
 {
 	const struct binding binding = { b, old, workers, why };
 	int r;
 
 	assert(workers > 0);
 	*b = (struct binds){ 0 };
-	r = rs->host.mode == MODE_EXTERNAL ? bind_intercept(&binding, &rs->host)
-					   : bind_published(&binding, rs);
+	r = bind_for(&binding, rs, lanes);
 	if (r)
 		bind_free(b);
 	return r;

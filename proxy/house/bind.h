@@ -5,18 +5,20 @@
  *
  * Each worker has a socket of its own for every address (SO_REUSEPORT); the kernel spreads
  * connections over them. In `mode external` a firewall diverts connections: instead of the
- * published addresses there is the one port of `intercept`, at all addresses of both families.
+ * published addresses there is the one port of `intercept`, at all addresses of both families. In
+ * `mode managed` that port is for those who are refused, and each lane to a proxy has its own.
  *
  * Callers: proxy/house/generation.c.
  */
 #include "proxy/intercept.h"
-#include "rules/ruleset.h"
+#include "rules/kernel/lanes.h"
 
 #define BIND_BACKLOG 4096 /* the kernel's somaxconn bounds it */
 
 struct bind_socket {
 	struct ip_port addr;
 	enum listen_kind kind;
+	int rule; /* LISTEN_JUDGE; 0: what comes is to be refused; else whose it is */
 	unsigned worker;
 	int fd; /* listens, close-on-exec */
 };
@@ -28,6 +30,7 @@ struct binds {
 
 /**
  * bind_all() - listening sockets for all addresses of a rule set
+ * @lanes: of `mode managed`; else NULL
  * @old: those of the generation that runs: what it has at an address is copied, not made again;
  * NULL
  * @why: lines for the administrator when it fails
@@ -35,6 +38,6 @@ struct binds {
  * At least one socket for each address and worker, however many rules publish it. Return: 0, or the
  * exit code of posternd.
  */
-int bind_all(struct binds *b, const struct ruleset *rs, unsigned workers, const struct binds *old,
-	struct out *why);
+int bind_all(struct binds *b, const struct ruleset *rs, const struct lanes *lanes, unsigned workers,
+	const struct binds *old, struct out *why);
 void bind_free(struct binds *b);

@@ -58,7 +58,8 @@ struct child {
 	unsigned failures; /* in a row */
 	uint64_t ready_ms; /* steady */
 	unsigned unheard;  /* questions since the last answer */
-	uint32_t layers;   /* of its sandbox */
+	unsigned owed;   /* answers to questions of the control socket, which come in their order */
+	uint32_t layers; /* of its sandbox */
 	struct role_pong pong;
 };
 

@@ -59,6 +59,37 @@ static int read_rules(struct generation *g, struct out *why)
 	return EXIT_CONFIG;
 }
 
+/* Numbers for the lanes of `mode managed`; those that the running generation has stay. */
+static int number_lanes(struct generation *g, struct out *why)
+{
+	const struct ruleset *rs = g->rules.ruleset;
+	const struct generation *before = g->house->running;
+	const size_t room = lanes_room(rs);
+	struct arena arena;
+	struct out text;
+	int r;
+
+	if (rs->host.mode != MODE_MANAGED)
+		return 0;
+	g->lanes_block = malloc(room + LANES_TEXT_MAX);
+	if (!g->lanes_block)
+		return fail("lanes", ENOMEM, why);
+	arena_init(&arena, (uint8_t *)g->lanes_block + LANES_TEXT_MAX, room);
+	r = lanes_assign(
+		&arena, rs, before ? before->lanes_text : (struct span){ NULL, 0 }, &g->lanes);
+	out_init(&text, g->lanes_block, LANES_TEXT_MAX);
+	lanes_print(&text, &g->lanes);
+	g->lanes_text = out_span(&text);
+	if (r == LANES_OK && !text.full)
+		return 0;
+	out_str(why, "postern.conf: the rules need ");
+	out_u64(why, lanes_need(rs));
+	out_str(why, " numbers in \"mode managed\", and \"connection-mark\" has room for ");
+	out_u64(why, lanes_max(&rs->host));
+	out_str(why, ": give it more bits\n");
+	return EXIT_CONFIG;
+}
+
 struct generation *generation_new(struct house *h, int bundle, struct out *why, int *exitp)
 {
 	struct generation *g = calloc(1, sizeof(*g));
@@ -75,7 +106,9 @@ struct generation *generation_new(struct house *h, int bundle, struct out *why, 
 	if (*exitp == 0)
 		*exitp = make_workers(g, why);
 	if (*exitp == 0)
-		*exitp = bind_all(&g->binds, g->rules.ruleset, g->n_workers, old, why);
+		*exitp = number_lanes(g, why);
+	if (*exitp == 0)
+		*exitp = bind_all(&g->binds, g->rules.ruleset, &g->lanes, g->n_workers, old, why);
 	if (*exitp == 0)
 		return g;
 	generation_free(g);
@@ -89,6 +122,7 @@ void generation_free(struct generation *g)
 	free(g->workers);
 	bind_free(&g->binds);
 	unbundle_free(&g->rules);
+	free(g->lanes_block);
 	close(g->bundle);
 	free(g);
 }
@@ -159,11 +193,13 @@ bool generation_lives(const struct generation *g)
 
 void generation_worker_ready(struct generation *g, struct worker *w)
 {
-	if (g->state == GENERATION_RUNNING)
+	if (g->state == GENERATION_RUNNING) {
 		child_send(&w->child, ROLE_SERVE, (struct span){ 0 }, -1);
+		managed_worker_ready(&g->house->managed, w);
+	}
 	if (g->state != GENERATION_STARTING || ++g->n_ready < g->n_workers)
 		return;
-	house_generation_ready(g->house, g);
+	house_workers_ready(g->house, g);
 }
 
 bool generation_worker_ended(struct generation *g, struct worker *w, int status, uint32_t rest_ms)

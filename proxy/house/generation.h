@@ -32,6 +32,9 @@ struct generation {
 	uint64_t until_ms; /* DRAINING: its sessions end by then */
 	int bundle;
 	struct unbundle rules;
+	struct lanes lanes; /* of `mode managed`, as the next two */
+	struct span lanes_text;
+	void *lanes_block;
 	struct binds binds;
 	struct worker *workers;
 	unsigned n_workers, n_ready;

@@ -116,6 +116,14 @@ static void run_first(struct house *h, const struct generation *g)
 	notify_say(&h->notify, "READY=1\nSTATUS=generation %u", h->number);
 }
 
+void house_workers_ready(struct house *h, struct generation *g)
+{
+	if (h->managed.on)
+		managed_bring_in(&h->managed, g);
+	else
+		house_generation_ready(h, g);
+}
+
 void house_generation_ready(struct house *h, struct generation *g)
 {
 	struct generation *old = h->running;
@@ -128,6 +136,7 @@ void house_generation_ready(struct house *h, struct generation *g)
 	for (unsigned i = 0; i < g->n_workers; i++)
 		generation_listen(g, i, true);
 	generation_send(g, ROLE_SERVE, (struct span){ 0 }, -1);
+	managed_worker_ready(&h->managed, &g->workers[0]);
 	if (old)
 		generation_drain(old, g->rules.ruleset->host.drain_ms);
 	reload_done(h, g);
@@ -146,6 +155,7 @@ void house_generation_failed(
 	g->failed = true;
 	if (c)
 		failed(h, c, status, 0);
+	managed_forget(&h->managed, g);
 	if (!h->ready) {
 		house_end(h, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG
 				     ? EXIT_CONFIG
@@ -157,10 +167,24 @@ void house_generation_failed(
 	reload_failed(h, EXIT_UNAVAILABLE);
 }
 
+unsigned house_take_seat(struct house *h)
+{
+	unsigned seat = 0;
+
+	while (seat < SEATS_MAX && h->seats[seat])
+		seat++;
+	if (seat < SEATS_MAX)
+		h->seats[seat] = true;
+	return seat;
+}
+
 void house_recount(struct house *h, unsigned seat)
 {
-	const struct ledger *living[SEATS_MAX];
+	const struct ledger *living[SEATS_MAX + 1];
 	size_t n = 0;
+
+	if (child_lives(&h->managed.gate))
+		living[n++] = &h->managed.ledger;
 
 	for (const struct generation *g = h->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
@@ -184,6 +208,7 @@ bool house_tell_members(struct house *h)
 	}
 	for (struct generation *g = h->list; g; g = g->next)
 		generation_send(g, ROLE_MEMBERS, (struct span){ 0 }, fd);
+	managed_tell_members(&h->managed, fd);
 	close(fd);
 	return true;
 }
@@ -231,11 +256,14 @@ void house_step(struct house *h)
 	 * meanwhile, and new rules need not wait out a rest of theirs. */
 	const bool log = h->ready || h->logger.child.state == CHILD_READY;
 	const bool sockets = h->ready || !h->as_root || h->supplier.child.state == CHILD_READY;
+	const bool gate = h->ready || managed_ready(&h->managed);
 
 	if (h->stopping || !log)
 		return;
 	if (h->as_root && h->supplier.child.state == CHILD_NONE)
 		r = supplier_start(&h->supplier);
+	else if (!gate && sockets)
+		r = managed_start(&h->managed);
 	else if (h->coming && h->coming->state == GENERATION_WAITING && sockets)
 		r = generation_start(h->coming);
 	if (r == 0)
@@ -280,6 +308,11 @@ static void stop_look(struct house *h)
 		return;
 	}
 	child_dismiss(&h->supplier.child);
+	if (managed_lives(&h->managed)) {
+		if (now >= h->stop_ms)
+			managed_kill(&h->managed);
+		return;
+	}
 	if (h->log_end >= 0) {
 		log_config(&h->log, clock_wall_ns(), CODE_CONFIG_STOPPED, h->dir, house_rules(h));
 		log_sender_close(&h->log, clock_wall_ns(), LATE_MS);
@@ -312,6 +345,7 @@ void house_end(struct house *h, int exit)
 		patience_ms = HOUSE_STOP_MS;
 	h->stop_ms = clock_steady_ms() + (exit ? 0 : patience_ms + LATE_MS);
 	notify_say(&h->notify, "STOPPING=1\nSTATUS=ending sessions");
+	managed_stop(&h->managed);
 	stop_generations(h, false);
 }
 
@@ -349,6 +383,7 @@ static void look_at_children(struct house *h)
 {
 	child_look(&h->logger.child);
 	child_look(&h->supplier.child);
+	managed_look(&h->managed);
 	for (struct generation *g = h->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
 			child_look(&g->workers[i].child);
@@ -445,6 +480,11 @@ int house_run(struct house *h)
 	h->since_ns = clock_wall_ns();
 	logger_init(&h->logger, h);
 	supplier_init(&h->supplier, h);
+	r = managed_init(&h->managed, h);
+	if (r < 0) {
+		fprintf(stderr, "posternd: the gate: %s\n", strerror(-r));
+		return EXIT_UNAVAILABLE;
+	}
 	r = begin(h);
 	if (r)
 		return r;
@@ -461,6 +501,7 @@ void house_close(struct house *h)
 		h->list = g->next;
 		generation_free(g);
 	}
+	managed_deinit(&h->managed);
 	supplier_deinit(&h->supplier);
 	logger_deinit(&h->logger);
 	dynamic_deinit(&h->dynamic);

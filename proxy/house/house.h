@@ -7,6 +7,7 @@
  *   place.c       folders, users, the lock: what must be there before
  *   child.c       one role: start, readiness, life, starting again
  *   logger.c      postern-log;  supplier.c  postern-socket;  worker.c  one postern-proxy
+ *   managed.c     `mode managed`: keeper.c  postern-kernel;  gate.c  postern-gate, postern-verdict
  *   generation.c  a rule set and its workers
  *   reload.c      apply, confirm, roll back
  *   history.c     generations on disk
@@ -27,6 +28,7 @@
 #include "proxy/house/generation.h"
 #include "proxy/house/history.h"
 #include "proxy/house/logger.h"
+#include "proxy/house/managed.h"
 #include "proxy/house/notify.h"
 #include "proxy/house/reload.h"
 #include "proxy/house/server.h"
@@ -47,7 +49,8 @@ struct house {
 	} owner[ROLE_IDS];
 	int empty_folder, log_folder, state_folder, lock; /* descriptors */
 	struct logger logger;
-	struct supplier supplier;   /* as root only */
+	struct supplier supplier; /* as root only */
+	struct managed managed;
 	struct generation *list;    /* newest first */
 	struct generation *running; /* of the list; NULL: not yet */
 	struct generation *coming;  /* waits or starts; NULL: none */
@@ -98,11 +101,15 @@ void house_place(struct house *h, enum role_id role, int folder, int *fds, size_
 void house_child_ready(struct house *h, struct child *c);
 /* Tells of the failure. True: start it again. */
 bool house_child_ended(struct house *h, struct child *c, int status, uint32_t rest_ms);
+/* All its workers are: the rest of the house follows, then house_generation_ready(). */
+void house_workers_ready(struct house *h, struct generation *g);
 void house_generation_ready(struct house *h, struct generation *g);
 /* @c: the worker that ended, with @status; NULL: it could not even be started. */
 void house_generation_failed(
 	struct house *h, struct generation *g, const struct child *c, int status);
-/* Counts anew: the proxy that had this seat is gone. */
+/* SEATS_MAX: none is left. */
+unsigned house_take_seat(struct house *h);
+/* Counts anew: who had this seat is gone. */
 void house_recount(struct house *h, unsigned seat);
 
 /* A generation that waits to be started: once it is, and runs, it is in force. */

@@ -59,6 +59,8 @@ static int find_owners(struct house *h)
 	int r = 0;
 
 	for (enum role_id role = ROLE_LOG; h->as_root && role < ROLE_IDS; role++) {
+		if (role >= ROLE_KERNEL && house_rules(h)->host.mode != MODE_MANAGED)
+			break; /* the last three are for that */
 		int one = find_owner(h, role);
 		r = r ? r : one;
 	}
@@ -193,9 +195,11 @@ static int confine(struct house *h)
 	const struct role_place place = {
 		.as_root = h->as_root, .folder = -1, .required = h->required
 	};
+	const enum role_id role =
+		house_rules(h)->host.mode == MODE_MANAGED ? ROLE_POSTERND_MANAGED : ROLE_POSTERND;
 	unsigned layers;
 
-	return role_enter(ROLE_POSTERND, &place, &layers) < 0 ? EXIT_UNAVAILABLE : 0;
+	return role_enter(role, &place, &layers) < 0 ? EXIT_UNAVAILABLE : 0;
 }
 
 int house_open(struct house *h, const char *dir)

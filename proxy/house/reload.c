@@ -223,12 +223,31 @@ static bool begin(struct house *h, bool asked)
 	return true;
 }
 
+/* The kernel's rules come and go with `mode managed`, and the gate with them; connections carry
+ * marks by the mask they began under. */
+static bool same_house(struct house *h, const struct hostconf *new)
+{
+	const bool managed = new->mode == MODE_MANAGED;
+	const bool mask = new->lane_mask == h->running->rules.ruleset->host.lane_mask;
+
+	if (managed != h->managed.on || (managed && !mask))
+		put_line(&h->reload.text, "postern.conf: \"",
+			managed != h->managed.on ? "mode managed" : "connection-mark",
+			"\" changes by a restart of posternd only; nothing was changed");
+	return managed == h->managed.on && (!managed || mask);
+}
+
 /* @bundle is taken over. */
 static void come(struct house *h, int bundle)
 {
 	int exit;
 	struct generation *g = generation_new(h, bundle, &h->reload.text, &exit);
 
+	if (g && !same_house(h, &g->rules.ruleset->host)) {
+		generation_free(g);
+		g = NULL;
+		exit = EXIT_CONFIG;
+	}
 	if (!g) {
 		refuse(h, exit);
 		return;

@@ -194,6 +194,13 @@ static void tell_rules(struct server *s, char *words[])
 	server_done(s, 0, (struct span){ 0 });
 }
 
+static void tell_lanes(struct server *s, char *words[])
+{
+	(void)words;
+	server_text(s, s->house->running->lanes_text);
+	server_done(s, 0, (struct span){ 0 });
+}
+
 static const struct {
 	size_t words; /* an empty body is one empty word */
 	void (*carry_out)(struct server *s, char *words[]);
@@ -209,6 +216,7 @@ static const struct {
 	[CONTROL_CONFIRM] = { 1, confirm },
 	[CONTROL_ROLLBACK] = { 1, rollback },
 	[CONTROL_RULES] = { 1, tell_rules },
+	[CONTROL_LANES] = { 1, tell_lanes },
 };
 #define N_REQUESTS (sizeof(requests) / sizeof(requests[0]))
 

@@ -18,7 +18,7 @@
 #define SERVER_CLIENTS_MAX 16
 
 struct house;
-struct worker;
+struct child;
 
 struct server_client {
 	struct server *server;
@@ -67,14 +67,15 @@ void requests_serve(struct server *s, const struct msg *m);
 
 /* ---- survey.c ---- */
 
-/* Every proxy is asked; when each has answered with @awaits the one that is served is, too. */
+/* Every proxy is asked, and the gate; when each has answered with @awaits the one that is served
+ * is, too. */
 void survey_ask(struct server *s, uint16_t type, struct span body, uint16_t awaits);
 /* As server_done(s, 0, text), once every proxy has done what it was told before: what the tool
  * hears then holds for the next connection. */
 void survey_done(struct server *s, struct span text);
 /* A proxy's answer. False: nobody asked for that. */
-bool survey_answered(struct server *s, struct worker *w, const struct msg *m);
-void survey_worker_gone(struct server *s, struct worker *w);
+bool survey_answered(struct server *s, struct child *c, const struct msg *m);
+void survey_gone(struct server *s, struct child *c);
 void survey_give_up(struct server *s);
 
 /* ---- status.c ---- */

@@ -174,6 +174,11 @@ void status_tell(struct server *s)
 	tell_role(s, &h->logger.child, NULL);
 	if (h->as_root)
 		tell_role(s, &h->supplier.child, NULL);
+	if (h->managed.on) {
+		tell_role(s, &h->managed.kernel, NULL);
+		tell_role(s, &h->managed.verdict, NULL);
+		tell_role(s, &h->managed.gate, NULL);
+	}
 	for (const struct generation *g = h->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
 			if (g->workers[i].child.state != CHILD_NONE)

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: ISC */
-/* Asking every proxy of every generation, for the one client that is served. */
+/* Asking every proxy of every generation, and the gate, for the one client that is served. */
 #include "proxy/house/house.h"
 
 #define PATIENCE_S 5.0
 
-typedef void worker_visit(struct server *s, struct worker *w, void *context);
+typedef void child_visit(struct server *s, struct child *c, void *context);
 
-static void each_worker(struct server *s, worker_visit *visit, void *context)
+/* All that have sessions. */
+static void each_child(struct server *s, child_visit *visit, void *context)
 {
 	for (struct generation *g = s->house->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
-			visit(s, &g->workers[i], context);
+			visit(s, &g->workers[i].child, context);
+	if (s->house->managed.on)
+		visit(s, &s->house->managed.gate, context);
 }
 
-static void count_owed(struct server *s, struct worker *w, void *context)
+static void count_owed(struct server *s, struct child *c, void *context)
 {
 	(void)s;
-	*(unsigned *)context += w->owed;
+	*(unsigned *)context += c->owed;
 }
 
 /* The text that waited for the proxies. */
@@ -36,7 +39,7 @@ static void settle(struct server *s)
 
 	if (!s->awaits)
 		return;
-	each_worker(s, count_owed, &owed);
+	each_child(s, count_owed, &owed);
 	if (owed > 0)
 		return;
 	if (s->awaits == ROLE_FENCED)
@@ -54,15 +57,15 @@ struct question {
 	struct span body;
 };
 
-static void ask(struct server *s, struct worker *w, void *context)
+static void ask(struct server *s, struct child *c, void *context)
 {
 	const struct question *q = context;
 
 	(void)s;
-	if (w->child.state != CHILD_READY)
+	if (c->state != CHILD_READY)
 		return;
-	w->owed++;
-	child_send(&w->child, q->type, q->body, -1);
+	c->owed++;
+	child_send(c, q->type, q->body, -1);
 }
 
 void survey_ask(struct server *s, uint16_t type, struct span body, uint16_t awaits)
@@ -71,7 +74,7 @@ void survey_ask(struct server *s, uint16_t type, struct span body, uint16_t awai
 
 	s->awaits = awaits;
 	s->killed = 0;
-	each_worker(s, ask, &q);
+	each_child(s, ask, &q);
 	ev_timer_set(&s->patience, PATIENCE_S, 0);
 	ev_timer_start(s->house->loop, &s->patience);
 	settle(s);
@@ -93,14 +96,14 @@ static bool is_answer(const struct msg *m)
 	return m->type == ROLE_KILLED && m->body.n == sizeof(uint32_t) && m->fd < 0;
 }
 
-bool survey_answered(struct server *s, struct worker *w, const struct msg *m)
+bool survey_answered(struct server *s, struct child *c, const struct msg *m)
 {
 	uint32_t n;
 
-	if (w->owed == 0 || !is_answer(m))
+	if (c->owed == 0 || !is_answer(m))
 		return false;
-	w->owed--;
-	if (!s->awaits || w->owed > 0) /* to a question nobody waits for any more */
+	c->owed--;
+	if (!s->awaits || c->owed > 0) /* to a question nobody waits for any more */
 		return true;
 	if (m->type != s->awaits)
 		return false;
@@ -114,9 +117,9 @@ bool survey_answered(struct server *s, struct worker *w, const struct msg *m)
 	return true;
 }
 
-void survey_worker_gone(struct server *s, struct worker *w)
+void survey_gone(struct server *s, struct child *c)
 {
-	w->owed = 0;
+	c->owed = 0;
 	settle(s);
 }
 

@@ -44,18 +44,20 @@ static struct rules_at either(struct rules_at at, struct rules_at otherwise)
 /* Only a firewall that diverts connections brings what was for any address. */
 static void check_addresses(struct report *r, const struct publish *p)
 {
-	if (r->mode == MODE_EXTERNAL)
+	if (r->mode == MODE_EXTERNAL || r->mode == MODE_MANAGED)
 		return;
 	for (size_t i = 0; i < p->n_external; i++)
 		if (p->external[i].any)
 			report(r, p->external[i].at, "publish", p->name,
 				"\"external any\" needs connections that a firewall diverts: add "
-				"\"mode external\" to postern.conf, or name the addresses, as in "
+				"\"mode managed\" or \"mode external\" to postern.conf, or name "
+				"the addresses, as in "
 				"\"external 198.51.100.2:25\"");
 	if (p->internal_original)
 		report(r, p->internal_at, "publish", p->name,
 			"\"internal original\" needs connections that a firewall diverts: add "
-			"\"mode external\" to postern.conf, or name the server, as in "
+			"\"mode managed\" or \"mode external\" to postern.conf, or name the "
+			"server, as in "
 			"\"internal 10.0.0.21:25\"");
 }
 
@@ -73,9 +75,33 @@ static void check_keep(struct report *r, const struct publish *p)
 			  "\"client-address proxy-v2\"");
 }
 
+static bool serves(const struct publish *p, enum ip_family family)
+{
+	for (size_t i = 0; i < p->n_internal; i++)
+		if (p->internal[i].addr.ip.family == family)
+			return true;
+	return false;
+}
+
+/* The kernel carries a passed session, and does not translate between families. */
+static void check_families(struct report *r, const struct publish *p)
+{
+	if (r->mode != MODE_MANAGED || !p->pass || p->client_address == CLIENT_PROXY_V2 ||
+		p->internal_original)
+		return;
+	for (size_t i = 0; i < p->n_external; i++)
+		if (!p->external[i].any && !serves(p, p->external[i].addr.ip.family))
+			report(r, p->external[i].at, "publish", p->name,
+				"none of its internal servers has an address of this family, and "
+				"the kernel, which "
+				"carries passed sessions, does not translate: name one, or add "
+				"\"client-address proxy-v2\"");
+}
+
 static void check_publish(struct report *r, const struct publish *p)
 {
 	check_addresses(r, p);
+	check_families(r, p);
 	check_keep(r, p);
 	if (p->screen)
 		report(r, either(p->inspect_at, p->at), "publish", p->name,
@@ -83,8 +109,7 @@ static void check_publish(struct report *r, const struct publish *p)
 			"statement");
 	if (p->gate_fail_open)
 		report(r, p->at, "publish", p->name,
-			"\"gate fail-open\" belongs to the gate, which is not built yet: take it "
-			"out");
+			"\"gate fail-open\" is not built yet: take it out");
 }
 
 static void check_rules(struct report *r, const struct ruleset *rs)
@@ -97,9 +122,10 @@ static void check_rules(struct report *r, const struct ruleset *rs)
 		else
 			check_publish(r, rs->rules[i].publish);
 	}
-	if (rs->default_action == DEFAULT_DROP)
+	if (rs->default_action == DEFAULT_DROP && r->mode != MODE_MANAGED)
 		report(r, rs->default_at, NULL, NULL,
-			"\"default drop\" needs the gate: a listening proxy has answered already; "
+			"\"default drop\" needs the gate of \"mode managed\": a listening proxy "
+			"has answered already; "
 			"say \"default reset\" or \"default refuse\"");
 }
 
@@ -109,8 +135,7 @@ static const char *mode_name(enum host_mode mode)
 		[MODE_AUTO] = NULL,
 		[MODE_DIRECT] = NULL,
 		[MODE_EXTERNAL] = NULL,
-		[MODE_MANAGED] = "\"mode managed\" is not built yet: say \"mode direct\" or "
-				 "\"mode external\"",
+		[MODE_MANAGED] = NULL,
 		[MODE_SETS_ONLY] = "\"mode sets-only\" is not built yet: say \"mode direct\" or "
 				   "\"mode external\"",
 	};
@@ -145,10 +170,15 @@ static void check_host(struct report *r, const struct hostconf *h)
 {
 	if (mode_name(h->mode))
 		report(r, h->mode_at, NULL, NULL, mode_name(h->mode));
-	if (h->intercept_at.line && h->mode != MODE_EXTERNAL)
+	if (h->mode == MODE_MANAGED && !r->may->root)
+		report(r, h->mode_at, NULL, NULL,
+			"\"mode managed\" changes the kernel's rules: start posternd as root, or "
+			"say "
+			"\"mode direct\" or \"mode external\"");
+	if (h->intercept_at.line && h->mode != MODE_EXTERNAL && h->mode != MODE_MANAGED)
 		report(r, h->intercept_at, NULL, NULL,
 			"\"intercept\" is for connections that a firewall diverts: add \"mode "
-			"external\", or take it out");
+			"managed\" or \"mode external\", or take it out");
 	else if (h->intercept == INTERCEPT_TPROXY && !r->may->transparent)
 		report(r, h->intercept_at, NULL, NULL,
 			"\"intercept tproxy\" needs CAP_NET_RAW, which this process does not have: "

@@ -22,7 +22,7 @@ static struct house *house_of(const struct worker *w)
 /* ---- what it is started with ---- */
 
 struct arguments {
-	char text[START_FDS_MAX + 1][12], sandbox[ROLE_PLACE_TEXT];
+	char text[START_FDS_MAX + 1][20], sandbox[ROLE_PLACE_TEXT];
 	char *argv[START_FDS_MAX + 3];
 	int fds[START_FDS_MAX];
 	size_t n, n_fds;
@@ -52,6 +52,14 @@ static const char *kind_of(const struct bind_socket *s)
 	return "";
 }
 
+static void put_rule(struct arguments *a, const struct bind_socket *s)
+{
+	char *text = a->text[a->n - 1];
+
+	if (s->rule != LISTEN_JUDGE)
+		snprintf(text + strlen(text), sizeof(a->text[0]) - strlen(text), ":%d", s->rule);
+}
+
 static bool put_listeners(struct arguments *a, const struct worker *w)
 {
 	const struct binds *binds = &w->generation->binds;
@@ -62,6 +70,7 @@ static bool put_listeners(struct arguments *a, const struct worker *w)
 		if (a->n_fds >= START_FDS_MAX - 1)
 			return false;
 		put_fd(a, kind_of(&binds->sockets[i]), binds->sockets[i].fd);
+		put_rule(a, &binds->sockets[i]);
 	}
 	return true;
 }
@@ -180,7 +189,11 @@ static void on_ready(struct child *c)
 
 static bool on_told(struct child *c, const struct msg *m)
 {
-	return survey_answered(&house_of(worker_of(c))->server, worker_of(c), m);
+	struct house *h = house_of(worker_of(c));
+
+	if (m->type == ROLE_DEAD)
+		return managed_dead(&h->managed, m);
+	return survey_answered(&h->server, c, m);
 }
 
 static bool on_ended(struct child *c, int status, uint32_t rest_ms)
@@ -189,7 +202,7 @@ static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 
 	house_recount(house_of(w), w->seat);
 	forget_own(w);
-	survey_worker_gone(&house_of(w)->server, w);
+	survey_gone(&house_of(w)->server, c);
 	house_look(house_of(w));
 	if (!generation_worker_ended(w->generation, w, status, rest_ms))
 		return false;
@@ -202,24 +215,13 @@ static const struct child_kind kind = { ROLE_PROXY, start, on_ready, on_told, on
 
 /* ---- the whole ---- */
 
-static unsigned take_seat(struct house *h)
-{
-	unsigned seat = 0;
-
-	while (seat < SEATS_MAX && h->seats[seat])
-		seat++;
-	if (seat < SEATS_MAX)
-		h->seats[seat] = true;
-	return seat;
-}
-
 bool worker_init(struct worker *w, struct generation *g, unsigned index)
 {
 	*w = (struct worker){
 		.generation = g, .index = index, .log = -1, .channel4 = -1, .channel6 = -1
 	};
 	child_init(&w->child, &kind, g->house->loop);
-	w->seat = take_seat(g->house);
+	w->seat = house_take_seat(g->house);
 	return w->seat != WORKER_NO_SEAT;
 }
 

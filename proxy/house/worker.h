@@ -20,7 +20,6 @@ struct worker {
 	unsigned seat;  /* WORKER_NO_SEAT: none */
 	int log;        /* numbers of what logger and supplier keep for it; -1: none */
 	int channel4, channel6;
-	unsigned owed; /* answers to questions of the control socket, which come in their order */
 	struct ledger ledger; /* a view of the process's own; all 0: none */
 };
 

@@ -8,6 +8,7 @@ const struct iptables_place iptables_places[KERNEL_CHAINS] = {
 	[KERNEL_RAW_OUT] = { "raw", "OUTPUT", "POSTERN-OUTPUT" },
 	[KERNEL_MANGLE] = { "mangle", "PREROUTING", "POSTERN-PREROUTING" },
 	[KERNEL_NAT] = { "nat", "PREROUTING", "POSTERN-PREROUTING" },
+	[KERNEL_NAT_OUT] = { "nat", "POSTROUTING", "POSTERN-POSTROUTING" },
 };
 
 static bool is_first_of_table(enum kernel_chain c)
@@ -36,11 +37,25 @@ static void print_hex(struct out *o, uint32_t v)
 	out_hex(o, v, digits);
 }
 
+static void print_masked(struct out *o, uint32_t mark, uint32_t mask)
+{
+	print_hex(o, mark);
+	out_octet(o, '/');
+	print_hex(o, mask);
+}
+
 static void print_mark(struct out *o, const struct hostconf *host)
 {
-	print_hex(o, host->mark);
-	out_octet(o, '/');
-	print_hex(o, host->mark_mask);
+	print_masked(o, host->mark, host->mark_mask);
+}
+
+/* A mask of all bits is left out. */
+static void print_wanted_mark(struct out *o, uint32_t mark, uint32_t mask)
+{
+	if (mask == UINT32_MAX)
+		print_hex(o, mark);
+	else
+		print_masked(o, mark, mask);
 }
 
 static void print_mark_match(const struct spelling *s, enum kernel_mark mark)
@@ -48,10 +63,18 @@ static void print_mark_match(const struct spelling *s, enum kernel_mark mark)
 	if (mark == KERNEL_MARK_ANY)
 		return;
 	out_str(s->o, mark == KERNEL_MARK_OURS ? " -m mark --mark " : " -m mark ! --mark ");
-	if (s->host->mark_mask == UINT32_MAX)
-		print_hex(s->o, s->host->mark);
-	else
-		print_mark(s->o, s->host);
+	print_wanted_mark(s->o, s->host->mark, s->host->mark_mask);
+}
+
+static void print_lane(const struct spelling *s, const struct kernel_line *l)
+{
+	const unsigned lane = l->lane_is == KERNEL_LANE_IS ? l->lane : 0;
+
+	if (l->lane_is == KERNEL_LANE_ANY)
+		return;
+	out_str(s->o,
+		l->lane_is == KERNEL_LANE_ANSWERED ? " -m mark ! --mark " : " -m connmark --mark ");
+	print_wanted_mark(s->o, lane_mark(s->host, lane), s->host->lane_mask);
 }
 
 static void print_where(const struct spelling *s, const struct kernel_line *l)
@@ -69,19 +92,29 @@ static void print_where(const struct spelling *s, const struct kernel_line *l)
 	}
 }
 
+static void print_port(const struct spelling *s, const struct kernel_line *l)
+{
+	out_str(s->o, l->port != 0 ? " --dport " : " --sport ");
+	out_u64(s->o, l->port != 0 ? l->port : l->source_port);
+	if (l->port_last != 0) {
+		out_octet(s->o, ':');
+		out_u64(s->o, l->port_last);
+	}
+}
+
 static void print_tcp(const struct spelling *s, const struct kernel_line *l)
 {
 	const bool by_port = !l->original && (l->port != 0 || l->source_port != 0);
 
-	if (l->port == 0 && l->source_port == 0 && !l->socket)
+	if (l->port == 0 && l->source_port == 0 && !l->socket && !l->first && !l->tcp)
 		return;
 	out_str(s->o, " -p tcp");
-	if (by_port || l->socket)
+	if (by_port || l->socket || l->first)
 		out_str(s->o, " -m tcp");
-	if (by_port) {
-		out_str(s->o, l->port != 0 ? " --dport " : " --sport ");
-		out_u64(s->o, l->port != 0 ? l->port : l->source_port);
-	}
+	if (by_port)
+		print_port(s, l);
+	if (l->first)
+		out_str(s->o, " --tcp-flags FIN,SYN,RST,ACK SYN");
 	if (l->socket)
 		out_str(s->o, " ! --tcp-flags FIN,SYN,RST,ACK SYN -m socket --transparent");
 }
@@ -94,31 +127,81 @@ static void print_tracking(const struct spelling *s, const struct kernel_line *l
 		out_str(s->o, " --ctorigdstport ");
 		out_u64(s->o, l->port);
 	}
+	if (l->server != NULL) {
+		out_str(s->o, " -m conntrack --ctreplsrc ");
+		ip_print(s->o, l->server);
+	}
 	if (l->not_diverted)
 		out_str(s->o, " -m conntrack ! --ctstate DNAT");
 }
 
-static void print_target(const struct spelling *s, enum kernel_action action)
+/* An IPv6 client is one by its first 64 bits, as everywhere; a mask of all bits is left out. */
+static void print_measures(const struct spelling *s, const struct kernel_line *l)
 {
-	switch (action) {
+	const bool v4 = s->family == IP_V4;
+
+	if (l->banned) {
+		out_str(s->o, " -m set --match-set ");
+		out_str(s->o, v4 ? KERNEL_BANS_V4 : KERNEL_BANS_V6);
+		out_str(s->o, " dst,dst,src");
+	}
+	if (l->too_often)
+		out_str(s->o, v4 ? " -m hashlimit --hashlimit-above 100/sec --hashlimit-burst 200"
+				   " --hashlimit-mode srcip --hashlimit-name postern4"
+				 : " -m hashlimit --hashlimit-above 100/sec --hashlimit-burst 200"
+				   " --hashlimit-mode srcip --hashlimit-name postern6"
+				   " --hashlimit-srcmask 64");
+}
+
+static void print_destination(const struct spelling *s, const struct kernel_line *l)
+{
+	const struct ip_port to = { *l->to_addr, l->to_port };
+
+	out_str(s->o, " -j DNAT --to-destination ");
+	if (l->to_port != 0)
+		ip_port_print(s->o, &to);
+	else
+		ip_print(s->o, l->to_addr);
+}
+
+static void print_target(const struct spelling *s, const struct kernel_line *l)
+{
+	switch (l->action) {
 	case KERNEL_DROP: out_str(s->o, " -j DROP"); break;
 	case KERNEL_RETURN: out_str(s->o, " -j RETURN"); break;
 	case KERNEL_REDIRECT:
 		out_str(s->o, " -j REDIRECT --to-ports ");
-		out_u64(s->o, s->host->intercept_port);
+		out_u64(s->o, l->to_port);
 		break;
 	case KERNEL_TPROXY:
 		out_str(s->o, " -j TPROXY --on-port ");
-		out_u64(s->o, s->host->intercept_port);
+		out_u64(s->o, l->to_port);
 		out_str(s->o, s->family == IP_V4 ? " --on-ip 0.0.0.0 --tproxy-mark "
 						 : " --on-ip :: --tproxy-mark ");
 		print_mark(s->o, s->host);
 		break;
+	case KERNEL_DNAT: print_destination(s, l); break;
+	case KERNEL_MASQUERADE: out_str(s->o, " -j MASQUERADE"); break;
 	case KERNEL_MARK:
 		out_str(s->o, " -j MARK --set-xmark ");
 		print_mark(s->o, s->host);
 		break;
 	case KERNEL_UNTRACK: out_str(s->o, " -j CT --notrack"); break;
+	case KERNEL_ASK:
+		out_str(s->o, " -j NFQUEUE --queue-num ");
+		out_u64(s->o, KERNEL_QUEUE);
+		break;
+	case KERNEL_SAVE:
+		out_str(s->o, " -j CONNMARK --save-mark --nfmask ");
+		print_hex(s->o, s->host->lane_mask);
+		out_str(s->o, " --ctmask ");
+		print_hex(s->o, s->host->lane_mask);
+		break;
+	case KERNEL_CLEAR:
+		out_str(s->o, " -j MARK --set-xmark ");
+		print_masked(s->o, 0, s->host->lane_mask);
+		break;
+	case KERNEL_RESET: out_str(s->o, " -j REJECT --reject-with tcp-reset"); break;
 	}
 }
 
@@ -133,10 +216,12 @@ static void print_line(void *context, const struct kernel_line *l)
 	print_tcp(s, l);
 	print_tracking(s, l);
 	print_mark_match(s, l->mark);
+	print_lane(s, l);
+	print_measures(s, l);
 	out_str(s->o, " -m comment --comment \"");
 	kernel_comment(s->o, l);
 	out_octet(s->o, '"');
-	print_target(s, l->action);
+	print_target(s, l);
 	out_octet(s->o, '\n');
 }
 

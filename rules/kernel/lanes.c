@@ -76,6 +76,11 @@ size_t lanes_need(const struct ruleset *rs)
 	return n;
 }
 
+size_t lanes_room(const struct ruleset *rs)
+{
+	return (lanes_need(rs) + 1) * sizeof(struct lane) + LANES_MAX * sizeof(bool) + 64;
+}
+
 static int unnumbered(
 	struct arena *arena, const struct ruleset *rs, struct lane **listp, size_t *np)
 {

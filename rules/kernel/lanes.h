@@ -63,8 +63,9 @@ unsigned lane_reset(const struct hostconf *host);
 /* The port a proxy listens on for a LANE_PROXY. Number 0 stands for LANE_REFUSE. */
 uint16_t lane_port(const struct hostconf *host, unsigned number);
 
-/* How many lanes the rules need. */
+/* How many lanes the rules need; octets of the arena that they take. */
 size_t lanes_need(const struct ruleset *rs);
+size_t lanes_room(const struct ruleset *rs);
 
 /**
  * lanes_assign() - a number for each lane of @rs

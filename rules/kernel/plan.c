@@ -92,8 +92,8 @@ static bool keeps(const struct ruleset *rs)
 	return false;
 }
 
-int kernel_plan(struct arena *arena, const struct ruleset *rs, const char (*links)[KERNEL_LINK_MAX],
-	size_t n_links, struct kernel_plan *plan)
+int kernel_plan(struct arena *arena, const struct ruleset *rs, const struct lanes *lanes,
+	const char (*links)[KERNEL_LINK_MAX], size_t n_links, struct kernel_plan *plan)
 {
 	const size_t n = count_targets(rs);
 	struct planning pl = {
@@ -109,6 +109,7 @@ int kernel_plan(struct arena *arena, const struct ruleset *rs, const char (*link
 		if (rs->rules[i].publish != NULL)
 			plan_publish(&pl, rs->rules[i].publish);
 	*plan = (struct kernel_plan){ .host = &rs->host,
+		.lanes = lanes,
 		.published = pl.published,
 		.n_published = pl.n_published,
 		.internal = pl.internal,
@@ -121,137 +122,6 @@ int kernel_plan(struct arena *arena, const struct ruleset *rs, const char (*link
 		.n_links = n_links,
 		.sockets = rs->host.intercept == INTERCEPT_TPROXY || keeps(rs) };
 	return RULES_OK;
-}
-
-/* ---- lines ---- */
-
-struct walk {
-	const struct kernel_plan *plan;
-	enum ip_family family;
-	void (*each)(void *context, const struct kernel_line *line);
-	void *context;
-};
-
-static void line(const struct walk *w, struct kernel_line l)
-{
-	w->each(w->context, &l);
-}
-
-static bool is_tproxy(const struct walk *w)
-{
-	return w->plan->host->intercept == INTERCEPT_TPROXY;
-}
-
-/* @l, for the address and port of a target, if it is of this family. */
-static void target_line(const struct walk *w, const struct kernel_target *t, struct kernel_line l)
-{
-	if (!t->any && t->addr.ip.family != w->family)
-		return;
-	l.to = t->any ? NULL : &t->addr.ip;
-	l.port = t->addr.port;
-	l.rule = t->rule;
-	l.at = t->at;
-	line(w, l);
-}
-
-static void published_lines(const struct walk *w, struct kernel_line l)
-{
-	for (size_t i = 0; i < w->plan->n_published; i++)
-		target_line(w, &w->plan->published[i], l);
-}
-
-/* A diverted packet has another port by then, or, by TPROXY, our mark. What this host sends itself
- * comes by lo and was never for diversion. */
-static void input_lines(const struct walk *w)
-{
-	line(w, (struct kernel_line){ .port = (uint16_t)w->plan->host->intercept_port,
-			.not_diverted = !is_tproxy(w),
-			.action = KERNEL_DROP,
-			.why = "not diverted" });
-	line(w, (struct kernel_line){
-			.loopback = true, .action = KERNEL_RETURN, .why = "own packets" });
-	published_lines(w,
-		(struct kernel_line){ .mark = is_tproxy(w) ? KERNEL_MARK_FOREIGN : KERNEL_MARK_ANY,
-			.action = KERNEL_DROP });
-}
-
-/* Nothing that is diverted is ever forwarded. A published address is looked for twice: what others
- * translate has lost it, what others do not track has no original one. */
-static void forward_lines(const struct walk *w)
-{
-	const struct kernel_plan *plan = w->plan;
-
-	for (size_t i = 0; i < plan->n_published; i++) {
-		target_line(w, &plan->published[i], (struct kernel_line){ .action = KERNEL_DROP });
-		if (!plan->published[i].any)
-			target_line(w, &plan->published[i],
-				(struct kernel_line){ .original = true, .action = KERNEL_DROP });
-	}
-	for (size_t i = 0; i < plan->n_internal; i++)
-		target_line(w, &plan->internal[i], (struct kernel_line){ .action = KERNEL_DROP });
-	for (size_t i = 0; i < plan->n_links; i++) /* also in the family that no rule is about */
-		for (size_t j = 0; j < plan->n_ports; j++)
-			line(w, (struct kernel_line){ .out = plan->links[i],
-					.port = plan->ports[j],
-					.action = KERNEL_DROP,
-					.why = "around the filter" });
-}
-
-/* Answers come from the server's port: connections of clients, whose sockets TPROXY makes
- * transparent too, stay tracked. */
-static void raw_lines(const struct walk *w, bool in)
-{
-	for (size_t i = 0; i < w->plan->n_untracked; i++)
-		line(w, (struct kernel_line){ .source_port = in ? w->plan->untracked[i] : 0,
-				.port = in ? 0 : w->plan->untracked[i],
-				.socket = in,
-				.mark = in ? KERNEL_MARK_ANY : KERNEL_MARK_OURS,
-				.action = KERNEL_UNTRACK,
-				.why = "original destination" });
-}
-
-/* The first packet of a connection is left to TPROXY, which knows what to do when a client uses a
- * port again. */
-static void mangle_lines(const struct walk *w)
-{
-	if (!w->plan->sockets)
-		return;
-	line(w, (struct kernel_line){
-			.loopback = true, .action = KERNEL_RETURN, .why = "own packets" });
-	line(w, (struct kernel_line){
-			.socket = true, .action = KERNEL_MARK, .why = "for the proxies" });
-	if (!is_tproxy(w))
-		return;
-	line(w, (struct kernel_line){ .mark = KERNEL_MARK_OURS,
-			.action = KERNEL_RETURN,
-			.why = "for the proxies" });
-	published_lines(w, (struct kernel_line){ .action = KERNEL_TPROXY });
-}
-
-static void nat_lines(const struct walk *w)
-{
-	if (is_tproxy(w))
-		return;
-	line(w, (struct kernel_line){ .mark = KERNEL_MARK_OURS,
-			.action = KERNEL_RETURN,
-			.why = "for the proxies" });
-	published_lines(w, (struct kernel_line){ .action = KERNEL_REDIRECT });
-}
-
-void kernel_lines(const struct kernel_plan *plan, enum ip_family family, enum kernel_chain chain,
-	void (*each)(void *context, const struct kernel_line *line), void *context)
-{
-	const struct walk w = { plan, family, each, context };
-
-	switch (chain) {
-	case KERNEL_INPUT: input_lines(&w); break;
-	case KERNEL_FORWARD: forward_lines(&w); break;
-	case KERNEL_RAW_IN: raw_lines(&w, true); break;
-	case KERNEL_RAW_OUT: raw_lines(&w, false); break;
-	case KERNEL_MANGLE: mangle_lines(&w); break;
-	case KERNEL_NAT: nat_lines(&w); break;
-	case KERNEL_CHAINS: break;
-	}
 }
 
 /* ---- comments ---- */

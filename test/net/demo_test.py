@@ -22,8 +22,9 @@ ARRIVES = [
 ]
 ARRIVES_IN_LAB = [
     r"Three hosts",
-    r"-A LAB-FORWARD .*-j DROP",
-    r"-d 198\.51\.100\.2/32 .*-j REDIRECT",
+    r"-d 198\.51\.100\.2/32 .*-j NFQUEUE",
+    r"publish inbound .*-j REDIRECT",
+    r"publish partners .*-j DROP",
     *ARRIVES[:2],
     r"client=unknown\[203\.0\.113\.9\]",
     *ARRIVES[2:],

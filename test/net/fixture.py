@@ -125,7 +125,7 @@ guard = Guard()
 
 def spawn(command, **more):
     """A child that leads a process group; end_process() ends both."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **more)
+    process = subprocess.Popen(command, start_new_session=True, **{"stdin": subprocess.DEVNULL, **more})
     guard.tell(f"+{process.pid}")
     return process
 

@@ -54,7 +54,7 @@ static int bind_rules(struct binds *b, const char *first, const char *second, co
 
 	make_rules(&r, first, second, host);
 	out_init(&o, why, sizeof(why));
-	exit = bind_all(b, r.rs, workers, old, &o);
+	exit = bind_all(b, r.rs, NULL, workers, old, &o);
 	out_cstr(&o);
 	rules_of_deinit(&r);
 	return exit;

@@ -8,6 +8,23 @@ static void postern_conf_is_checked(void **state)
 				 "\"managed\", \"sets-only\" or \"external\"" },
 		{ "mode", "1:5: expected \"direct\", \"managed\", \"sets-only\" or \"external\" "
 			  "here, as in \"mode direct\"" },
+		{ "connection-mark 0xff000001",
+			"1:17: connection-mark 0xff000001: a mask of three bits or more that stand "
+			"together is expected, as in \"connection-mark 0xff000000\"" },
+		{ "connection-mark 0x3",
+			"1:17: connection-mark 0x3: a mask of three bits or more that "
+			"stand together is expected, as in \"connection-mark 0xff000000\"" },
+		{ "connection-mark 0xff000000/0xff000000",
+			"1:17: connection-mark 0xff000000/0xff000000: a mask of three bits or more "
+			"that stand "
+			"together is expected, as in \"connection-mark 0xff000000\"" },
+		{ "connection-mark 0x7", NULL },
+		{ "mode managed\nmark 0x1000000/0x1000000",
+			"2:1: the masks of \"mark\" and \"connection-mark\" have bits in common; "
+			"say "
+			"\"mark 0x00500000/0x00f00000\" and \"connection-mark 0xff000000\", or "
+			"other bits "
+			"that are not the same" },
 		{ "intercept nat", "1:11: \"nat\": expected \"redirect\" or \"tproxy\"" },
 		{ "intercept tproxy port 65536",
 			"1:23: intercept ... port 65536: give 1 to 65535, as in \"intercept "
@@ -67,7 +84,8 @@ static void postern_conf_is_checked(void **state)
 		{ "shared memcache \"x\"", "1:8: \"memcache\": expected \"redis\"" },
 		{ "version 2", "1:9: version 2 is not known; this program reads \"version 1\"" },
 		{ "worker 2", "1:1: \"worker\": did you mean \"workers\"? Expected \"version\", "
-			      "\"mode\", \"intercept\", \"mark\", \"workers\", \"drain\", "
+			      "\"mode\", \"intercept\", \"mark\", \"connection-mark\", "
+			      "\"workers\", \"drain\", "
 			      "\"require-sandbox\", \"user\", \"hostname\", \"postmaster\", "
 			      "\"client-prefix\", \"control\", \"state\", \"log\", \"metrics\" or "
 			      "\"shared\"" },
@@ -76,7 +94,8 @@ static void postern_conf_is_checked(void **state)
 		{ "mode direct { }",
 			"1:1: \"mode\" takes no block; the statement is \"mode direct\"" },
 		{ "set a { }", "1:1: \"set\": expected \"version\", \"mode\", \"intercept\", "
-			       "\"mark\", \"workers\", \"drain\", \"require-sandbox\", \"user\", "
+			       "\"mark\", \"connection-mark\", \"workers\", \"drain\", "
+			       "\"require-sandbox\", \"user\", "
 			       "\"hostname\", \"postmaster\", \"client-prefix\", \"control\", "
 			       "\"state\", \"log\", \"metrics\" or \"shared\"" },
 		{ "log json \"x\" max 2GiB keep 30d required always",

@@ -79,7 +79,7 @@ static bool bind_without_memory(unsigned n, bool for_good)
 
 	out_init(&o, why, sizeof(why));
 	alloc_fail_from(n, for_good);
-	exit = bind_all(&b, h.rules.rs, 4, NULL, &o);
+	exit = bind_all(&b, h.rules.rs, NULL, 4, NULL, &o);
 	failed = alloc_fail_end();
 	if (exit) {
 		assert_int_equal(exit, EXIT_UNAVAILABLE);

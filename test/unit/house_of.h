@@ -36,7 +36,7 @@ static bool house_of_told(struct child *c, const struct msg *m)
 {
 	struct worker *w = (struct worker *)(void *)((char *)c - offsetof(struct worker, child));
 
-	return survey_answered(&w->generation->house->server, w, m);
+	return survey_answered(&w->generation->house->server, c, m);
 }
 
 static bool house_of_ended(struct child *c, int status, uint32_t rest_ms)
@@ -45,7 +45,7 @@ static bool house_of_ended(struct child *c, int status, uint32_t rest_ms)
 
 	(void)status;
 	(void)rest_ms;
-	survey_worker_gone(&w->generation->house->server, w);
+	survey_gone(&w->generation->house->server, c);
 	return false;
 }
 

@@ -19,7 +19,7 @@ static void plan_of(struct kernel_plan *plan, const char *rules, const char *hos
 
 	assert_true(kernel_plan_room(rs) <= sizeof(plan_block));
 	arena_init(&arena, plan_block, kernel_plan_room(rs));
-	assert_int_equal(kernel_plan(&arena, rs, links, n_links, plan), RULES_OK);
+	assert_int_equal(kernel_plan(&arena, rs, NULL, links, n_links, plan), RULES_OK);
 }
 
 static struct span set_of(char *block, const struct kernel_plan *plan, enum ip_family family)
@@ -312,7 +312,7 @@ static void a_small_arena(void **state)
 
 	(void)state;
 	arena_init(&arena, plan_block, 64);
-	assert_int_equal(kernel_plan(&arena, rs, links, 0, &plan), RULES_E_ARENA);
+	assert_int_equal(kernel_plan(&arena, rs, NULL, links, 0, &plan), RULES_E_ARENA);
 }
 
 /* ---- what iptables-save shows ---- */

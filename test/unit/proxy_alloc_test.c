@@ -126,7 +126,7 @@ static void begin(void)
 	p.listeners = &listener;
 	p.n_listeners = 1;
 	assert_int_equal(
-		listen_begin(&p, &listener, fcntl(front, F_DUPFD_CLOEXEC, 0), LISTEN_DIRECT), 0);
+		listen_begin(&p, &listener, fcntl(front, F_DUPFD_CLOEXEC, 0), LISTEN_DIRECT, LISTEN_JUDGE), 0);
 	listen_serve(&p);
 }
 

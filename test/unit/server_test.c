@@ -187,7 +187,8 @@ static void each_request_is_answered(void **state)
 		{ CONTROL_ROLLBACK, OCTETS("2147483647"), 64, "no such generation" },
 		{ CONTROL_ROLLBACK, OCTETS("x"), 64, "no number" },
 		{ 0, OCTETS(""), 64, "unknown request" },
-		{ 12, OCTETS(""), 64, "unknown request" },
+		{ CONTROL_LANES, OCTETS(""), 0, "" },
+		{ 13, OCTETS(""), 64, "unknown request" },
 		{ 65535, OCTETS(""), 64, "unknown request" },
 	};
 

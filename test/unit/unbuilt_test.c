@@ -83,15 +83,17 @@ static void rules_are_told_by_their_line(void **state)
 		"CAP_NET_RAW, which this process does not have: start it as root, or add the line "
 		"\"client-address gateway\" or \"client-address proxy-v2\"\n");
 	expect_lines("drop", GOOD "default drop\n", "",
-		"rules.conf:8: error: \"default drop\" needs the gate: a listening proxy has "
-		"answered already; "
+		"rules.conf:8: error: \"default drop\" needs the gate of \"mode managed\": a "
+		"listening proxy has answered already; "
 		"say \"default reset\" or \"default refuse\"\n");
 	expect_lines("any", ANY, "",
 		"rules.conf:3: error: publish p: \"external any\" needs connections that a "
-		"firewall diverts: add \"mode external\" to postern.conf, or name the addresses, "
+		"firewall diverts: add \"mode managed\" or \"mode external\" to postern.conf, or "
+		"name the addresses, "
 		"as in \"external 198.51.100.2:25\"\n"
 		"rules.conf:4: error: publish p: \"internal original\" needs connections that a "
-		"firewall diverts: add \"mode external\" to postern.conf, or name the server, as "
+		"firewall diverts: add \"mode managed\" or \"mode external\" to postern.conf, or "
+		"name the server, as "
 		"in \"internal 10.0.0.21:25\"\n");
 }
 
@@ -109,11 +111,16 @@ static void statements_of_the_host_are_told_by_their_line(void **state)
 {
 	(void)state;
 	expect_lines("mode", GOOD, "mode managed\n",
-		"postern.conf:2: error: \"mode managed\" is not built yet: say \"mode direct\" or "
+		"postern.conf:2: error: \"mode managed\" changes the kernel's rules: start "
+		"posternd as "
+		"root, or say \"mode direct\" or \"mode external\"\n");
+	expect_lines("mode sets-only", GOOD, "mode sets-only\n",
+		"postern.conf:2: error: \"mode sets-only\" is not built yet: say \"mode direct\" "
+		"or "
 		"\"mode external\"\n");
 	expect_lines("intercept", GOOD, "mode direct\nintercept tproxy\n",
 		"postern.conf:3: error: \"intercept\" is for connections that a firewall diverts: "
-		"add \"mode external\", or take it out\n");
+		"add \"mode managed\" or \"mode external\", or take it out\n");
 	expect_lines("tproxy", GOOD, "mode external\nintercept tproxy\n",
 		"postern.conf:3: error: \"intercept tproxy\" needs CAP_NET_RAW, which this process "
 		"does not have: start it as root, or say \"intercept redirect\"\n");
@@ -135,6 +142,29 @@ static void statements_of_the_host_are_told_by_their_line(void **state)
 		"out\n");
 }
 
+/* The kernel carries what passes. */
+static void what_the_kernel_cannot_carry(void **state)
+{
+	static const struct unbuilt_may may = { .transparent = true, .root = true };
+
+	(void)state;
+	expect_lines_if(&may, "managed", ANY "default drop\n", "mode managed\n", "");
+	expect_lines_if(&may, "no server of the family",
+		"publish p {\n external 192.0.2.1:993, [2001:db8::1]:993\n internal 10.0.0.1\n "
+		"pass\n}\n",
+		"mode managed\n",
+		"rules.conf:3: error: publish p: none of its internal servers has an address of "
+		"this family, "
+		"and the kernel, which carries passed sessions, does not translate: name one, or "
+		"add "
+		"\"client-address proxy-v2\"\n");
+	expect_lines_if(&may, "by a proxy",
+		"publish p {\n external 192.0.2.1:993, [2001:db8::1]:993\n internal 10.0.0.1\n "
+		"pass\n"
+		" client-address proxy-v2\n}\n",
+		"mode managed\n", "");
+}
+
 static void what_has_no_effect_is_a_warning(void **state)
 {
 	(void)state;
@@ -153,6 +183,7 @@ int main(void)
 		cmocka_unit_test(rules_are_told_by_their_line),
 		cmocka_unit_test(what_root_may_do_is_not_told),
 		cmocka_unit_test(statements_of_the_host_are_told_by_their_line),
+		cmocka_unit_test(what_the_kernel_cannot_carry),
 		cmocka_unit_test(what_has_no_effect_is_a_warning),
 	};
 

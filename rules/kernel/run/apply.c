@@ -243,11 +243,85 @@ void apply_unsee(struct apply_seen *seen)
 	}
 }
 
+/* ---- what differs ---- */
+
+const char *apply_state_word(enum iptables_state state)
+{
+	static const char *const words[] = { [IPTABLES_IN_SYNC] = "in sync",
+		[IPTABLES_MISSING] = "missing",
+		[IPTABLES_CHANGED] = "changed",
+		[IPTABLES_MOVED] = "not first in its hook",
+		[IPTABLES_SURPLUS] = "not asked for",
+		[IPTABLES_UNNEEDED] = "not needed" };
+
+	return words[state];
+}
+
+enum iptables_state apply_routing_state(struct span have, struct span want)
+{
+	if (span_eq(have, want))
+		return have.n > 0 ? IPTABLES_IN_SYNC : IPTABLES_UNNEEDED;
+	if (have.n == 0)
+		return IPTABLES_MISSING;
+	return want.n == 0 ? IPTABLES_SURPLUS : IPTABLES_CHANGED;
+}
+
+bool apply_state_is_right(enum iptables_state state)
+{
+	return state == IPTABLES_IN_SYNC || state == IPTABLES_UNNEEDED;
+}
+
+const char *apply_family_word(const struct apply_family *f)
+{
+	return f->family == IP_V4 ? "IPv4" : "IPv6";
+}
+
+static bool tell_difference(struct out *o, const struct apply_family *f, const char *table,
+	const char *chain, enum iptables_state state)
+{
+	if (apply_state_is_right(state))
+		return false;
+	out_str(o, apply_family_word(f));
+	out_octet(o, ' ');
+	out_str(o, table);
+	if (chain != NULL)
+		out_octet(o, ' ');
+	out_str(o, chain);
+	out_str(o, ": ");
+	out_str(o, apply_state_word(state));
+	out_octet(o, '\n');
+	return true;
+}
+
+bool apply_differ(const struct apply_seen *seen, const struct apply_wanted *w, struct out *o)
+{
+	bool differ = false;
+
+	for (size_t i = 0; i < seen->n; i++) {
+		const struct apply_family *f = &seen->family[i];
+
+		for (enum kernel_chain c = 0; c < KERNEL_CHAINS; c++)
+			differ |= tell_difference(o, f, iptables_places[c].table,
+				iptables_places[c].name, iptables_compare(w->set[i], f->saved, c));
+		differ |= tell_difference(
+			o, f, "routing", NULL, apply_routing_state(f->routing, w->routing[i]));
+	}
+	return differ;
+}
+
 /* ---- from what is there to what should be ---- */
 
-struct wanted { /* of each family of the seen */
-	struct span set[2], routing[2];
-};
+/* Those of a part: one that is right already is left alone, and keeps its counters. */
+static bool tables_are_right(const struct apply_family *f, struct span set, enum iptables_part part)
+{
+	for (enum kernel_chain c = 0; c < KERNEL_CHAINS; c++) {
+		const unsigned of = c <= KERNEL_FORWARD ? IPTABLES_DROP : IPTABLES_WAYS;
+
+		if (part & of && !apply_state_is_right(iptables_compare(set, f->saved, c)))
+			return false;
+	}
+	return true;
+}
 
 static int change_tables(const struct apply_family *f, struct span set, enum iptables_part part,
 	bool test, struct out *why)
@@ -256,6 +330,8 @@ static int change_tables(const struct apply_family *f, struct span set, enum ipt
 	struct span script;
 	int r;
 
+	if (tables_are_right(f, set, part))
+		return 0;
 	iptables_see(f->saved, &seen);
 	r = write_text(
 		print_script, &(struct writing){ .a = set, .seen = &seen, .part = part }, &script);
@@ -265,7 +341,7 @@ static int change_tables(const struct apply_family *f, struct span set, enum ipt
 	return r;
 }
 
-static int change_all_tables(const struct apply_seen *seen, const struct wanted *w,
+static int change_all_tables(const struct apply_seen *seen, const struct apply_wanted *w,
 	enum iptables_part part, bool test, struct out *why)
 {
 	int r = 0;
@@ -276,7 +352,8 @@ static int change_all_tables(const struct apply_seen *seen, const struct wanted 
 }
 
 /* One that is right already is left alone, so that no packet goes astray meanwhile. */
-static int change_routing(const struct apply_seen *seen, const struct wanted *w, struct out *why)
+static int change_routing(
+	const struct apply_seen *seen, const struct apply_wanted *w, struct out *why)
 {
 	int r = 0;
 
@@ -295,7 +372,7 @@ static int change_routing(const struct apply_seen *seen, const struct wanted *w,
 	return r;
 }
 
-static int bring_in(const struct apply_seen *seen, const struct wanted *w, struct out *why)
+int apply_bring_in(const struct apply_seen *seen, const struct apply_wanted *w, struct out *why)
 {
 	int r = change_all_tables(seen, w, IPTABLES_ALL, true, why);
 
@@ -306,7 +383,7 @@ static int bring_in(const struct apply_seen *seen, const struct wanted *w, struc
 	return r == 0 ? change_all_tables(seen, w, IPTABLES_WAYS, false, why) : r;
 }
 
-static int take_out(const struct apply_seen *seen, const struct wanted *w, struct out *why)
+static int take_out(const struct apply_seen *seen, const struct apply_wanted *w, struct out *why)
 {
 	int r = change_all_tables(seen, w, IPTABLES_WAYS, false, why);
 
@@ -315,8 +392,17 @@ static int take_out(const struct apply_seen *seen, const struct wanted *w, struc
 	return r == 0 ? change_all_tables(seen, w, IPTABLES_DROP, false, why) : r;
 }
 
-/* What was seen before, as something to want. */
-static int want_before(const struct apply_seen *before, struct wanted *w)
+void apply_wanted_free(struct apply_wanted *w)
+{
+	for (int i = 0; i < 2; i++) {
+		text_free(w->set[i]);
+		text_free(w->routing[i]);
+	}
+	*w = (struct apply_wanted){ 0 };
+}
+
+/* What was seen before, as something to want; its routing is borrowed. */
+static int want_before(const struct apply_seen *before, struct apply_wanted *w)
 {
 	int r = 0;
 
@@ -328,22 +414,21 @@ static int want_before(const struct apply_seen *before, struct wanted *w)
 	return r;
 }
 
-static bool is_empty(const struct wanted *w)
+static bool is_empty(const struct apply_wanted *w)
 {
 	return w->set[0].n == 0 && w->set[1].n == 0;
 }
 
-/* After a failure: as before, in the order that keeps the drop standing. */
-static void take_back(const struct apply_seen *before, struct out *why)
+int apply_take_back(const struct apply_seen *before, struct out *why)
 {
-	struct wanted w = { 0 };
+	struct apply_wanted w = { 0 };
 	struct apply_seen now;
 	int r = want_before(before, &w);
 
 	if (r == 0) {
 		r = apply_see(&now, why);
 		if (r == 0)
-			r = is_empty(&w) ? take_out(&now, &w, why) : bring_in(&now, &w, why);
+			r = is_empty(&w) ? take_out(&now, &w, why) : apply_bring_in(&now, &w, why);
 		apply_unsee(&now);
 	}
 	out_str(why, r == 0 ? "everything is as it was before\n"
@@ -351,6 +436,7 @@ static void take_back(const struct apply_seen *before, struct out *why)
 			      "status\", and say \"postern firewall remove\"\n");
 	text_free(w.set[0]);
 	text_free(w.set[1]);
+	return r;
 }
 
 /* ---- nft ---- */
@@ -361,7 +447,7 @@ static int nft(struct out *why, struct span script, bool test)
 		why, (const char *const[]){ "nft", test ? "-cf" : "-f", "-", NULL }, script, NULL);
 }
 
-static int remove_nft(struct out *why)
+int apply_remove_nft(struct out *why)
 {
 	struct program p;
 	int r = program_run(&p,
@@ -377,9 +463,9 @@ static int remove_nft(struct out *why)
 
 /* ---- the whole ---- */
 
-static int remove_iptables(struct out *why)
+int apply_remove_iptables(struct out *why)
 {
-	const struct wanted w = { 0 };
+	const struct apply_wanted w = { 0 };
 	struct apply_seen seen;
 	int r = apply_see(&seen, why);
 
@@ -391,17 +477,18 @@ static int remove_iptables(struct out *why)
 
 int apply_remove(struct out *why)
 {
-	const int r = remove_iptables(why);
-	const int s = remove_nft(why);
+	const int r = apply_remove_iptables(why);
+	const int s = apply_remove_nft(why);
 
 	return r ? r : s;
 }
 
-static int want_plan(
-	const struct apply_seen *seen, const struct kernel_plan *plan, struct wanted *w)
+int apply_want(
+	const struct apply_seen *seen, const struct kernel_plan *plan, struct apply_wanted *w)
 {
 	int r = 0;
 
+	*w = (struct apply_wanted){ 0 };
 	for (size_t i = 0; r == 0 && i < seen->n; i++) {
 		r = apply_render_set(plan, seen->family[i].family, &w->set[i]);
 		if (r == 0)
@@ -410,35 +497,27 @@ static int want_plan(
 	return r;
 }
 
-static void wanted_free(struct wanted *w)
-{
-	for (int i = 0; i < 2; i++) {
-		text_free(w->set[i]);
-		text_free(w->routing[i]);
-	}
-}
-
 int apply_iptables(const struct kernel_plan *plan, struct out *why)
 {
-	struct wanted w = { 0 };
+	struct apply_wanted w = { 0 };
 	struct apply_seen seen;
 	int r = apply_see(&seen, why);
 
 	if (r == 0)
-		r = want_plan(&seen, plan, &w);
+		r = apply_want(&seen, plan, &w);
 	if (r == 0) {
-		r = bring_in(&seen, &w, why);
+		r = apply_bring_in(&seen, &w, why);
 		if (r != 0)
-			take_back(&seen, why);
+			apply_take_back(&seen, why);
 	}
-	wanted_free(&w);
+	apply_wanted_free(&w);
 	apply_unsee(&seen);
-	return r ? r : remove_nft(why);
+	return r ? r : apply_remove_nft(why);
 }
 
 /* The table is one transaction. The routing goes in before it, and comes out again with it. */
-static int bring_in_nft(
-	const struct apply_seen *seen, const struct wanted *w, struct span table, struct out *why)
+static int bring_in_nft(const struct apply_seen *seen, const struct apply_wanted *w,
+	struct span table, struct out *why)
 {
 	int r = nft(why, table, true);
 
@@ -447,20 +526,20 @@ static int bring_in_nft(
 	if (r == 0)
 		r = nft(why, table, false);
 	if (r != 0)
-		take_back(seen, why);
+		apply_take_back(seen, why);
 	return r;
 }
 
 int apply_nft(const struct kernel_plan *plan, struct out *why)
 {
-	const struct wanted none = { 0 };
-	struct wanted w = { 0 };
+	const struct apply_wanted none = { 0 };
+	struct apply_wanted w = { 0 };
 	struct apply_seen seen;
 	struct span table = nothing;
 	int r = apply_see(&seen, why);
 
 	if (r == 0)
-		r = want_plan(&seen, plan, &w);
+		r = apply_want(&seen, plan, &w);
 	if (r == 0)
 		r = write_text(print_nft, &(struct writing){ .plan = plan }, &table);
 	if (r == 0)
@@ -470,7 +549,7 @@ int apply_nft(const struct kernel_plan *plan, struct out *why)
 	if (r == 0)
 		r = change_all_tables(&seen, &none, IPTABLES_DROP, false, why);
 	text_free(table);
-	wanted_free(&w);
+	apply_wanted_free(&w);
 	apply_unsee(&seen);
 	return r;
 }

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +57,7 @@ static void execute(const struct streams *s, const char *const argv[])
 	const char *first = secure_getenv("POSTERN_SBIN");
 	char path[512];
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would wait for it, nor hold the lock it needs */
 	for (int i = 0; i < 3; i++)
 		if (dup2(s->fd[i], i) < 0)
 			_exit(PROGRAM_MISSING);

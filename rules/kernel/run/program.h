@@ -4,7 +4,7 @@
  * Program: one of the system's own, run to its end with a text
  *
  * Found in the fixed folders of system programs alone (POSTERN_SBIN names one before them: tests),
- * executed without a shell and with an environment of its own.
+ * executed without a shell and with an environment of its own. It ends with who runs it.
  *
  * Owns:    what it printed, until program_free().
  * Callers: rules/kernel/run.

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+#include "rules/kernel/run/queue.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rules/kernel/plan.h"
+
+/* What one packet takes in a receive buffer: the octets and the attributes around them need less
+ * than 512, the kernel counts its own structures as well, and doubles what it is told. */
+#define QUEUE_BUFFER  (QUEUE_LENGTH * 1024)
+#define EVENTS_BUFFER (16 << 20) /* 100000 connections that begin or end while nobody reads */
+
+static struct nlmsghdr *config(void *block, uint16_t number)
+{
+	return netlink_request(
+		block, NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG, NLM_F_ACK, AF_UNSPEC, number);
+}
+
+static int command(struct netlink *nl, uint16_t number, uint8_t what)
+{
+	const struct nfqnl_msg_config_cmd cmd = { .command = what };
+	uint8_t block[NETLINK_BLOCK];
+	struct nlmsghdr *m = config(block, number);
+
+	mnl_attr_put(m, NFQA_CFG_CMD, sizeof(cmd), &cmd);
+	return netlink_ask(nl, m, NULL, NULL);
+}
+
+/* EPERM means that somebody else has it, or that we may ask nothing at all: PF_UNBIND does nothing
+ * since Linux 3.8, and tells the two apart by a number that is nobody's. */
+int queue_claim(struct netlink *nl, uint16_t number)
+{
+	const int r = command(nl, number, NFQNL_CFG_CMD_BIND);
+
+	if (r == -EPERM && command(nl, UINT16_MAX, NFQNL_CFG_CMD_PF_UNBIND) == 0)
+		return -EBUSY;
+	return r;
+}
+
+/* Not NFQA_CFG_F_FAIL_OPEN: what does not fit is dropped. */
+static int set_up(struct netlink *nl)
+{
+	const struct nfqnl_msg_config_params params = { htonl(QUEUE_RANGE), NFQNL_COPY_PACKET };
+	uint8_t block[NETLINK_BLOCK];
+	struct nlmsghdr *m = config(block, KERNEL_QUEUE);
+
+	mnl_attr_put(m, NFQA_CFG_PARAMS, sizeof(params), &params);
+	mnl_attr_put_u32(m, NFQA_CFG_QUEUE_MAXLEN, htonl(QUEUE_LENGTH));
+	mnl_attr_put_u32(m, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
+	mnl_attr_put_u32(m, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
+	return netlink_ask(nl, m, NULL, NULL);
+}
+
+/* As it is handed out. Closes it on failure. */
+static int hand_out(struct netlink *nl, int r, int buffer)
+{
+	if (r == 0 &&
+		(setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) < 0 ||
+			fcntl(nl->fd, F_SETFL, O_NONBLOCK) < 0))
+		r = -errno;
+	if (r == 0)
+		return nl->fd;
+	netlink_close(nl);
+	return r < 0 ? r : -EPROTO;
+}
+
+int queue_open(void)
+{
+	struct netlink nl;
+	int r = netlink_open(&nl, NETLINK_NETFILTER);
+
+	if (r < 0)
+		return r;
+	r = queue_claim(&nl, KERNEL_QUEUE);
+	if (r == 0)
+		r = set_up(&nl);
+	return hand_out(&nl, r, QUEUE_BUFFER);
+}
+
+int conntrack_open(void)
+{
+	static const int groups[] = { NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE,
+		NFNLGRP_CONNTRACK_DESTROY };
+	struct netlink nl;
+	int r = netlink_open(&nl, NETLINK_NETFILTER);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (setsockopt(nl.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+			    sizeof(groups[i])) < 0)
+			r = -errno;
+	return hand_out(&nl, r, EVENTS_BUFFER);
+}
