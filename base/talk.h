@@ -22,11 +22,13 @@ enum talk {
 	ROLE_SESSIONS, /* a sealed memfd, one JSON object a line, a session each; no descriptor:
 			  there are none */
 	ROLE_KILLED,   /* uint32_t: how many sessions ROLE_KILL ended, 0 or 1 */
+	ROLE_FENCED,   /* what was told before ROLE_FENCE is done */
 	/* to a proxy or the gate */
 	ROLE_STOP,    /* as SIGTERM */
 	ROLE_MEMBERS, /* a sealed memfd with the members of all dynamic sets: rules/members.h */
 	ROLE_ASK_SESSIONS, /* answer ROLE_SESSIONS */
 	ROLE_KILL,         /* the id of a session. Answer ROLE_KILLED */
+	ROLE_FENCE,        /* answer ROLE_FENCED */
 	TALK_PROXY = 16,
 	TALK_GATE = 64,
 };

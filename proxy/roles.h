@@ -35,10 +35,9 @@ enum { FD_CONTROL, FD_LOG, FD_BUNDLE, FD_COUNTS, FD_LEDGER, FD_SPARE4, FD_SPARE6
 
 enum role_message { /* beyond those of base/talk.h */
 	/* from a proxy */
-	ROLE_FENCED = TALK_PROXY, /* what was told before ROLE_FENCE is done */
-	ROLE_DEAD, /* struct ip_port[]: the internals that do not answer now, all of them */
+	ROLE_DEAD = TALK_PROXY, /* struct ip_port[]: the internals that do not answer now, all of
+				   them */
 	/* to a proxy */
-	ROLE_FENCE,     /* answer ROLE_FENCED */
 	ROLE_SERVE,     /* accept connections: what a decision needs was told before */
 	ROLE_DRAIN,     /* uint32_t milliseconds. Accept nothing more, go on with the sessions
 			   there are; when the time is over as ROLE_STOP; end with the last

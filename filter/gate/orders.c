@@ -113,6 +113,7 @@ static bool carry_out(struct gate *g, const struct msg *m)
 	case ROLE_MEMBERS: return take_members(g, m->fd);
 	case ROLE_ASK_SESSIONS: return tell_sessions(g);
 	case ROLE_KILL: return answer(g, ROLE_KILLED, span_of(&none, sizeof(none)), -1);
+	case ROLE_FENCE: return answer(g, ROLE_FENCED, (struct span){ 0 }, -1);
 	case GATE_HOLD: return hold(g);
 	case GATE_RULES: return take_rules(g, m);
 	case GATE_GO: return go(g);

@@ -19,9 +19,10 @@
  * sessions that a new gate finds.
  *
  * The gate also takes ROLE_PING, ROLE_STOP, ROLE_MEMBERS (may come before the first rules),
- * ROLE_ASK_SESSIONS and ROLE_KILL. It kills nothing: the kernel carries its sessions, and to cut
- * one takes rights it does not have; the answer is always 0. Octets in the list are those of the
- * last sweep; the question itself makes the gate look again, at most every GATE_LOOK_MS.
+ * ROLE_ASK_SESSIONS, ROLE_FENCE and ROLE_KILL. It kills nothing: the kernel carries its sessions,
+ * and to cut one takes rights it does not have; the answer is always 0. Octets in the list are
+ * those of the last sweep; the question itself makes the gate look again, at most every
+ * GATE_LOOK_MS.
  *
  * The writer takes ROLE_PING, which it answers when all records that came before are carried out,
  * and ROLE_STOP. So after GATE_HELD, and a ROLE_PONG of the writer to a ROLE_PING that followed it,

@@ -39,7 +39,7 @@ static bool on_told(struct child *c, const struct msg *m)
 
 static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 {
-	managed_of(c)->busy = false;
+	managed_of(c)->applying = NULL;
 	return house_child_ended(managed_of(c)->house, c, status, rest_ms);
 }
 

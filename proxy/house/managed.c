@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "filter/gate/roles.h"
 #include "log/facts.h"
-#include "base/clock.h"
 #include "proxy/house/house.h"
 #include "proxy/sockets.h"
 #include "rules/kernel/run/roles.h"
@@ -25,7 +25,7 @@ static void tell_gate_rules(struct managed *m, const struct generation *g)
 
 static void tell_kernel(struct managed *m, const struct generation *g)
 {
-	m->busy = true;
+	m->applying = g;
 	child_send(&m->kernel, KERNEL_APPLY, g->lanes_text, g->bundle);
 }
 
@@ -41,7 +41,7 @@ static void push(struct managed *m)
 	case MANAGED_IDLE: break;
 	case MANAGED_HOLDING: child_send(&m->gate, GATE_HOLD, nothing, -1); break;
 	case MANAGED_APPLYING:
-		if (m->kernel.state == CHILD_READY && !m->busy)
+		if (m->kernel.state == CHILD_READY && !m->applying)
 			tell_kernel(m, m->coming);
 		break;
 	case MANAGED_RULING:
@@ -81,8 +81,11 @@ static void go_on(struct managed *m)
 
 void managed_forget(struct managed *m, const struct generation *g)
 {
+	static const struct generation given_up;
 	const enum managed_step step = m->step;
 
+	if (m->applying == g) /* which will be freed, and another may come to stand in its place */
+		m->applying = &given_up;
 	if (g != m->coming)
 		return;
 	if (step == MANAGED_HOLDING || !m->house->running) {
@@ -187,7 +190,7 @@ static void complain(struct span text)
 
 void managed_kernel_ready(struct managed *m)
 {
-	m->busy = false;
+	m->applying = NULL;
 	if (m->queue < 0)
 		child_send(&m->kernel, KERNEL_OPEN, nothing, -1);
 	else if (m->step != MANAGED_IDLE)
@@ -239,10 +242,11 @@ static bool kernel_done(struct managed *m, const struct msg *message)
 	struct span text;
 	uint32_t result;
 
-	if (!m->busy || !word_and_text(message, &result, &text))
+	if (!m->applying || !word_and_text(message, &result, &text))
 		return false;
-	m->busy = false;
-	if (m->step != MANAGED_APPLYING) {
+	const bool awaited = m->step == MANAGED_APPLYING && m->applying == m->coming;
+	m->applying = NULL;
+	if (!awaited) { /* what runs, once more, or what was given up meanwhile */
 		if (result != KERNEL_IS_DONE)
 			complain(text);
 		push(m);

@@ -19,8 +19,8 @@
  *
  * Callers: proxy/house.
  */
-#include "proxy/house/child.h"
 #include "filter/limits/ledger.h"
+#include "proxy/house/child.h"
 
 #define MANAGED_DEAD_MAX 1000
 
@@ -47,7 +47,8 @@ struct managed {
 	enum managed_step step;
 	struct generation *coming; /* that the step is about */
 	bool held;                 /* the gate judges nothing */
-	bool busy;                 /* postern-kernel makes a change */
+	const struct generation
+		*applying; /* postern-kernel makes its rules the kernel's; NULL: none */
 	size_t n_dead;
 	struct ip_port dead[MANAGED_DEAD_MAX]; /* internals, as the proxy that asks them told */
 };
