@@ -11,8 +11,12 @@ static struct limit_answer refused(enum code code, struct rules_at at)
 static struct limit_answer ask(struct tally_slot client, struct tally_slot whole,
 	const struct rule_limits *limits, uint64_t now_ms)
 {
+	static const struct tally_slot none;
 	const struct limit_answer ban = window_ban(&client, limits, now_ms);
 
+	if (limits->windows[TALLY_CONNECTIONS].then != LIMIT_THEN_NOTHING)
+		client = none; /* a ban begins with a handshake: who comes too often is let make one
+				*/
 	if (ban.code != CODE_COUNT || !windows_of(limits, TALLY_CONNECTIONS))
 		return ban;
 	return window_room((struct window_slots){ &client, &whole }, limits, TALLY_CONNECTIONS, 1,
