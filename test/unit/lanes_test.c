@@ -338,7 +338,7 @@ static void first_packets_as_the_kernel_counts_them(void **state)
 	(void)state;
 	EXPECT_LINES(rendered(HEAD INSPECTED, HOST "first-packets 3600 per second\n", IP_V4),
 		"--hashlimit-above 3610/sec --hashlimit-burst 7200 ");
-	EXPECT_LINES(rendered(HEAD INSPECTED, HOST "first-packets 100000 per second\n", IP_V6),
+	EXPECT_LINES(rendered(HEAD INSPECTED, HOST "first-packets 100000 per second\n", IP_V4),
 		"--hashlimit-above 100000/sec --hashlimit-burst 200000 ");
 	EXPECT_LINES(rendered(HEAD INSPECTED, HOST "first-packets 1 per second\n", IP_V4),
 		"--hashlimit-above 1/sec --hashlimit-burst 2 ");
