@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -13,23 +12,16 @@ static _Alignas(struct nlmsghdr) uint8_t room[PACKETS][INBOX_EACH_MAX];
 
 /* ---- sweeps ---- */
 
-/* It tells the answers from those to a gate that is gone. */
-static uint32_t new_number(struct gate *g)
-{
-	uint32_t n;
-
-	do
-		n = ident_incident(&g->ident, 32);
-	while (n == g->sweep.question || n == g->sweep.look);
-	return n;
-}
-
+/* The number tells the answers from those to a gate that is gone. */
 static void begin_sweep(struct gate *g)
 {
 	struct sweep_state *s = &g->sweep;
 	struct gate_verdict v = { .what = VERDICT_DUMP };
 
-	v.packet = s->question = new_number(g);
+	do
+		v.packet = ident_incident(&g->ident, 32);
+	while (v.packet == s->question);
+	s->question = v.packet;
 	s->wanted = false;
 	s->begun_ms = s->heard_ms = g->now.now_ms;
 	track_sweep_begin(&g->track);
@@ -80,30 +72,6 @@ bool events_wait(const struct gate *g)
 	return g->sweep.wanted || g->sweep.question != 0;
 }
 
-/* ---- counters of what has ended ---- */
-
-static void look(void *context, const struct track_session *s)
-{
-	struct gate *g = context;
-	struct gate_verdict v = { .packet = g->sweep.look,
-		.what = VERDICT_LOOK,
-		.way = { .client_port = htobe16(s->log.client.port),
-			.asked_port = htobe16(s->log.to.port),
-			.family = (uint16_t)s->log.client.ip.family } };
-
-	memcpy(v.way.client, s->log.client.ip.octets, sizeof(v.way.client));
-	memcpy(v.way.asked, s->log.to.ip.octets, sizeof(v.way.asked));
-	out_verdict(g, &v);
-}
-
-static void look_at_ended(struct gate *g)
-{
-	if (g->sweep.look == 0)
-		g->sweep.look = new_number(g);
-	track_look(&g->track, g->now, look, g);
-	out_flush(g);
-}
-
 void events_tick(struct gate *g)
 {
 	struct sweep_state *s = &g->sweep;
@@ -112,7 +80,6 @@ void events_tick(struct gate *g)
 		fail_sweep(g);
 	if (may_begin(g))
 		begin_sweep(g);
-	look_at_ended(g);
 }
 
 /* ---- messages ---- */
@@ -125,21 +92,15 @@ static void lost(struct gate *g)
 
 static void take(struct gate *g, const struct nlmsghdr *m)
 {
-	const bool dumped = m->nlmsg_flags & NLM_F_MULTI; /* so is the answer about one */
-	const bool looked = dumped && g->sweep.look != 0 && m->nlmsg_seq == g->sweep.look;
+	const bool dumped = m->nlmsg_flags & NLM_F_MULTI;
 	struct ct ct;
 
-	if (dumped && !looked && m->nlmsg_seq != g->sweep.question)
+	if (dumped && m->nlmsg_seq != g->sweep.question)
 		return;
-	if (dumped && !looked)
+	if (dumped)
 		g->sweep.heard_ms = g->now.now_ms;
 	switch (ct_read(m, g->book.current->rs->host.lane_mask, &ct)) {
-	case CT_OK:
-		if (looked)
-			track_settle(&g->track, &ct, g->now);
-		else
-			track_take(&g->track, &ct, dumped, g->now);
-		break;
+	case CT_OK: track_take(&g->track, &ct, dumped, g->now); break;
 	case CT_E_MALFORMED: g->lost.events++; break; /* asking again would bring the same */
 	case CT_E_OTHER: break;
 	}

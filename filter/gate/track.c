@@ -170,18 +170,6 @@ static void finish(struct track *t, struct track_session *s, struct track_time n
 	t->free = link_to(t, s);
 }
 
-void track_look(struct track *t, struct track_time now,
-	void (*look)(void *context, const struct track_session *s), void *context)
-{
-	struct track_session *s = linked(t, t->first_ended);
-
-	for (; s && s->ended_ms + TRACK_LOOK_MS <= (int64_t)now.now_ms; s = linked(t, s->after)) {
-		if (!s->looked)
-			look(context, s);
-		s->looked = true;
-	}
-}
-
 void track_expire(struct track *t, struct track_time now)
 {
 	struct track_session *s;
@@ -329,16 +317,6 @@ void track_take(struct track *t, const struct ct *ct, bool dumped, struct track_
 		end(t, s, how, now);
 	if (ct->destroyed)
 		finish(t, s, now);
-}
-
-void track_settle(struct track *t, const struct ct *ct, struct track_time now)
-{
-	struct track_session *s = find(t, ct);
-
-	if (!s || s->state != TRACK_ENDED || !ct->counted)
-		return;
-	learn(t, s, ct);
-	finish(t, s, now);
 }
 
 /* ---- sweeps ---- */

@@ -48,9 +48,9 @@ static void carry_out(const struct gate_verdict *verdicts, size_t n)
 	size_t size = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (verdict_asks(&verdicts[i]))
+		if (verdicts[i].what == VERDICT_DUMP)
 			say(fds[VERDICT_FD_TRACK], question,
-				verdict_put_question(&verdicts[i], question));
+				verdict_put_dump(&verdicts[i], question));
 		else
 			size += verdict_put(&verdicts[i], room + size);
 	}

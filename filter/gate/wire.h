@@ -20,21 +20,12 @@ enum verdict_what {
 			   writer that is gone left without an answer */
 	VERDICT_DUMP,   /* no packet: ask connection tracking for what there is, on its socket, with
 			   the packet's id as number of the question */
-	VERDICT_LOOK,   /* no packet: ask for the one connection of @way, the same otherwise */
 	VERDICT_WHATS,
-};
-
-struct gate_way {                      /* as the client sent it; network order */
-	uint8_t client[16], asked[16]; /* of IPv4 the first four */
-	uint16_t client_port, asked_port;
-	uint16_t family; /* 4 or 6 */
-	uint16_t none;
 };
 
 struct gate_verdict {
 	uint32_t packet; /* its id in the queue */
 	uint32_t mark;
 	uint16_t queue;
-	uint16_t what;       /* enum verdict_what */
-	struct gate_way way; /* of VERDICT_LOOK */
+	uint16_t what; /* enum verdict_what */
 };

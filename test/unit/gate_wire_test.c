@@ -260,17 +260,10 @@ static void records_are_checked(void **state)
 		if (good)
 			assert_int_equal(n, size / one);
 	}
-	in[1].way.family = 4;
 	for (uint32_t what = 0; what <= UINT16_MAX; what++) {
 		in[1].what = (uint16_t)what;
 		assert_int_equal(
 			verdicts_read(span_of(in, 2 * one), got, &n), what < VERDICT_WHATS);
-	}
-	in[1].what = VERDICT_LOOK;
-	for (uint16_t family = 0; family < 20; family++) {
-		in[1].way.family = family;
-		assert_int_equal(
-			verdicts_read(span_of(in, 2 * one), got, &n), family == 4 || family == 6);
 	}
 }
 
@@ -300,9 +293,7 @@ static void expect_verdict(const struct gate_verdict *v, unsigned type, uint32_t
 
 static void verdicts_are_what_the_kernel_takes(void **state)
 {
-	struct gate_verdict v = {
-		.packet = 4711, .mark = 0x03000042, .queue = 525, .what = VERDICT_REPEAT
-	};
+	struct gate_verdict v = { 4711, 0x03000042, 525, VERDICT_REPEAT };
 	_Alignas(struct nlmsghdr) uint8_t room[VERDICT_MESSAGE];
 	const struct nlmsghdr *m = (const struct nlmsghdr *)(const void *)room;
 	size_t size;
@@ -314,39 +305,11 @@ static void verdicts_are_what_the_kernel_takes(void **state)
 	v.what = VERDICT_OLDER;
 	expect_verdict(&v, NFQNL_MSG_VERDICT_BATCH, NF_DROP, false);
 	v.what = VERDICT_DUMP;
-	assert_true(verdict_asks(&v));
-	size = verdict_put_question(&v, room);
+	size = verdict_put_dump(&v, room);
 	assert_int_equal(size, m->nlmsg_len);
 	assert_int_equal(m->nlmsg_type, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET);
 	assert_int_equal(m->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
 	assert_int_equal(m->nlmsg_seq, 4711);
-}
-
-/* The kernel is asked for one connection by what a message about it would hold. */
-static void a_question_about_one_connection(void **state)
-{
-	struct gate_verdict v = { .packet = 7, .what = VERDICT_LOOK };
-	_Alignas(struct nlmsghdr) uint8_t room[VERDICT_MESSAGE];
-	const struct nlmsghdr *m = (const struct nlmsghdr *)(const void *)room;
-	const struct nlattr *table[CTA_MAX + 1];
-	struct span payload;
-
-	(void)state;
-	for (uint16_t family = 4; family <= 6; family += 2) {
-		v.way.family = family;
-		memset(v.way.client, 1, family == 4 ? 4 : 16);
-		memset(table, 0, sizeof(table));
-		assert_true(verdict_asks(&v));
-		const size_t size = verdict_put_question(&v, room);
-		assert_int_equal(size, m->nlmsg_len);
-		assert_true(m->nlmsg_len <= VERDICT_MESSAGE && m->nlmsg_len % 4 == 0);
-		assert_int_equal(m->nlmsg_type, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET);
-		assert_int_equal(m->nlmsg_flags, NLM_F_REQUEST);
-		assert_int_equal(m->nlmsg_seq, 7);
-		assert_true(
-			attrs_of_message(m, &payload) && attrs_read(payload, table, CTA_MAX + 1));
-		assert_non_null(table[CTA_TUPLE_ORIG]);
-	}
 }
 
 int main(void)
@@ -361,7 +324,6 @@ int main(void)
 		cmocka_unit_test(a_queued_packet_at_every_cut),
 		cmocka_unit_test(records_are_checked),
 		cmocka_unit_test(verdicts_are_what_the_kernel_takes),
-		cmocka_unit_test(a_question_about_one_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
