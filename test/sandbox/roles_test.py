@@ -26,7 +26,7 @@ WORKERS = 8
 CONF = 'version 1\nmode direct\nhostname gw.test\nstate "{dir}/state"\n'
 USERS = {"postern-log": (61001, 62001), "postern-socket": (61002, 62002), "postern-proxy": (61003, 62003),
          "postern-gate": (61004, 62004), "postern-verdict": (61005, 62005)}
-GATE = {"postern-gate", "postern-verdict"}  # not of "mode direct": test/net/gate_test.py has them run
+MANAGED = {"postern-gate", "postern-verdict", "postern-kernel"}  # not of "mode direct": test/net/gate_test.py has them run
 SIGSYS = "killed by SIGSYS"
 
 server = None
@@ -46,7 +46,7 @@ def setUpModule():
         raise unittest.SkipTest("mount namespaces are forbidden here")
     for line in subprocess.run([ROLES], capture_output=True, text=True, check=True).stdout.splitlines():
         row = json.loads(line)
-        table[row["program"]] = row
+        table.setdefault(row["program"], row)  # posternd in "mode direct" comes first
     server = unittest.enterModuleContext(FakeServer())
     scratch = Scratch("pn-users-")
     unittest.addModuleCleanup(scratch.remove)
@@ -227,7 +227,7 @@ class Roles(unittest.TestCase):
             self.assert_privileges(gate, lambda program: (NOBODY, NOBODY), baseline)
             self.assert_roots(gate)
             self.assert_descriptors(gate)
-            self.assertEqual({p for _, p in gate.processes()}, set(table) - GATE)
+            self.assertEqual({p for _, p in gate.processes()}, set(table) - MANAGED)
 
     def test_as_root_with_a_user_for_each(self):
         baseline = status(os.getpid())
@@ -239,7 +239,7 @@ class Roles(unittest.TestCase):
             self.try_all(gate, "postern-socket", {"socket-inet": "[0-9]+"})
             self.try_all(gate, "postern-log", {"open": self.LANDLOCKED})
             killed = gate.wait_records(20, code="PN8003")
-            self.assertEqual({r["role"] for r in killed}, set(USERS) - GATE)
+            self.assertEqual({r["role"] for r in killed}, set(USERS) - MANAGED)
             self.assert_privileges(gate, lambda program: USERS.get(program, (0, 0)), baseline)
 
     def test_without_root(self):
