@@ -112,11 +112,16 @@ static int make_plan(const struct cli *c, struct wanted *w)
 }
 
 /* Other modes have no kernel rules. */
-static int need_rules(const struct cli *c, const struct wanted *w)
+static bool has_rules(const struct wanted *w)
 {
 	const enum host_mode mode = w->rs->host.mode;
 
-	if (mode == MODE_EXTERNAL || mode == MODE_MANAGED)
+	return mode == MODE_EXTERNAL || mode == MODE_MANAGED;
+}
+
+static int need_rules(const struct cli *c, const struct wanted *w)
+{
+	if (has_rules(w))
 		return CLI_OK;
 	return cli_fail(CLI_CONFIG,
 		"firewall: kernel rules are for \"mode managed\" and \"mode external\": say one in "
@@ -382,24 +387,20 @@ static int take_out(struct cli *c, int argc, char **argv)
 
 static int status(struct cli *c, int argc, char **argv)
 {
+	const struct kernel_plan *plan;
 	enum backend backend;
 	static struct wanted w; /* large */
 	int exit;
 
 	if (read_backend(&argc, argv, &backend) != CLI_OK || args_done(&argc, argv, 1, 1) != CLI_OK)
 		return CLI_USAGE;
-	if (backend == BACKEND_NFT)
-		return cli_fail(CLI_UNAVAILABLE, "firewall status --backend nft: not built yet "
-						 "(comparing what nft lists); use "
-						 "\"nft list table inet postern\"");
 	exit = need_root("status");
 	if (exit == CLI_OK)
 		exit = want(c, &w, false);
 	if (exit != CLI_OK)
 		return exit;
-	exit = firewall_status(
-		c, w.rs->host.mode == MODE_EXTERNAL || w.rs->host.mode == MODE_MANAGED ? &w.plan
-										       : NULL);
+	plan = has_rules(&w) ? &w.plan : NULL;
+	exit = backend == BACKEND_NFT ? firewall_status_nft(c, plan) : firewall_status(c, plan);
 	wanted_free(&w);
 	return exit;
 }

@@ -12,5 +12,8 @@
  * a message. */
 int firewall_status(const struct cli *c, const struct kernel_plan *plan);
 
+/* The same, of the table that "apply --backend nft" makes. */
+int firewall_status_nft(const struct cli *c, const struct kernel_plan *plan);
+
 /* What apply.h's functions return, as an exit code, after a message. */
 int firewall_exit(const char *verb, int r, struct out *why);

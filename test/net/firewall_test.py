@@ -173,6 +173,32 @@ class Kernel(Case):
                 self.must(gate, "apply", "--backend", "nft")
                 self.assertFalse([line for line in kernel() if "POSTERN" in line])
 
+    def test_status_of_nft(self):
+        if not nft():
+            self.skipTest("needs nft")
+        for how in ("redirect", "tproxy"):
+            gate = self.files(how=how)
+            before = kernel()
+            self.assertIn("inet postern input: missing\n",
+                          self.must(gate, "status", "--backend", "nft", status=2))
+            self.assertEqual(kernel(), before)
+            for words, said in (
+                    (("add", "rule", "inet", "postern", "input", "accept"), "inet postern input: changed"),
+                    (("delete", "chain", "inet", "postern", "forward"), "inet postern forward: missing"),
+                    (("add", "chain", "inet", "postern", "more"), "inet postern more: not asked for"),
+                    (("delete", "table", "inet", "postern"), "inet postern input: missing")):
+                with self.subTest(how=how, words=words):
+                    self.must(gate, "apply", "--backend", "nft")
+                    self.assertEqual(self.must(gate, "status", "--backend", "nft").split("\n")[0], "in sync")
+                    lab.gateway.must("nft", *words)
+                    self.assertIn(said + "\n", self.must(gate, "status", "--backend", "nft", status=2))
+            self.must(gate, "apply", "--backend", "nft")
+            self.assertNotEqual(reach(lab.client, SERVER[4], 25)[:3], "220")  # counted, and no difference
+            told = json.loads(self.must(gate, "status", "--backend", "nft", "--json"))
+            self.assertTrue(told["in_sync"])
+            self.assertGreater(sum(c.get("dropped", 0) + c.get("diverted", 0) for c in told["counters"]), 0, told)
+            self.remove()
+
     def test_status(self):
         gate = self.files()
         self.assertIn("missing", self.must(gate, "status", status=2))
@@ -224,7 +250,7 @@ class Kernel(Case):
             self.must(faulty, verb, status=78)
         self.must(faulty, "apply", "--backend", "pf", status=64)
         self.must(faulty, "install", status=64)
-        self.must(faulty, "status", "--backend", "nft", status=69)
+        self.must(faulty, "status", "--backend", "nft", status=78)
         gate = self.files()
         gate.dir.chmod(0o755)
         for verb, status in (("apply", 77), ("remove", 77), ("status", 77), ("render", 0)):

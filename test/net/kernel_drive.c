@@ -263,8 +263,11 @@ int main(int argc, char **argv)
 			return 1;
 		if (p[1].revents)
 			hear();
-		if (p[0].revents && fgets(line, sizeof(line), stdin) == NULL)
-			return 0; /* the role sees its end */
+		if (p[0].revents && fgets(line, sizeof(line), stdin) == NULL) {
+			shutdown(control, SHUT_RDWR); /* the role sees its end */
+			waitpid(role, NULL, 0);
+			return 0;
+		}
 		if (p[0].revents)
 			obey(line);
 	}

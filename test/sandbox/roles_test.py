@@ -26,8 +26,8 @@ WORKERS = 8
 CONF = 'version 1\nmode direct\nhostname gw.test\nstate "{dir}/state"\n'
 USERS = {"postern-log": (61001, 62001), "postern-socket": (61002, 62002), "postern-proxy": (61003, 62003),
          "postern-gate": (61004, 62004), "postern-verdict": (61005, 62005)}
-MANAGED = {"postern-gate", "postern-verdict", "postern-kernel"}  # not of "mode direct": test/net/gate_test.py has them run
 SIGSYS = "killed by SIGSYS"
+MANAGED = {"postern-kernel", "postern-gate", "postern-verdict"}  # only run in "mode managed"
 
 server = None
 table = {}
@@ -46,7 +46,7 @@ def setUpModule():
         raise unittest.SkipTest("mount namespaces are forbidden here")
     for line in subprocess.run([ROLES], capture_output=True, text=True, check=True).stdout.splitlines():
         row = json.loads(line)
-        table.setdefault(row["program"], row)  # posternd in "mode direct" comes first
+        table.setdefault(row["program"], row)  # posternd of "mode managed" has a row behind its first
     server = unittest.enterModuleContext(FakeServer())
     scratch = Scratch("pn-users-")
     unittest.addModuleCleanup(scratch.remove)
@@ -239,7 +239,7 @@ class Roles(unittest.TestCase):
             self.try_all(gate, "postern-socket", {"socket-inet": "[0-9]+"})
             self.try_all(gate, "postern-log", {"open": self.LANDLOCKED})
             killed = gate.wait_records(20, code="PN8003")
-            self.assertEqual({r["role"] for r in killed}, set(USERS) - MANAGED)
+            self.assertEqual({r["role"] for r in killed}, set(USERS) - GATE)
             self.assert_privileges(gate, lambda program: USERS.get(program, (0, 0)), baseline)
 
     def test_without_root(self):

@@ -93,9 +93,14 @@ int apply_render_routing(const struct kernel_plan *plan, struct span *routingp)
 	return write_text(print_routing, &(struct writing){ .plan = plan }, routingp);
 }
 
+int apply_render_nft(const struct kernel_plan *plan, struct span *tablep)
+{
+	return write_text(print_nft, &(struct writing){ .plan = plan }, tablep);
+}
+
 /* ---- programs ---- */
 
-static int failed(struct out *why, const char *program, const struct program *p)
+int apply_failed(struct out *why, const char *program, const struct program *p)
 {
 	if (p->status == PROGRAM_MISSING) {
 		out_str(why, program);
@@ -122,7 +127,7 @@ static int run(struct out *why, const char *const argv[], struct span input, str
 	if (r < 0)
 		return r;
 	if (p.status != 0)
-		r = failed(why, argv[0], &p);
+		r = apply_failed(why, argv[0], &p);
 	if (r == 0 && outp != NULL) {
 		*outp = p.out;
 		p.out = nothing;
@@ -212,7 +217,7 @@ static int see_tables(struct apply_family *f, struct out *why)
 		f->saved = p.out;
 		p.out = nothing;
 	} else if (p.status != PROGRAM_MISSING) {
-		r = failed(why, name, &p);
+		r = apply_failed(why, name, &p);
 	}
 	program_free(&p);
 	return r;
@@ -541,7 +546,7 @@ int apply_nft(const struct kernel_plan *plan, struct out *why)
 	if (r == 0)
 		r = apply_want(&seen, plan, &w);
 	if (r == 0)
-		r = write_text(print_nft, &(struct writing){ .plan = plan }, &table);
+		r = apply_render_nft(plan, &table);
 	if (r == 0)
 		r = bring_in_nft(&seen, &w, table, why);
 	if (r == 0) /* those of the other backend: the ways first */

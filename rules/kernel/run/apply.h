@@ -13,6 +13,7 @@
 #include "rules/kernel/iptables.h"
 #include "rules/kernel/nft.h"
 #include "rules/kernel/routing.h"
+#include "rules/kernel/run/program.h"
 
 enum {
 	APPLY_OK = 0,
@@ -38,6 +39,10 @@ void apply_unsee(struct apply_seen *seen);
 /* A set or a routing text as it should be. The memory is the caller's: free(). */
 int apply_render_set(const struct kernel_plan *plan, enum ip_family family, struct span *setp);
 int apply_render_routing(const struct kernel_plan *plan, struct span *routingp);
+int apply_render_nft(const struct kernel_plan *plan, struct span *tablep);
+
+/* Tells that a program failed, and what it said. Return: APPLY_E_PROGRAM. */
+int apply_failed(struct out *why, const char *program, const struct program *p);
 
 /* ---- in steps, for who has more to bring in ---- */
 

@@ -359,6 +359,8 @@ static int begin(struct kernel *k)
 	r = watch_open(&k->watch);
 	if (r == 0)
 		r = worker_start(&k->worker);
+	if (r == -EPERM)
+		end("it needs CAP_NET_ADMIN, so posternd must be started as root");
 	if (r < 0)
 		end(strerror(-r));
 	pace_init(&k->pace, now_ms());

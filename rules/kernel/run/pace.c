@@ -45,7 +45,7 @@ void pace_looked(struct pace *p, uint64_t now_ms, bool repaired, bool failed)
 {
 	const uint64_t share = min((now_ms - p->began_ms) * (PACE_SHARE - 1), PACE_BETWEEN_MAX);
 
-	if (now_ms - p->repaired_ms >= PACE_REST_MAX)
+	if (now_ms - p->repaired_ms >= PACE_PEACE_MS)
 		p->row = 0;
 	if (repaired || failed) {
 		p->row++;

@@ -6,8 +6,8 @@
  * A moment after something was heard, so that a change of many rules is looked at once. Not again
  * before as much time has passed as makes a tenth of it, so that a host whose rules change all day
  * does not do much else. And slower with each repair in a row, since two that undo each other's
- * work would go on for ever: after PACE_PATIENT of them the rest doubles, up to a minute; a minute
- * without one ends the row.
+ * work would go on for ever: after PACE_PATIENT of them the rest doubles, up to a minute; two
+ * minutes without one end the row.
  *
  * Callers: rules/kernel/run/main.c.
  * Purity:  no allocation, no clock, no log, no syscall.
@@ -20,6 +20,7 @@
 #define PACE_PATIENT     4
 #define PACE_REST_MS     1000
 #define PACE_REST_MAX    60000
+#define PACE_PEACE_MS    120000
 #define PACE_SHARE       10
 #define PACE_BETWEEN_MAX 5000
 

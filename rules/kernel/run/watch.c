@@ -53,13 +53,14 @@ int watch_open(struct watch *w)
 	static const int nftables[] = { NFNLGRP_NFTABLES };
 	static const int routing[] = { RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_ROUTE,
 		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF };
+	int r;
 
 	w->nftables = open_one(NETLINK_NETFILTER, nftables, sizeof(nftables) / sizeof(nftables[0]));
 	w->routing = open_one(NETLINK_ROUTE, routing, sizeof(routing) / sizeof(routing[0]));
-	if (w->nftables >= 0 && w->routing >= 0)
-		return 0;
-	watch_close(w);
-	return -EIO;
+	r = w->nftables < 0 ? w->nftables : w->routing < 0 ? w->routing : 0;
+	if (r < 0)
+		watch_close(w);
+	return r;
 }
 
 void watch_close(struct watch *w)

@@ -13,14 +13,12 @@
  *   routing    rules with our priorities, routes of our table; forwarding switched
  *
  * Limits:  iptables-legacy and sysctls of conntrack tell nothing: they are found when something
- * else gives a reason, or by the look that is due every WATCH_IDLE_MS.
+ * else gives a reason, or by the look that is due every minute (rules/kernel/run/pace.h).
  * Owns:    the two sockets.
  * Callers: rules/kernel/run/main.c.
  */
 #include <linux/netlink.h>
 #include <stdbool.h>
-
-#define WATCH_IDLE_MS 60000
 
 struct watch {
 	int nftables, routing; /* for poll(2) */
