@@ -239,7 +239,7 @@ class Roles(unittest.TestCase):
             self.try_all(gate, "postern-socket", {"socket-inet": "[0-9]+"})
             self.try_all(gate, "postern-log", {"open": self.LANDLOCKED})
             killed = gate.wait_records(20, code="PN8003")
-            self.assertEqual({r["role"] for r in killed}, set(USERS) - GATE)
+            self.assertEqual({r["role"] for r in killed}, set(USERS) - MANAGED)
             self.assert_privileges(gate, lambda program: USERS.get(program, (0, 0)), baseline)
 
     def test_without_root(self):
