@@ -6,6 +6,7 @@
 
 #define PACKETS    16   /* at a call */
 #define REST_MS    1000 /* between sweeps */
+#define ASKED      1    /* the number of questions for one connection; of no sweep */
 #define SILENCE_MS 5000 /* of a sweep: the writer was not there, or is gone */
 
 static _Alignas(struct nlmsghdr) uint8_t room[PACKETS][INBOX_EACH_MAX];
@@ -20,7 +21,7 @@ static void begin_sweep(struct gate *g)
 
 	do
 		v.packet = ident_incident(&g->ident, 32);
-	while (v.packet == s->question);
+	while (v.packet == s->question || v.packet == ASKED);
 	s->question = v.packet;
 	s->wanted = false;
 	s->begun_ms = s->heard_ms = g->now.now_ms;
@@ -90,17 +91,50 @@ static void lost(struct gate *g)
 	events_sweep(g, true);
 }
 
+static void ask_for(struct gate *g, const struct ct *ct)
+{
+	struct gate_verdict v = {
+		.packet = ASKED,
+		.what = VERDICT_ASK,
+		.client_port = ct->client.port,
+		.asked_port = ct->asked.port,
+		.family = ct->client.ip.family,
+	};
+
+	memcpy(v.client, ct->client.ip.octets, sizeof(v.client));
+	memcpy(v.asked, ct->asked.ip.octets, sizeof(v.asked));
+	out_verdict(g, &v);
+}
+
+/* Events have the number 0. Answers of a sweep that is given up, or was another gate's, are none.
+ */
+static bool source_of(const struct gate *g, const struct nlmsghdr *m, enum track_from *fromp)
+{
+	if (m->nlmsg_seq == 0)
+		*fromp = TRACK_EVENT;
+	else if (m->nlmsg_seq == ASKED)
+		*fromp = TRACK_ANSWER;
+	else if (m->nlmsg_seq == g->sweep.question)
+		*fromp = TRACK_DUMP;
+	else
+		return false;
+	return true;
+}
+
 static void take(struct gate *g, const struct nlmsghdr *m)
 {
-	const bool dumped = m->nlmsg_flags & NLM_F_MULTI;
+	enum track_from from;
 	struct ct ct;
 
-	if (dumped && m->nlmsg_seq != g->sweep.question)
+	if (!source_of(g, m, &from))
 		return;
-	if (dumped)
+	if (from == TRACK_DUMP)
 		g->sweep.heard_ms = g->now.now_ms;
 	switch (ct_read(m, g->book.current->rs->host.lane_mask, &ct)) {
-	case CT_OK: track_take(&g->track, &ct, dumped, g->now); break;
+	case CT_OK:
+		if (track_take(&g->track, &ct, from, g->now))
+			ask_for(g, &ct);
+		break;
 	case CT_E_MALFORMED: g->lost.events++; break; /* asking again would bring the same */
 	case CT_E_OTHER: break;
 	}
@@ -138,6 +172,7 @@ static void on_events(struct ev_loop *loop, ev_io *w, int events)
 	for (unsigned i = 0; i < n; i++)
 		if (!inbox_each(&g->sweep.inbox, i, on_message, g))
 			lost(g);
+	out_flush(g);
 }
 
 void events_begin(struct gate *g, int fd)

@@ -5,9 +5,9 @@
  *
  * The kernel carries a passed session; what is known of it comes by events. A session opens, and is
  * counted, when its handshake is complete; it ends, and is counted no more, when both sides have
- * sent FIN, or one RST. Final counters come with the DESTROY only, up to two minutes later
- * (TIME_WAIT): the record of its end is written then, with the time and reason of its end. Should
- * no DESTROY come within TRACK_WAIT_MS, or its room be needed, it is written without counters.
+ * sent FIN, or one RST. Events of that tell no counters: the caller asks for them, and the record
+ * of the end is written when they come. Else with the DESTROY, up to two minutes later (TIME_WAIT);
+ * should that not come within TRACK_WAIT_MS either, or the room be needed, without counters.
  *
  * A limit that was not seen to be reached when the SYN was judged may be exceeded by those whose
  * handshakes were under way together: they are counted all the same, so that nobody comes after
@@ -76,8 +76,14 @@ struct track {
 int track_init(struct track *t);
 void track_deinit(struct track *t); /* tells nothing of those that are open: they go on */
 
-/* @dumped: an answer of a dump, no event. */
-void track_take(struct track *t, const struct ct *ct, bool dumped, struct track_time now);
+enum track_from {
+	TRACK_EVENT,
+	TRACK_DUMP,
+	TRACK_ANSWER, /* to a question for this connection */
+};
+
+/* Return: counters of this connection are to be asked for, since it has come to its end. */
+bool track_take(struct track *t, const struct ct *ct, enum track_from from, struct track_time now);
 
 void track_sweep_begin(struct track *t);
 /* What the sweep did not see is gone. */

@@ -20,6 +20,7 @@ enum verdict_what {
 			   writer that is gone left without an answer */
 	VERDICT_DUMP,   /* no packet: ask connection tracking for what there is, on its socket, with
 			   the packet's id as number of the question */
+	VERDICT_ASK,    /* no packet: ask connection tracking for this one, also by that number */
 	VERDICT_WHATS,
 };
 
@@ -28,4 +29,8 @@ struct gate_verdict {
 	uint32_t mark;
 	uint16_t queue;
 	uint16_t what; /* enum verdict_what */
+	/* of VERDICT_ASK: the connection, as its client began it; else all 0 */
+	uint16_t client_port, asked_port;
+	uint32_t family; /* enum ip_family */
+	uint8_t client[16], asked[16];
 };

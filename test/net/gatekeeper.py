@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -21,7 +22,7 @@ import subprocess
 import tempfile
 import threading
 
-from fixture import BUILD, Fixture, Scratch, guard, wait_for
+from fixture import BUILD, SRC, Fixture, Scratch, guard, wait_for
 
 NFNL_QUEUE, NFNL_CONNTRACK = 3, 1
 NETLINK_NETFILTER, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 12, 270, 1
@@ -30,9 +31,25 @@ QUEUE, COPY = 525, 128
 LANE_MASK = 0xff000000
 RESET, REFUSE = 255, 254
 
-# base/talk.h, filter/gate/roles.h
-READY, PONG, PING, ADD, SESSIONS, KILLED, STOP, MEMBERS, ASK_SESSIONS, KILL = range(1, 11)
-HOLD, RULES, GO, DEAD, HELD, RULED, FAULT = range(64, 71)
+
+def numbers(header, enum):
+    """{name: number} of an enum of the sources, without its prefix: they are the build's own affair."""
+    text = re.sub(r"(?s)/\*.*?\*/", "", (SRC / header).read_text())
+    found, last = {}, -1
+    for item in re.search(r"enum %s \{(.*?)\}" % enum, text, re.S)[1].split(","):
+        name, _, value = (part.strip() for part in item.partition("="))
+        if name:
+            last = found[name] = last + 1 if not value else int(value) if value.isdigit() else TALK[value]
+    return found
+
+
+TALK = {}
+TALK = numbers("base/talk.h", "talk")
+GATE = numbers("filter/gate/roles.h", "gate_message")
+READY, PONG, PING, SESSIONS, KILLED, STOP, MEMBERS, ASK_SESSIONS, KILL = (
+    TALK["ROLE_" + name] for name in "READY PONG PING SESSIONS KILLED STOP MEMBERS ASK_SESSIONS KILL".split())
+HOLD, RULES, GO, DEAD, HELD, RULED, FAULT = (
+    GATE["GATE_" + name] for name in "HOLD RULES GO DEAD HELD RULED FAULT".split())
 MARK = 0x5073
 
 

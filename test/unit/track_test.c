@@ -131,14 +131,19 @@ static struct ct_of connection(uint16_t port, unsigned lane)
 	return c;
 }
 
-static void take(const struct ct_of *c, uint64_t now_ms)
+static bool take_from(const struct ct_of *c, enum track_from from, uint64_t now_ms)
 {
 	struct netlink_of n;
 	struct ct ct;
 
 	netlink_of_ct(&n, c);
 	assert_int_equal(ct_read(n.m, f.rules.rs->host.lane_mask, &ct), CT_OK);
-	track_take(&f.track, &ct, c->dumped, at(now_ms));
+	return track_take(&f.track, &ct, from, at(now_ms));
+}
+
+static void take(const struct ct_of *c, uint64_t now_ms)
+{
+	take_from(c, c->dumped ? TRACK_DUMP : TRACK_EVENT, now_ms);
 }
 
 /* The connection changes its state. */
@@ -263,6 +268,30 @@ static void it_ends_when_both_have_said_so(void **state)
 	assert_int_equal(lines(f.said), 1);
 	assert_int_equal(f.page.open, 0);
 	is_destroyed(&c, 1, 1, 125000);
+	expect_silence();
+}
+
+static void counters_are_asked_for(void **state)
+{
+	struct ct_of c = connection(4000, LANE_FIRST);
+
+	(void)state;
+	opens(&c, 1000);
+	logged();
+	c.state = TCP_CONNTRACK_LAST_ACK;
+	assert_false(take_from(&c, TRACK_EVENT, 2000)); /* one more packet is to come */
+	c.state = TCP_CONNTRACK_TIME_WAIT;
+	assert_true(take_from(&c, TRACK_EVENT, 2500));
+	expect_silence();
+	c.metered = true;
+	c.c2s = 1200;
+	assert_false(take_from(&c, TRACK_ANSWER, 2501));
+	expect_words(logged(), "\"c2s\":1200,");
+	expect_words(f.said, "\"duration_ms\":1000");
+	assert_int_equal(f.page.open, 0);
+	c.metered = false;
+	assert_false(take_from(&c, TRACK_EVENT, 3000)); /* of one that is forgotten */
+	is_destroyed(&c, 1, 1, 120000);
 	expect_silence();
 }
 
@@ -488,6 +517,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(it_opens_with_the_handshake),
 		WITH(it_ends_when_both_have_said_so),
+		WITH(counters_are_asked_for),
 		WITH(it_ends_by_a_reset),
 		WITH(it_ends_by_time),
 		WITH(a_destroy_that_never_comes),
