@@ -115,7 +115,7 @@ enum iptables_state nft_compare(struct span want, struct span have, struct span 
 
 static bool has(struct span line, struct span word)
 {
-	return line.n > 0 && memmem(line.p, line.n, word.p, word.n) != NULL;
+	return line.p != NULL && line.n > 0 && memmem(line.p, line.n, word.p, word.n) != NULL;
 }
 
 static struct span behind(struct span line, struct span word)
