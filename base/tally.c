@@ -3,10 +3,12 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "base/sip.h"
 
-static_assert(sizeof(struct tally_slot) == 64, "a line of the cache");
+static_assert(sizeof(struct tally_slot) == 128, "two lines of the cache");
+static_assert(offsetof(struct tally_slot, windows) == 64, "the first of which tells the key");
 
 /* While connections are counted anew: had some before, may not make room for another key. */
 #define HELD 0x80000000u
@@ -90,26 +92,37 @@ struct tally_slot *tally_at(struct tally *t, const struct tally_key *key, uint64
 	return hit;
 }
 
-bool tally_rate(struct tally_slot *slot, uint32_t limit, uint32_t window_ms, uint64_t now_ms)
+/* Goes on to the window that @now_ms lies in. Return: how much of it has passed. */
+static uint64_t roll(struct tally_window *w, uint32_t window_ms, uint64_t now_ms)
 {
-	uint64_t passed, weighed;
+	uint64_t passed;
 
 	assert(window_ms > 0);
-	if (now_ms < slot->window_ms) /* begun by a process whose clock is ahead */
-		now_ms = slot->window_ms;
-	passed = now_ms - slot->window_ms;
-	if (passed >= window_ms) {
-		slot->before_n = passed < 2 * (uint64_t)window_ms ? slot->window_n : 0;
-		slot->window_n = 0;
-		slot->window_ms =
-			passed < 2 * (uint64_t)window_ms ? slot->window_ms + window_ms : now_ms;
-		passed = now_ms - slot->window_ms;
-	}
-	weighed = ((uint64_t)slot->before_n * (window_ms - passed) + window_ms - 1) / window_ms;
-	if (weighed + slot->window_n >= limit)
-		return false;
-	slot->window_n++;
-	return true;
+	if (now_ms < w->began_ms) /* begun by a process whose clock is ahead */
+		return 0;
+	passed = now_ms - w->began_ms;
+	if (passed < window_ms)
+		return passed;
+	w->before_n = passed < 2 * (uint64_t)window_ms ? w->n : 0;
+	w->n = 0;
+	w->began_ms = passed < 2 * (uint64_t)window_ms ? w->began_ms + window_ms : now_ms;
+	return now_ms - w->began_ms;
+}
+
+uint32_t tally_left(struct tally_window *w, uint32_t limit, uint32_t window_ms, uint64_t now_ms)
+{
+	const uint64_t passed = roll(w, window_ms, now_ms);
+	const uint64_t weighed =
+		((uint64_t)w->before_n * (window_ms - passed) + window_ms - 1) / window_ms;
+	const uint64_t used = weighed + w->n;
+
+	return used < limit ? (uint32_t)(limit - used) : 0;
+}
+
+void tally_add(struct tally_window *w, uint32_t n, uint32_t window_ms, uint64_t now_ms)
+{
+	roll(w, window_ms, now_ms);
+	w->n = n < UINT32_MAX - w->n ? w->n + n : UINT32_MAX;
 }
 
 void tally_recount_begin(struct tally *t)

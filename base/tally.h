@@ -14,11 +14,11 @@
  * The slots hold no pointer and need no allocation: one flat block, so that they can lie in memory
  * that processes share. Another process may then have written anything there: whatever it is,
  * nothing outside the block is touched and nothing is asserted of it. Or it was killed between any
- * two instructions: then connections may be wrong until they are counted anew, and one rate by what
- * one window held, but a slot is never half of one key and half of another.
+ * two instructions: then connections may be wrong until they are counted anew, and what one window
+ * held may be, but a slot is never half of one key and half of another.
  *
  * Owns:    nothing; the block is the caller's.
- * Callers: proxy/limits.c, proxy/shared.c.
+ * Callers: filter/policy/windows.c, filter/limits.
  * Threads: one at a time per table.
  * Purity:  no allocation, no clock, no log, no syscall; time comes in, in milliseconds of any
  * steady clock; the clocks of processes that share a table may be some milliseconds apart.
@@ -32,16 +32,33 @@ struct tally_key {
 	struct ip client; /* masked by the caller: ip_mask() */
 };
 
-/* As long as a line of a processor's cache. */
+/* What is counted by windows of time. */
+enum tally_what {
+	TALLY_CONNECTIONS,
+	TALLY_ERRORS, /* refused commands */
+	TALLY_RECIPIENTS,
+	TALLY_OCTETS, /* of message text, in units of TALLY_OCTETS_UNIT: many days' worth of a fast
+			 line must fit */
+	TALLY_WHATS,
+};
+#define TALLY_OCTETS_UNIT 1024
+
+struct tally_window {
+	uint32_t n, before_n; /* counted in this window, and in the one before */
+	uint64_t began_ms;    /* when this window began */
+};
+
+/* Two lines of a processor's cache: who the slot is of is seen in the first. */
 struct tally_slot {
 	uint64_t rule; /* 0: free */
 	struct ip client;
-	uint32_t connections;
-	uint32_t window_n,
-		before_n;   /* connections counted in this window of the rate, and the one before */
-	uint64_t window_ms; /* when this window began */
-	uint64_t banned_ms; /* refused until then */
+	uint32_t connections; /* that are open */
+	uint64_t banned_ms;   /* refused until then ... */
+	uint32_t banned_by;   /* ... for too much of this, enum tally_what */
+	uint32_t unused;
 	uint64_t seen_ms;
+	uint64_t rest_of_line;
+	struct tally_window windows[TALLY_WHATS];
 };
 
 struct tally {
@@ -67,17 +84,20 @@ struct tally_slot *tally_at(struct tally *t, const struct tally_key *key, uint64
 struct tally_slot *tally_find(struct tally *t, const struct tally_key *key);
 
 /**
- * tally_rate() - is one more within the rate? If so it is counted
+ * tally_left() - how many more may come
  * @limit: at most so many in any @window_ms
  *
  * Counts by two windows and weighs the older one by the part of it that still lies within the last
  * @window_ms, so that a burst across a window's border is not let through twice.
  */
-bool tally_rate(struct tally_slot *slot, uint32_t limit, uint32_t window_ms, uint64_t now_ms);
+uint32_t tally_left(struct tally_window *w, uint32_t limit, uint32_t window_ms, uint64_t now_ms);
+
+/* @n came, whether there was room or not. */
+void tally_add(struct tally_window *w, uint32_t n, uint32_t window_ms, uint64_t now_ms);
 
 /*
  * All connections counted anew, by whoever knows which are open: tally_recount_begin(),
- * tally_recount() for each, tally_recount_end(). Rates and bans stay.
+ * tally_recount() for each, tally_recount_end(). Windows and bans stay.
  */
 void tally_recount_begin(struct tally *t);
 void tally_recount(struct tally *t, const struct tally_key *key, uint64_t now_ms);

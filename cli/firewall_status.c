@@ -8,7 +8,7 @@
 #define WHY_MAX 4096
 
 /* What the lines of one comment, of both families, have counted. */
-struct tally {
+struct counted {
 	struct span comment;
 	uint64_t diverted, diverted_octets, dropped;
 };
@@ -16,7 +16,7 @@ struct tally {
 struct status {
 	struct apply_seen seen;
 	struct span set[2], routing[2]; /* as it should be */
-	struct tally *tallies;
+	struct counted *tallies;
 	size_t n_tallies;
 	bool different;
 };
@@ -48,12 +48,12 @@ static void count_line(void *context, const struct iptables_count *count)
 	++*(size_t *)context;
 }
 
-static struct tally *tally_of(struct status *s, struct span comment)
+static struct counted *tally_of(struct status *s, struct span comment)
 {
 	for (size_t i = 0; i < s->n_tallies; i++)
 		if (span_eq(s->tallies[i].comment, comment))
 			return &s->tallies[i];
-	s->tallies[s->n_tallies] = (struct tally){ .comment = comment };
+	s->tallies[s->n_tallies] = (struct counted){ .comment = comment };
 	return &s->tallies[s->n_tallies++];
 }
 
@@ -61,7 +61,7 @@ static void tally_line(void *context, const struct iptables_count *count)
 {
 	struct status *s = context;
 	const bool drop = span_eq(count->target, SPAN("DROP"));
-	struct tally *t;
+	struct counted *t;
 
 	if (!drop && !span_eq(count->target, SPAN("REDIRECT")) &&
 		!span_eq(count->target, SPAN("TPROXY")) && !span_eq(count->target, SPAN("DNAT")))
@@ -107,7 +107,7 @@ static void print_chain(struct out *o, const struct status *s, size_t i, enum ke
 	out_octet(o, '\n');
 }
 
-static void print_tally(struct out *o, const struct tally *t)
+static void print_tally(struct out *o, const struct counted *t)
 {
 	cli_plain(o, t->comment);
 	o->n -= !o->full; /* its end of line */

@@ -220,6 +220,7 @@ static bool play_step(struct player *p, size_t *atp)
 	case STEP_CODE: return expect_code(p, s);
 	case STEP_WAIT:
 		p->quiet_ms += s->ms;
+		p->clock_ms += s->ms;
 		if (p->rule != NULL && !p->rule->pass)
 			stage_let_pass(p);
 		return true;
@@ -292,7 +293,8 @@ static void reset(struct player *p)
 	p->to_client.at = p->to_client.n = p->to_server.at = p->to_server.n = 0;
 	memset(p->codes, 0, sizeof p->codes);
 	p->incidents = p->dials = 0;
-	p->quiet_ms = 0;
+	p->quiet_ms = p->clock_ms = 0;
+	p->of_client = p->whole = (struct tally_slot){ 0 };
 	p->first_claimed = p->server_open = p->client_done = p->loose = false;
 	p->failed = NULL;
 }

@@ -51,9 +51,11 @@ struct player {
 	struct items to_client, to_server;
 	bool codes[CODE_COUNT]; /* records written */
 	uint32_t incidents;
-	uint64_t quiet_ms;  /* time since something ended that a timeout measures */
-	unsigned dials;     /* connections to the server */
-	bool first_claimed; /* the script spoke of the first one */
+	struct tally_slot of_client, whole; /* what limits of a time count */
+	uint64_t clock_ms;                  /* time since the beginning */
+	uint64_t quiet_ms;                  /* time since something ended that a timeout measures */
+	unsigned dials;                     /* connections to the server */
+	bool first_claimed;                 /* the script spoke of the first one */
 	bool down, server_open, client_open, client_done, loose;
 	const struct step *failed; /* where an expectation did not hold */
 	char why[512];

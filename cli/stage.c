@@ -73,7 +73,29 @@ static uint32_t on_incident(void *context)
 	return ++p->incidents;
 }
 
-const struct inspect_ops stage_ops = { .note = on_note, .incident = on_incident };
+/* Of its rule and its client this session is the only one. */
+static struct limit_answer on_room(void *context, enum tally_what what, uint64_t n, bool take)
+{
+	struct player *p = context;
+
+	return window_room((struct window_slots){ &p->of_client, &p->whole }, &p->rule->limits,
+		what, n, take, p->clock_ms);
+}
+
+static void on_count(void *context, enum tally_what what, uint64_t n)
+{
+	struct player *p = context;
+
+	window_count((struct window_slots){ &p->of_client, &p->whole }, &p->rule->limits, what, n,
+		p->clock_ms);
+}
+
+const struct inspect_ops stage_ops = {
+	.note = on_note,
+	.incident = on_incident,
+	.room = on_room,
+	.count = on_count,
+};
 
 /* ---- the adapter: what proxy/flow.c does with sockets ---- */
 

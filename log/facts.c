@@ -126,7 +126,7 @@ void log_unpublished(struct log_sender *s, int64_t wall_ns, const struct log_ses
 }
 
 void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
-	enum code code, uint32_t incident, const struct rules_at *at)
+	enum code code, uint16_t reply, uint32_t incident, const struct rules_at *at)
 {
 	struct record *r;
 
@@ -137,8 +137,10 @@ void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session
 	if (r == NULL)
 		return;
 	put_to(r, session);
-	if (code_info(code)->reply != 0)
-		record_u64(r, "reply", code_info(code)->reply);
+	if (reply == 0)
+		reply = code_info(code)->reply;
+	if (reply != 0)
+		record_u64(r, "reply", reply);
 	log_put_incident(r, incident);
 	if (at != NULL)
 		log_put_at(r, "at", at);

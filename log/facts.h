@@ -81,10 +81,10 @@ void log_unpublished(struct log_sender *s, int64_t wall_ns, const struct log_ses
 void log_note(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	struct log_mail *mail, const struct inspect_note *note);
 
-/* Refused or ended outside of inspection: a limit at accept, a timeout of a passed session. @at may
- * be NULL. */
+/* Refused or ended outside of inspection: a limit at accept, a timeout of a passed session. @reply:
+ * 0: that of the code. @at may be NULL. */
 void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
-	enum code code, uint32_t incident, const struct rules_at *at);
+	enum code code, uint16_t reply, uint32_t incident, const struct rules_at *at);
 
 /* One internal server (session->internal) failed where no note says so: another is tried, or the
  * rule says pass. @error: errno or 0. */

@@ -25,6 +25,10 @@
 	X(LIMIT_CONNECTIONS_CLIENT)                                                                \
 	X(LIMIT_CONNECTIONS_TOTAL)                                                                 \
 	X(LIMIT_RATE)                                                                              \
+	X(LIMIT_RATE_TOTAL)                                                                        \
+	X(LIMIT_ERRORS_CLIENT)                                                                     \
+	X(LIMIT_RECIPIENTS_CLIENT)                                                                 \
+	X(LIMIT_OCTETS_CLIENT)                                                                     \
 	X(LIMIT_DESCRIPTORS)                                                                       \
 	X(SERVER_FAMILY)                                                                           \
 	X(SERVER_NONE_LIVE)

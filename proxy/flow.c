@@ -59,6 +59,39 @@ void flow_free(struct flow *f, const struct log_close *close)
 	free(f);
 }
 
+/* ---- what it brings ---- */
+
+struct limit_answer flow_room(struct flow *f, enum tally_what what, uint64_t n, bool take)
+{
+	struct proxy *p = f->proxy;
+	struct limit_answer a;
+
+	shared_lock(&p->shared);
+	a = limits_room(&p->limits, f->counted, &flow_rule(f)->limits, what, n, take, p->now_ms);
+	shared_unlock(&p->shared);
+	return a;
+}
+
+void flow_count(struct flow *f, enum tally_what what, uint64_t n)
+{
+	struct proxy *p = f->proxy;
+
+	shared_lock(&p->shared);
+	limits_count(&p->limits, f->counted, &flow_rule(f)->limits, what, n, p->now_ms);
+	shared_unlock(&p->shared);
+}
+
+void flow_session_over(struct flow *f)
+{
+	struct proxy *p = f->proxy;
+
+	shared_lock(&p->shared);
+	limits_session_over(&p->limits, f->counted, &flow_rule(f)->limits, p->now_ms);
+	shared_unlock(&p->shared);
+}
+
+/* ---- watching and waiting ---- */
+
 void flow_watch(struct flow *f, ev_io *io, int events)
 {
 	if (io->fd < 0 || (ev_is_active(io) ? io->events & (EV_READ | EV_WRITE) : 0) == events)

@@ -43,6 +43,12 @@ struct flow *flow_new(struct proxy *p, size_t size, int client, const struct log
  * by now. */
 void flow_free(struct flow *f, const struct log_close *close);
 
+/* limits_room(), limits_count() and limits_session_over() for this flow, under the lock. The caller
+ * asks only where the rule says such a thing. */
+struct limit_answer flow_room(struct flow *f, enum tally_what what, uint64_t n, bool take);
+void flow_count(struct flow *f, enum tally_what what, uint64_t n);
+void flow_session_over(struct flow *f);
+
 /* Watches for @events from now on; 0: nothing. Costs nothing when that is so already. */
 void flow_watch(struct flow *f, ev_io *io, int events);
 

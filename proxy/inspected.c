@@ -270,8 +270,11 @@ static void rest(struct inspected *s)
 		inspected_obey(s);
 		pump(s);
 	}
+	if (s->aborted)
+		inspect_abort(&s->inspect);
 	if (s->aborted && s->why == CODE_COUNT)
-		log_refused(&f->proxy->log, clock_wall_ns(), &f->log, CODE_LIMIT_MEMORY, 0, NULL);
+		log_refused(
+			&f->proxy->log, clock_wall_ns(), &f->log, CODE_LIMIT_MEMORY, 0, 0, NULL);
 	if (s->aborted || (s->inspect.want & INSPECT_END)) {
 		end(s);
 		return;
@@ -300,7 +303,7 @@ static void timeout(struct inspected *s, enum code code)
 	} else if (code == CODE_SERVER_GREETING || code == CODE_SERVER_SILENT) {
 		server_lost(s, code);
 	} else if (code == CODE_TIMEOUT_CLIENT_READ) {
-		log_refused(&f->proxy->log, clock_wall_ns(), &f->log, code, 0, NULL);
+		log_refused(&f->proxy->log, clock_wall_ns(), &f->log, code, 0, 0, NULL);
 		s->why = (uint16_t)code;
 		s->aborted = true;
 	} else {

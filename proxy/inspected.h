@@ -9,7 +9,7 @@
  *
  *   inspected.c  life: opening, callbacks, wishes of the filter, end
  *   pump.c       octets: read, stepped, written, what is left kept
- *   notes.c      notes of the filter to the log
+ *   notes.c      notes of the filter to the log, what it asks of the limits
  *
  * Owns:    its flow, what waits in the four buffers, the mail that the log gathers.
  * Callers: proxy/listen.c, proxy/main.c.

@@ -46,18 +46,18 @@ static void refuse_unpublished(struct proxy *p, int client, const struct log_ses
 }
 
 static void refuse_limit(struct proxy *p, int client, const struct log_session *session,
-	const struct limits_answer *a)
+	const struct limit_answer *a)
 {
-	const struct code_info *info = code_info(a->code);
-	struct smtp_local local = { .code = info->reply, .text = info->reply_text };
+	/* whatever it was that there is too much of: in place of a greeting stands no other code */
+	struct smtp_local local = { .code = 421, .text = code_info(a->code)->reply_text };
 
 	p->counted.refused++;
 	if (a->permanent) /* `then refuse` */
 		local = (struct smtp_local){ .code = 554,
-			.text = "5.7.0 Too many connections, come not back" };
+			.text = "5.7.0 Too much from your address, come not back" };
 	if (!session->rule->pass)
 		local.incident = ident_incident(&p->ident, INCIDENT_BITS);
-	log_refused(&p->log, clock_wall_ns(), session, a->code, local.incident, &a->at);
+	log_refused(&p->log, clock_wall_ns(), session, a->code, local.code, local.incident, &a->at);
 	if (session->rule->pass) /* it may be any protocol */
 		sockets_reset(client);
 	else
@@ -90,11 +90,12 @@ static void admit(
 	struct proxy *p, const struct listener *l, int client, const struct sockaddr_storage *from)
 {
 	struct log_session session = { .client = sockets_from_kernel(from) };
-	struct limits_answer a;
+	struct limit_answer a;
+	uint32_t place;
 
 	ident_session(&p->ident, clock_wall_ns(), session.id);
 	if (intercept_asked(l->kind, client, &l->addr, &session.to) == INTERCEPT_E_DIRECT) {
-		log_refused(&p->log, clock_wall_ns(), &session, CODE_SESSION_DIRECT, 0, NULL);
+		log_refused(&p->log, clock_wall_ns(), &session, CODE_SESSION_DIRECT, 0, 0, NULL);
 		sockets_reset(client);
 		return;
 	}
@@ -105,14 +106,14 @@ static void admit(
 	}
 	shared_lock(&p->shared);
 	a = limits_enter(&p->limits, p->states[session.rule->number].key, &session.rule->limits,
-		&session.client.ip, p->now_ms);
+		&session.client.ip, p->now_ms, &place);
 	shared_unlock(&p->shared);
 	if (a.code != CODE_COUNT)
 		refuse_limit(p, client, &session, &a);
 	else if (session.rule->pass)
-		passed_open(p, client, &session, a.place);
+		passed_open(p, client, &session, place);
 	else
-		inspected_open(p, client, &session, a.place);
+		inspected_open(p, client, &session, place);
 }
 
 static void pause_all(struct proxy *p)
@@ -159,7 +160,7 @@ static void answer_with_reserve(struct proxy *p, const struct listener *l)
 			send(client, p->to_client.p, p->to_client.n, MSG_NOSIGNAL);
 			p->to_client.n = 0;
 		}
-		log_refused(&p->log, clock_wall_ns(), &session, CODE_LIMIT_DESCRIPTORS,
+		log_refused(&p->log, clock_wall_ns(), &session, CODE_LIMIT_DESCRIPTORS, 0,
 			local.incident, NULL);
 		close(client);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Notes of the filter to the log
+ * What the filter tells and asks: notes for the log, counts for the limits
  *
  * Sender and recipients of a transaction wait in a block lent from the pool; an idle session has
  * none.
@@ -55,6 +55,8 @@ static void on_note(void *context, const struct inspect_note *note)
 	struct inspected *s = context;
 
 	count(s, note);
+	if (note->code == CODE_LIMIT_ERRORS && limits_ban_by_session(&flow_rule(&s->flow)->limits))
+		flow_session_over(&s->flow);
 	if (!s->mail && (note->type == INSPECT_NOTE_MAIL || note->type == INSPECT_NOTE_RCPT))
 		lend_mail(s);
 	log_note(&s->flow.proxy->log, clock_wall_ns(), &s->flow.log, s->mail, note);
@@ -69,4 +71,19 @@ static uint32_t on_incident(void *context)
 	return ident_incident(&s->flow.proxy->ident, INCIDENT_BITS);
 }
 
-const struct inspect_ops inspected_ops = { .note = on_note, .incident = on_incident };
+static struct limit_answer on_room(void *context, enum tally_what what, uint64_t n, bool take)
+{
+	return flow_room(&((struct inspected *)context)->flow, what, n, take);
+}
+
+static void on_count(void *context, enum tally_what what, uint64_t n)
+{
+	flow_count(&((struct inspected *)context)->flow, what, n);
+}
+
+const struct inspect_ops inspected_ops = {
+	.note = on_note,
+	.incident = on_incident,
+	.room = on_room,
+	.count = on_count,
+};

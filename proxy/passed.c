@@ -245,7 +245,7 @@ static void on_time(struct wheel_entry *e)
 	} else if (code == CODE_SERVER_DOWN) {
 		dial_failed(s, dial_next(f, ETIMEDOUT, EV_WRITE));
 	} else {
-		log_refused(&f->proxy->log, clock_wall_ns(), &f->log, code, 0, NULL);
+		log_refused(&f->proxy->log, clock_wall_ns(), &f->log, code, 0, 0, NULL);
 		failed(s, code, LOG_END_FILTER);
 	}
 }

@@ -212,6 +212,8 @@ void host_preset(struct hostconf *host);
 
 void limits_preset(struct rule_limits *limits);
 void limit_read(struct words *w, struct rule_limits *limits);
+/* Behind `limit rate`, `errors`, `recipients`, `octets` (check_windows.c). */
+void windows_read(struct words *w, enum tally_what what, struct rule_limits *limits);
 void timeouts_preset(struct rule_timeouts *timeouts);
 struct timeouts_reading {
 	struct rule_timeouts *timeouts;

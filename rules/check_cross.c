@@ -26,8 +26,9 @@ static void check_pass_limits(struct check *c, const struct publish *p)
 		const char *word;
 	} limits[] = {
 		{ &p->limits.message_at, "message" },
-		{ &p->limits.recipients_at, "recipients" },
-		{ &p->limits.errors_at, "errors" },
+		{ &p->limits.windows[TALLY_RECIPIENTS].at, "recipients" },
+		{ &p->limits.windows[TALLY_ERRORS].at, "errors" },
+		{ &p->limits.windows[TALLY_OCTETS].at, "octets" },
 		{ &p->limits.slow_at, "slow" },
 	};
 

@@ -3,8 +3,7 @@
 
 #define ROWS(a) (sizeof(a) / sizeof((a)[0]))
 
-#define RECIPIENTS_LEAST 100   /* RFC 5321 4.5.3.1.8 */
-#define MESSAGE_LEAST    65536 /* RFC 5321 4.5.3.1.7 */
+#define MESSAGE_LEAST 65536 /* RFC 5321 4.5.3.1.7 */
 
 /* ---- limits ---- */
 
@@ -15,29 +14,12 @@
 
 static const struct value_schema connections = LIMIT("limit connections", connections_client,
 	.min = 1, .max = 1000000, .example = "limit connections 20 per client, 400 total");
-static const struct value_schema rate = LIMIT(
-	"limit rate", rate, .min = 1, .max = 1000000, .example = "limit rate 60 per 1m per client");
-static const struct value_schema rate_time = LIMIT("limit rate", rate_ms, .unit = UNIT_MILLISECONDS,
-	.min = 1000, .max = 86400000, .example = "limit rate 60 per 1m per client");
-static const struct value_schema rate_for = LIMIT("limit rate ... for", rate_for_ms,
-	.unit = UNIT_MILLISECONDS, .min = 1000, .max = 30ull * 86400000, .wide = true,
-	.example = "limit rate 60 per 1m per client then tempfail for 10m");
-static const struct value_schema errors = LIMIT(
-	"limit errors", errors, .min = 1, .max = 10000, .preset = 20, .example = "limit errors 10");
-static const struct value_schema recipients = LIMIT("limit recipients", recipients, .min = 1,
-	.max = 100000, .preset = 1000, .example = "limit recipients 100 per message");
 static const struct value_schema slow = LIMIT("limit slow", slow_octets, .unit = UNIT_OCTETS,
 	.min = 1, .max = 1u << 30, .example = "limit slow 500B per 1s");
 static const struct value_schema slow_time = LIMIT("limit slow", slow_ms, .unit = UNIT_MILLISECONDS,
 	.min = 100, .max = 3600000, .example = "limit slow 500B per 1s");
 static const struct value_schema message = LIMIT("limit message", message, .unit = UNIT_OCTETS,
 	.min = 1024, .max = 2ull << 30, .wide = true, .example = "limit message 35MiB");
-
-void limits_preset(struct rule_limits *limits)
-{
-	value_preset(&errors, 1, limits);
-	value_preset(&recipients, 1, limits);
-}
 
 /* "20 per client", "400 total": either or both, in any order. */
 static void read_connections(struct words *w, struct rule_limits *l)
@@ -64,38 +46,22 @@ static void read_connections(struct words *w, struct rule_limits *l)
 
 static void read_rate(struct words *w, struct rule_limits *l)
 {
-	static const char *const then[] = { "refuse", "tempfail" };
-	size_t i;
-
-	value_store(w, &rate, l);
-	words_need(w, "per");
-	value_store(w, &rate_time, l);
-	words_need(w, "per");
-	words_need(w, "client");
-	if (!words_take(w, "then"))
-		return;
-	i = words_choice(w, then, ROWS(then));
-	l->rate_then = i == 0 ? LIMIT_THEN_REFUSE : LIMIT_THEN_TEMPFAIL;
-	words_need(w, "for");
-	value_store(w, &rate_for, l);
+	windows_read(w, TALLY_CONNECTIONS, l);
 }
 
 static void read_errors(struct words *w, struct rule_limits *l)
 {
-	value_store(w, &errors, l);
+	windows_read(w, TALLY_ERRORS, l);
 }
 
 static void read_recipients(struct words *w, struct rule_limits *l)
 {
-	const struct word *number = w->at;
+	windows_read(w, TALLY_RECIPIENTS, l);
+}
 
-	if (!value_store(w, &recipients, l) || !words_need(w, "per") || !words_need(w, "message"))
-		return;
-	if (l->recipients < RECIPIENTS_LEAST)
-		WORDS_WARN(w, number,
-			"a sender with more recipients has to send the message several times",
-			SPAN("limit recipients "), number->text,
-			SPAN(": RFC 5321 4.5.3.1.8 obliges to take 100"));
+static void read_octets(struct words *w, struct rule_limits *l)
+{
+	windows_read(w, TALLY_OCTETS, l);
 }
 
 static void read_message(struct words *w, struct rule_limits *l)
@@ -123,10 +89,13 @@ static const struct {
 	{ "connections", read_connections, "limit connections 20 per client, 400 total",
 		offsetof(struct rule_limits, connections_at) },
 	{ "rate", read_rate, "limit rate 60 per 1m per client then tempfail for 10m",
-		offsetof(struct rule_limits, rate_at) },
-	{ "errors", read_errors, "limit errors 10", offsetof(struct rule_limits, errors_at) },
-	{ "recipients", read_recipients, "limit recipients 100 per message",
-		offsetof(struct rule_limits, recipients_at) },
+		offsetof(struct rule_limits, windows[TALLY_CONNECTIONS].at) },
+	{ "errors", read_errors, "limit errors 10, 50 per 1h per client",
+		offsetof(struct rule_limits, windows[TALLY_ERRORS].at) },
+	{ "recipients", read_recipients, "limit recipients 100 per message, 2000 per 1h per client",
+		offsetof(struct rule_limits, windows[TALLY_RECIPIENTS].at) },
+	{ "octets", read_octets, "limit octets 200MiB per 1h per client, 10GiB per 1h total",
+		offsetof(struct rule_limits, windows[TALLY_OCTETS].at) },
 	{ "message", read_message, "limit message 35MiB",
 		offsetof(struct rule_limits, message_at) },
 	{ "slow", read_slow, "limit slow 500B per 1s", offsetof(struct rule_limits, slow_at) },

@@ -78,9 +78,12 @@ static struct rule_expr plain_expr(struct rule_expr expr)
 static struct rule_limits plain_limits(struct rule_limits l)
 {
 	l.connections_at = at_if(l.connections_client != 0 || l.connections_total != 0);
-	l.rate_at = at_if(l.rate != 0);
-	l.errors_at = at_if(l.errors != 0);
-	l.recipients_at = at_if(l.recipients != 0);
+	for (unsigned i = 0; i < TALLY_WHATS; i++) {
+		struct limit_windows *w = &l.windows[i];
+		w->at = at_if(w->client.n != 0 || w->total.n != 0);
+	}
+	l.windows[TALLY_ERRORS].at = l.windows[TALLY_RECIPIENTS].at = said; /* each has a default */
+	l.errors_given = l.recipients_given = true;
 	l.message_at = at_if(l.message != 0);
 	l.slow_at = at_if(l.slow_octets != 0);
 	return l;
@@ -160,6 +163,7 @@ static void text_host(struct out *o, const struct ruleset *rs)
 	host.intercept_at = said;
 	host.mark_at = said;
 	host.lane_mask_at = said;
+	host.first_packets_at = said;
 	rules_print_host(o, &host);
 }
 

@@ -105,6 +105,47 @@ static void lint_login_without_queue(const struct relay *r, struct diags *diags)
 		}
 }
 
+static void warn_limit(
+	struct diags *diags, const struct limit_windows *w, const char *help, struct span text)
+{
+	DIAG(diags, DIAG_WARNING, w->at, sizeof("limit") - 1, help, text);
+}
+
+/* Who alone can use up what all share shuts out the others. */
+static void lint_totals(const struct rule_limits *l, struct diags *diags)
+{
+	for (size_t i = 0; i < TALLY_WHATS; i++)
+		if (l->windows[i].total.n != 0 && l->windows[i].client.n == 0)
+			warn_limit(diags, &l->windows[i],
+				"add a limit \"per client\" in front of the total",
+				SPAN("one client alone can use up this total, and shut out "
+				     "everybody"));
+}
+
+static bool is_below(const struct limit_window *w, uint64_t octets)
+{
+	return w->n != 0 && w->n < octets;
+}
+
+static void lint_octets(const struct rule_limits *l, struct diags *diags)
+{
+	const struct limit_windows *w = &l->windows[TALLY_OCTETS];
+
+	if (is_below(&w->client, l->message) || is_below(&w->total, l->message))
+		warn_limit(diags, w, "raise this limit, or lower \"limit message\"",
+			SPAN("a message as large as \"limit message\" allows is refused by this "
+			     "limit when it declares its size"));
+}
+
+static void lint_limits(const struct rule *rule, struct diags *diags)
+{
+	const struct rule_limits *l =
+		rule->publish != NULL ? &rule->publish->limits : &rule->relay->limits;
+
+	lint_totals(l, diags);
+	lint_octets(l, diags);
+}
+
 void rules_lint(const struct ruleset *rs, struct diags *diags)
 {
 	for (size_t i = 0; i < rs->n_sets; i++)
@@ -115,5 +156,6 @@ void rules_lint(const struct ruleset *rs, struct diags *diags)
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		lint_auth_in_clear(rs->rules[i].publish, diags);
 		lint_login_without_queue(rs->rules[i].relay, diags);
+		lint_limits(&rs->rules[i], diags);
 	}
 }

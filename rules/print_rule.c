@@ -73,17 +73,39 @@ static void print_connections(struct print *pr, const struct rule_limits *l)
 	print_end(pr);
 }
 
-static void print_rate(struct print *pr, const struct rule_limits *l)
+static void print_window(struct print *pr, enum value_unit unit, const struct limit_window *w,
+	const char *whose, size_t *np)
 {
-	print_row(pr, &l->rate_at, "limit rate");
-	print_value(pr, UNIT_COUNT, l->rate);
+	if (w->n == 0)
+		return;
+	print_comma(pr, (*np)++);
+	print_value(pr, unit, w->n);
 	print_word(pr, "per");
-	print_value(pr, UNIT_MILLISECONDS, l->rate_ms);
-	print_word(pr, "per client");
-	if (l->rate_then != LIMIT_THEN_NOTHING) {
-		print_word(pr, l->rate_then == LIMIT_THEN_REFUSE ? "then refuse for"
-								 : "then tempfail for");
-		print_value(pr, UNIT_MILLISECONDS, l->rate_for_ms);
+	print_value(pr, UNIT_MILLISECONDS, w->ms);
+	print_word(pr, whose);
+}
+
+/* @single: the limit of one session or message, in front of those of a time; "" where there is
+ * none. */
+static void print_windows(struct print *pr, const char *word, const struct limit_windows *w,
+	enum value_unit unit, const char *single, uint32_t single_n)
+{
+	size_t n = 0;
+
+	if (!limit_is_given(w))
+		return;
+	print_row(pr, &w->at, word);
+	if (single_n != 0) {
+		print_comma(pr, n++);
+		print_value(pr, UNIT_COUNT, single_n);
+		out_str(pr->o, single);
+	}
+	print_window(pr, unit, &w->client, "per client", &n);
+	print_window(pr, unit, &w->total, "total", &n);
+	if (w->then != LIMIT_THEN_NOTHING) {
+		print_word(
+			pr, w->then == LIMIT_THEN_REFUSE ? "then refuse for" : "then tempfail for");
+		print_value(pr, UNIT_MILLISECONDS, w->then_ms);
 	}
 	print_end(pr);
 }
@@ -92,19 +114,12 @@ static void print_limits(struct print *pr, const struct rule_limits *l)
 {
 	if (l->connections_at.line != 0)
 		print_connections(pr, l);
-	if (l->rate_at.line != 0)
-		print_rate(pr, l);
-	if (l->errors_at.line != 0) {
-		print_row(pr, &l->errors_at, "limit errors");
-		print_value(pr, UNIT_COUNT, l->errors);
-		print_end(pr);
-	}
-	if (l->recipients_at.line != 0) {
-		print_row(pr, &l->recipients_at, "limit recipients");
-		print_value(pr, UNIT_COUNT, l->recipients);
-		print_word(pr, "per message");
-		print_end(pr);
-	}
+	print_windows(pr, "limit rate", &l->windows[TALLY_CONNECTIONS], UNIT_COUNT, "", 0);
+	print_windows(pr, "limit errors", &l->windows[TALLY_ERRORS], UNIT_COUNT, "",
+		l->errors_given ? l->errors : 0);
+	print_windows(pr, "limit recipients", &l->windows[TALLY_RECIPIENTS], UNIT_COUNT,
+		" per message", l->recipients_given ? l->recipients : 0);
+	print_windows(pr, "limit octets", &l->windows[TALLY_OCTETS], UNIT_OCTETS, "", 0);
 	if (l->message_at.line != 0) {
 		print_row(pr, &l->message_at, "limit message");
 		print_value(pr, UNIT_OCTETS, l->message);

@@ -14,6 +14,7 @@
  */
 #include "base/ip.h"
 #include "base/span.h"
+#include "base/tally.h"
 #include "filter/smtp/conf.h"
 #include "filter/smtp/verb.h"
 
@@ -141,24 +142,41 @@ struct command_table {
 /* ---- what limits and timeouts say ---- */
 
 enum limit_then {
-	LIMIT_THEN_NOTHING, /* only what exceeds the rate is refused, with 421 */
+	LIMIT_THEN_NOTHING, /* only what exceeds the limit is refused */
 	LIMIT_THEN_REFUSE,
 	LIMIT_THEN_TEMPFAIL,
 };
 
+/* `200MiB per 1h` */
+struct limit_window {
+	uint64_t n; /* 0: none */
+	uint32_t ms;
+};
+
+/* What `limit rate`, `errors`, `recipients` or `octets` say of a time. */
+struct limit_windows {
+	struct limit_window client, total;
+	enum limit_then then; /* what becomes of the client's connections ... */
+	uint64_t then_ms;     /* ... for so long */
+	struct rules_at at;   /* of the statement */
+};
+
 struct rule_limits { /* 0: none */
 	uint32_t connections_client, connections_total;
-	uint32_t rate;    /* connections of one client ... */
-	uint32_t rate_ms; /* ... in this time */
-	enum limit_then rate_then;
-	uint64_t rate_for_ms;
-	uint32_t errors;      /* refused commands of a session; default 20 */
-	uint32_t recipients;  /* per message; default 1000 */
+	uint32_t errors;     /* refused commands of a session; default 20 */
+	uint32_t recipients; /* per message; default 1000 */
+	bool errors_given, recipients_given;
 	uint64_t message;     /* octets */
 	uint32_t slow_octets; /* `limit slow 500B per 1s` */
 	uint32_t slow_ms;
-	struct rules_at connections_at, rate_at, errors_at, recipients_at, message_at, slow_at;
+	struct limit_windows windows[TALLY_WHATS]; /* of connections: `limit rate` */
+	struct rules_at connections_at, message_at, slow_at;
 };
+
+static inline bool limit_is_given(const struct limit_windows *w)
+{
+	return w->at.line != 0;
+}
 
 struct rule_timeouts {        /* milliseconds */
 	uint32_t connect;     /* default 30 s */
@@ -370,6 +388,8 @@ struct hostconf {
 	struct rules_at mark_at;
 	uint32_t lane_mask; /* bits of marks that say the gate's decision: rules/kernel/lanes.h */
 	struct rules_at lane_mask_at;
+	uint32_t first_packets; /* of one client in a second that reach the gate; 100 */
+	struct rules_at first_packets_at;
 	uint32_t workers; /* 0: one a core */
 	struct rules_at workers_at;
 	uint32_t drain_ms;

@@ -33,7 +33,7 @@ static void tell(struct gate *g, const struct packet *p, const struct ruling *r)
 	if (r->why == CODE_SESSION_UNPUBLISHED)
 		log_unpublished(&g->log, g->now.wall_ns, &session, g->book.current->rs, 0);
 	else
-		log_refused(&g->log, g->now.wall_ns, &session, r->why, 0, &r->at);
+		log_refused(&g->log, g->now.wall_ns, &session, r->why, 0, 0, &r->at);
 }
 
 static unsigned judge_anew(struct gate *g, const struct packet *p)

@@ -55,16 +55,16 @@ static const struct lane *pick(const struct judge *j, const struct publish *rule
 
 static bool is_limited(const struct rule_limits *l)
 {
-	return l->connections_client || l->connections_total || l->rate;
+	return l->connections_client || l->connections_total || windows_of(l, TALLY_CONNECTIONS);
 }
 
-static struct limits_answer look(struct judge *j, const struct book_rule *own,
+static struct limit_answer look(struct judge *j, const struct book_rule *own,
 	const struct rule_limits *limits, const struct ip *client, uint64_t now_ms)
 {
-	struct limits_answer a;
+	struct limit_answer a;
 
 	if (!is_limited(limits))
-		return (struct limits_answer){ .code = CODE_COUNT };
+		return (struct limit_answer){ .code = CODE_COUNT };
 	shared_lock(j->shared);
 	a = limits_look(&j->limits, own->key, limits, client, now_ms);
 	shared_unlock(j->shared);
@@ -74,7 +74,7 @@ static struct limits_answer look(struct judge *j, const struct book_rule *own,
 static void judge_pass(struct judge *j, const struct ruleset *rs, struct book_rule *own,
 	const struct packet *p, uint64_t now_ms, struct ruling *r)
 {
-	const struct limits_answer a = look(j, own, &r->rule->limits, &p->client.ip, now_ms);
+	const struct limit_answer a = look(j, own, &r->rule->limits, &p->client.ip, now_ms);
 	const struct lane *lane = own->lanes;
 	bool family = true;
 

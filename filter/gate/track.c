@@ -200,16 +200,16 @@ static void count(struct track *t, struct track_session *s, bool found, struct t
 	static const struct rule_limits none; /* counts, and refuses nobody */
 	const struct publish *rule = s->log.rule;
 	const uint64_t key = s->page->rules[rule->number].key;
-	struct limits_answer a = { .code = CODE_LIMIT_MEMORY };
+	struct limit_answer a = { .code = CODE_LIMIT_MEMORY };
 
 	shared_lock(t->shared);
 	if (!found)
-		a = limits_enter(t->limits, key, &rule->limits, &s->log.client.ip, now.now_ms);
+		a = limits_enter(
+			t->limits, key, &rule->limits, &s->log.client.ip, now.now_ms, &s->place);
 	if (a.code != CODE_COUNT)
-		a = limits_enter(t->limits, key, &none, &s->log.client.ip, now.now_ms);
+		a = limits_enter(t->limits, key, &none, &s->log.client.ip, now.now_ms, &s->place);
 	shared_unlock(t->shared);
 	s->counted = a.code == CODE_COUNT;
-	s->place = a.place;
 }
 
 /* How long it was open already: only the kernel knows of one that a dump has found. */

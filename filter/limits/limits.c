@@ -1,80 +1,101 @@
 /* SPDX-License-Identifier: ISC */
 #include "filter/limits/limits.h"
 
+bool limits_ban_by_session(const struct rule_limits *limits)
+{
+	const struct limit_windows *w = &limits->windows[TALLY_ERRORS];
+
+	return w->then != LIMIT_THEN_NOTHING && w->client.n == 0;
+}
+
 static bool counts_clients(const struct rule_limits *limits)
 {
-	return limits->connections_client || limits->rate;
+	if (limits->connections_client || limits_ban_by_session(limits))
+		return true;
+	for (unsigned i = 0; i < TALLY_WHATS; i++)
+		if (limits->windows[i].client.n != 0)
+			return true;
+	return false;
 }
 
-static struct limits_answer refused(enum code code, struct rules_at at)
+static bool counts_whole(const struct rule_limits *limits)
 {
-	return (struct limits_answer){ .code = code, .at = at };
+	if (limits->connections_total)
+		return true;
+	for (unsigned i = 0; i < TALLY_WHATS; i++)
+		if (limits->windows[i].total.n != 0)
+			return true;
+	return false;
 }
 
-static struct limits_answer over_rate(
+static struct limit_answer refused(enum code code, struct rules_at at)
+{
+	return (struct limit_answer){ .code = code, .at = at };
+}
+
+/* ---- connections ---- */
+
+/* Whether the client may come at all: what its other sessions did stands against it. */
+static struct limit_answer judge_client(
 	struct tally_slot *slot, const struct rule_limits *limits, uint64_t now_ms)
 {
-	struct limits_answer a = refused(CODE_LIMIT_RATE, limits->rate_at);
+	struct limit_answer a = window_ban(slot, limits, now_ms);
 
-	if (limits->rate_then != LIMIT_THEN_NOTHING && slot->banned_ms <= now_ms)
-		slot->banned_ms = now_ms + limits->rate_for_ms;
-	a.permanent = limits->rate_then == LIMIT_THEN_REFUSE;
+	if (a.code != CODE_COUNT)
+		return a;
+	if (limits->connections_client && slot->connections >= limits->connections_client)
+		return refused(CODE_LIMIT_CONNECTIONS_CLIENT, limits->connections_at);
+	return window_room(
+		(struct window_slots){ .client = slot }, limits, TALLY_ERRORS, 0, false, now_ms);
+}
+
+/* The whole rule counts it already. Of both slots NULL means that there is no room. */
+static struct limit_answer judge(
+	struct window_slots slots, const struct rule_limits *limits, uint64_t now_ms)
+{
+	struct limit_answer a = { .code = CODE_COUNT };
+
+	if ((counts_whole(limits) && !slots.whole) || (counts_clients(limits) && !slots.client))
+		return refused(CODE_LIMIT_MEMORY,
+			limits->connections_at); /* who cannot be counted cannot be let in */
+	if (slots.whole && limits->connections_total &&
+		slots.whole->connections > limits->connections_total)
+		return refused(CODE_LIMIT_CONNECTIONS_TOTAL, limits->connections_at);
+	if (counts_clients(limits))
+		a = judge_client(slots.client, limits, now_ms);
+	if (a.code == CODE_COUNT && windows_of(limits, TALLY_CONNECTIONS))
+		a = window_room(slots, limits, TALLY_CONNECTIONS, 1, true, now_ms);
 	return a;
 }
 
-static struct limits_answer judge_client(
-	struct tally_slot *slot, const struct rule_limits *limits, uint64_t now_ms)
-{
-	if (limits->rate_then != LIMIT_THEN_NOTHING && slot->banned_ms > now_ms)
-		return over_rate(slot, limits, now_ms);
-	if (limits->connections_client && slot->connections >= limits->connections_client)
-		return refused(CODE_LIMIT_CONNECTIONS_CLIENT, limits->connections_at);
-	if (limits->rate && !tally_rate(slot, limits->rate, limits->rate_ms, now_ms))
-		return over_rate(slot, limits, now_ms);
-	return (struct limits_answer){ .code = CODE_COUNT };
-}
-
-/* @whole counts it already. Of both NULL means that there is no room. */
-static struct limits_answer judge(const struct tally_slot *whole, struct tally_slot *one,
-	const struct rule_limits *limits, uint64_t now_ms)
-{
-	if ((limits->connections_total && !whole) || (counts_clients(limits) && !one))
-		return refused(CODE_LIMIT_MEMORY,
-			limits->connections_at); /* who cannot be counted cannot be let in */
-	if (limits->connections_total && whole->connections > limits->connections_total)
-		return refused(CODE_LIMIT_CONNECTIONS_TOTAL, limits->connections_at);
-	if (counts_clients(limits))
-		return judge_client(one, limits, now_ms);
-	return (struct limits_answer){ .code = CODE_COUNT };
-}
-
-struct limits_answer limits_enter(const struct limits *l, uint64_t rule,
-	const struct rule_limits *limits, const struct ip *client, uint64_t now_ms)
+struct limit_answer limits_enter(const struct limits *l, uint64_t rule,
+	const struct rule_limits *limits, const struct ip *client, uint64_t now_ms,
+	uint32_t *placep)
 {
 	const struct tally_key all = { .rule = rule };
 	const struct tally_key his = { .rule = rule,
 		.client = ip_mask(client, client->family == IP_V4 ? 32 : l->client_prefix) };
-	struct tally_slot *whole, *one;
-	struct limits_answer a;
+	struct window_slots slots;
+	struct limit_answer a;
 
 	if (ledger_full(l->ledger))
 		return refused(CODE_LIMIT_MEMORY, (struct rules_at){ 0 });
-	whole = tally_at(l->tally, &all, now_ms);
-	if (whole)
-		whole->connections++; /* so that it does not make room for the next */
-	one = tally_at(l->tally, &his, now_ms);
-	a = judge(whole, one, limits, now_ms);
+	slots.whole = tally_at(l->tally, &all, now_ms);
+	if (slots.whole)
+		slots.whole->connections++; /* so that it does not make room for the next */
+	slots.client = tally_at(l->tally, &his, now_ms);
+	a = judge(slots, limits, now_ms);
 	if (a.code != CODE_COUNT) {
-		if (whole)
-			whole->connections--;
+		if (slots.whole)
+			slots.whole->connections--;
 		return a;
 	}
-	if (one)
-		one->connections++;
-	a.place = ledger_add(l->ledger,
-		&(struct ledger_entry){ .rule = rule,
-			.client = his.client,
-			.counted = (whole ? LEDGER_RULE : 0u) | (one ? LEDGER_CLIENT : 0u) });
+	if (slots.client)
+		slots.client->connections++;
+	*placep = ledger_add(l->ledger, &(struct ledger_entry){ .rule = rule,
+						.client = his.client,
+						.counted = (slots.whole ? LEDGER_RULE : 0u) |
+							   (slots.client ? LEDGER_CLIENT : 0u) });
 	return a;
 }
 
@@ -91,4 +112,44 @@ void limits_leave(const struct limits *l, uint32_t place)
 			slot->connections--;
 	}
 	ledger_remove(l->ledger, place);
+}
+
+/* ---- what sessions bring ---- */
+
+/* Their slots, of those that are asked for: a connection holds them, unless another process wrote
+ * there. */
+static struct window_slots slots_of(const struct limits *l, uint32_t place,
+	const struct rule_limits *limits, enum tally_what what, uint64_t now_ms)
+{
+	const struct ledger_entry e = ledger_at(l->ledger, place);
+	const struct tally_key all = { .rule = e.rule };
+	const struct tally_key his = { .rule = e.rule, .client = e.client };
+	struct window_slots slots = { 0 };
+
+	if (counts_clients(limits))
+		slots.client = tally_at(l->tally, &his, now_ms);
+	if (limits->windows[what].total.n != 0)
+		slots.whole = tally_at(l->tally, &all, now_ms);
+	return slots;
+}
+
+struct limit_answer limits_room(const struct limits *l, uint32_t place,
+	const struct rule_limits *limits, enum tally_what what, uint64_t n, bool take,
+	uint64_t now_ms)
+{
+	return window_room(slots_of(l, place, limits, what, now_ms), limits, what, n, take, now_ms);
+}
+
+void limits_count(const struct limits *l, uint32_t place, const struct rule_limits *limits,
+	enum tally_what what, uint64_t n, uint64_t now_ms)
+{
+	window_count(slots_of(l, place, limits, what, now_ms), limits, what, n, now_ms);
+}
+
+uint64_t limits_session_over(
+	const struct limits *l, uint32_t place, const struct rule_limits *limits, uint64_t now_ms)
+{
+	struct tally_slot *slot = slots_of(l, place, limits, TALLY_ERRORS, now_ms).client;
+
+	return slot ? window_ban_begin(slot, limits, TALLY_ERRORS, now_ms) : 0;
 }

@@ -18,5 +18,5 @@
 #include "filter/limits/limits.h"
 
 /* Return: CODE_COUNT: it may, as far as one can see; else why not, with the statement. */
-struct limits_answer limits_look(const struct limits *l, uint64_t rule,
+struct limit_answer limits_look(const struct limits *l, uint64_t rule,
 	const struct rule_limits *limits, const struct ip *client, uint64_t now_ms);

@@ -4,9 +4,8 @@
  * Shared: what all proxies of one posternd count together
  *
  * The tally of rules and clients lies in one memfd of fixed size, which posternd makes once and
- * every proxy maps, whatever its rules: connections and rates stay counted when rules are read
- * anew. A lock of one word, held for the length of one limits_enter() or limits_leave(), makes the
- * counts exact.
+ * every proxy maps, whatever its rules: what was counted stays counted when rules are read anew. A
+ * lock of one word, held for the length of one call of filter/limits/limits.h, makes the counts exact.
  *
  * A proxy that was taken over can write what it likes there. So the memory holds no pointer, no
  * length and no index that another process would follow, and no count is trusted by an assert: the
@@ -52,7 +51,8 @@ void shared_break(struct shared *s, unsigned seat);
  * shared_recount() - count all connections anew
  * @ledgers: of the living, all of them; views will do
  *
- * Takes the lock, for some milliseconds with thousands of connections. Rates and bans stay. After
- * any end of a proxy, and after shared_break().
+ * Takes the lock, for some milliseconds with thousands of connections, the first time for some
+ * twenty: it touches all slots. Windows and bans stay. After any end of a proxy, and after
+ * shared_break().
  */
 void shared_recount(struct shared *s, const struct ledger *const *ledgers, size_t n);

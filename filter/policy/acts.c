@@ -6,6 +6,12 @@ bool acts_in_text(const struct inspect *i)
 	return i->smtp.state == SMTP_ST_TEXT || i->smtp.state == SMTP_ST_CHUNK;
 }
 
+bool acts_reads_text(const struct inspect *i)
+{
+	return acts_in_text(i) || i->smtp.state == SMTP_ST_TEXT_DROP ||
+	       i->smtp.state == SMTP_ST_CHUNK_DROP;
+}
+
 bool acts_in_message(const struct inspect *i)
 {
 	if (i->smtp.state == SMTP_ST_END) /* by a fault of this step */
@@ -54,8 +60,16 @@ static void forget_transaction(struct inspect *i)
 			     });
 }
 
+void acts_count_text(struct inspect *i)
+{
+	if (i->text_octets > 0 && windows_of(&i->rule->limits, TALLY_OCTETS))
+		i->ops->count(i->context, TALLY_OCTETS, i->text_octets);
+	i->text_octets = 0;
+}
+
 void acts_finish(struct inspect *i, bool in_text)
 {
+	acts_count_text(i);
 	forget_transaction(i);
 	i->want = (uint8_t)(INSPECT_END | (i->want & INSPECT_RESET_SERVER) |
 			    (in_text && i->dialled ? INSPECT_RESET_SERVER : 0));

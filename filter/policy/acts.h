@@ -34,6 +34,9 @@ void acts_end(struct inspect *i, enum inspect_note_type type, const struct verdi
 /* Are the client's next octets message text that goes inward? */
 bool acts_in_text(const struct inspect *i);
 
+/* The same, or text that is dropped. */
+bool acts_reads_text(const struct inspect *i);
+
 /* Is the server in mid-message, so that it must be reset, not closed? Between two chunks it is,
  * too. */
 bool acts_in_message(const struct inspect *i);
@@ -44,6 +47,9 @@ enum code acts_fate(const struct inspect *i);
 
 /* END is wanted; @in_text: the server is to be reset. */
 void acts_finish(struct inspect *i, bool in_text);
+
+/* Message text that was read counts against `limit octets`, whatever becomes of the message. */
+void acts_count_text(struct inspect *i);
 
 /* A refused command, or a failed AUTH: too many end the session. */
 void acts_count_error(struct inspect *i, struct acts_out out);

@@ -34,6 +34,19 @@ static void end_over_limit(
 	acts_end(i, INSPECT_NOTE_FAULT, &v, out.to_client);
 }
 
+/* Of all sessions of the client together. */
+static void count_shared_error(struct inspect *i, struct acts_out out)
+{
+	struct limit_answer a;
+
+	if (!windows_of(&i->rule->limits, TALLY_ERRORS))
+		return;
+	i->ops->count(i->context, TALLY_ERRORS, 1);
+	a = i->ops->room(i->context, TALLY_ERRORS, 0, false);
+	if (a.code != CODE_COUNT && !(i->want & INSPECT_END))
+		end_over_limit(i, a.code, a.at, out);
+}
+
 void acts_count_error(struct inspect *i, struct acts_out out)
 {
 	const struct rule_limits *limits = &i->rule->limits;
@@ -41,7 +54,17 @@ void acts_count_error(struct inspect *i, struct acts_out out)
 	if (i->errors < UINT16_MAX)
 		i->errors++;
 	if (limits->errors > 0 && i->errors >= limits->errors)
-		end_over_limit(i, CODE_LIMIT_ERRORS, limits->errors_at, out);
+		end_over_limit(i, CODE_LIMIT_ERRORS, limits->windows[TALLY_ERRORS].at, out);
+	count_shared_error(i, out);
+}
+
+/* A command that brings no message nearer, and is no error either. */
+static void count_junk(struct inspect *i, struct acts_out out)
+{
+	if (i->junk >= INSPECT_JUNK_MAX)
+		end_over_limit(i, CODE_LIMIT_JUNK, (struct rules_at){ 0 }, out);
+	else
+		i->junk++;
 }
 
 /* ---- refusing ---- */
@@ -135,7 +158,6 @@ static void refuse_command(struct inspect *i, const struct smtp_event *ev, const
 		acts_message(
 			i, CODE_MESSAGE_REFUSED, local.code, span_str(local.text), local.incident);
 	smtp_refuse(&i->smtp, ev, local, out.to_client, out.to_server);
-	acts_count_error(i, out);
 }
 
 static void refuse_text(struct inspect *i, const struct smtp_event *ev, const struct verdict *v,
@@ -154,10 +176,15 @@ void acts_defect(struct inspect *i, const struct smtp_event *ev, struct acts_out
 {
 	const struct verdict v = policy_defect(i->rule, (enum smtp_defect)ev->code, ev->verb);
 
-	if (acts_in_text(i))
+	if (acts_in_text(i)) {
 		refuse_text(i, ev, &v, out);
+		return;
+	}
+	refuse_command(i, ev, &v, out);
+	if (ev->code == SMTP_DEFECT_SEQUENCE && i->no_room)
+		count_junk(i, out); /* it was sent before its MAIL was refused (RFC 2920 3.1) */
 	else
-		refuse_command(i, ev, &v, out);
+		acts_count_error(i, out);
 }
 
 /* ---- letting through ---- */
@@ -195,9 +222,13 @@ static void note_pass(struct inspect *i, const struct smtp_event *ev)
 static void did_pass(struct inspect *i, const struct smtp_event *ev)
 {
 	switch ((unsigned)ev->verb) {
-	case SMTP_VERB_MAIL: forget_counts(i); break;
+	case SMTP_VERB_MAIL:
+		forget_counts(i);
+		i->no_room = false;
+		break;
 	case SMTP_VERB_RSET:
 		forget_counts(i);
+		i->no_room = false;
 		/* a message that went inward whole has an outcome all the same */
 		i->message_open = i->message_open && !i->smtp.chunked;
 		break;
@@ -269,16 +300,54 @@ static struct verdict decide(const struct inspect *i, const struct smtp_event *e
 	return policy_command(i->rule, &facts, &ev->command);
 }
 
+/* Is there room for it in what all sessions share? Asked last: only what passes is counted. */
+static struct verdict within_limits(struct inspect *i, const struct smtp_event *ev)
+{
+	struct limit_answer a = { .code = CODE_COUNT };
+	struct verdict v = { .pass = true };
+
+	if (ev->verb == SMTP_VERB_MAIL && windows_of(&i->rule->limits, TALLY_OCTETS))
+		a = i->ops->room(i->context, TALLY_OCTETS, ev->command.params.size, false);
+	else if (ev->verb == SMTP_VERB_RCPT && windows_of(&i->rule->limits, TALLY_RECIPIENTS))
+		a = i->ops->room(i->context, TALLY_RECIPIENTS, 1, true);
+	if (a.code == CODE_COUNT)
+		return v;
+	v = policy_code(a.code);
+	v.at = a.at;
+	return v;
+}
+
+/* An honest client that is over a limit made no error: it only has to come again later. Its surplus
+ * recipients are bounded as all of a message are, so that those before them get it. */
+static void refuse_for_now(struct inspect *i, const struct smtp_event *ev, const struct verdict *v,
+	struct acts_out out)
+{
+	i->no_room = true;
+	refuse_command(i, ev, v, out);
+	if (ev->verb == SMTP_VERB_RCPT)
+		i->recipients++;
+	else
+		count_junk(i, out);
+}
+
 bool acts_command(struct inspect *i, const struct smtp_event *ev, struct acts_out out)
 {
-	const struct verdict v = decide(i, ev);
+	struct verdict v = decide(i, ev);
 
+	if (ev->verb != SMTP_VERB_BDAT) /* there may be more of the same message */
+		acts_count_text(i);
 	if (!v.pass) {
 		refuse_command(i, ev, &v, out);
+		acts_count_error(i, out);
 		return true;
 	}
 	if (is_junk(ev->verb) && i->junk >= INSPECT_JUNK_MAX) {
 		end_over_limit(i, CODE_LIMIT_JUNK, (struct rules_at){ 0 }, out);
+		return true;
+	}
+	v = within_limits(i, ev);
+	if (!v.pass) {
+		refuse_for_now(i, ev, &v, out);
 		return true;
 	}
 	if (!carry_out(i, ev, out)) /* it comes again, and counts then */
@@ -304,6 +373,7 @@ void acts_body_end(struct inspect *i, const struct smtp_event *ev, struct acts_o
 {
 	if (!ev->dropped)
 		i->message_octets = i->smtp.body.octets;
+	acts_count_text(i);
 	step->forward = ev->text;
 	smtp_accept(&i->smtp, ev, out.to_client, out.to_server);
 	forget_counts(i);

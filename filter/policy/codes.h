@@ -95,7 +95,7 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(3105, AUTH_DENIED, INFO, 502, "5.5.1 Command not available", "AUTH where it was not offered", "RFC 4954 4", "") \
 	X(3106, AFTER_TLS, INFO, 530, "5.7.0 Must issue a STARTTLS command first", "verb is allowed after TLS only", "RFC 3207 4", "") \
 	X(3107, SIZE_DECLARED, INFO, 552, "5.3.4 Message too large", "declared size is over the rule's limit", "RFC 1870 6.1", \
-		"\"limit message\" of the rule sets the limit.")
+		"\"limit message\" of the rule sets the limit, or \"limit octets\" where all that it allows is less.")
 
 #define CODES_LIMIT(X)                                                                             \
 	X(4001, LIMIT_CONNECTIONS_CLIENT, INFO, 421, "4.7.0 Too many connections from your address", "too many connections from one client", "", "") \
@@ -108,6 +108,18 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(4008, LIMIT_JUNK, INFO, 421, "4.7.0 Too many commands without a message", "too many commands without mail", "", "") \
 	X(4009, LIMIT_DESCRIPTORS, ERROR, 421, "4.3.2 Try again later", "no file descriptors left", "", "Raise LimitNOFILE, or lower \"limit connections\".") \
 	X(4010, LIMIT_MEMORY, ERROR, 421, "4.3.2 Try again later", "no memory left", "", "")         \
+	X(4011, LIMIT_RATE_TOTAL, WARNING, 421, "4.3.2 Too many connections, try again later", "clients of the rule connect too often", "", \
+		"\"limit rate ... total\" of the rule sets the limit. Where one client brings most of it, a limit \"per client\" keeps the others served.") \
+	X(4012, LIMIT_ERRORS_CLIENT, INFO, 421, "4.7.0 Too many errors, try again later", "too many refused commands of one client", "", \
+		"\"limit errors ... per client\" of the rule sets the limit; a new connection is refused until enough of its time has passed.") \
+	X(4013, LIMIT_RECIPIENTS_CLIENT, INFO, 452, "4.7.0 Too many recipients, try again later", "too many recipients of one client", "RFC 5321 4.2.3", \
+		"\"limit recipients ... per client\" of the rule sets the limit. An honest client sends the rest later.") \
+	X(4014, LIMIT_RECIPIENTS_TOTAL, WARNING, 452, "4.3.2 Too many recipients, try again later", "too many recipients for the rule", "RFC 5321 4.2.3", \
+		"\"limit recipients ... total\" of the rule sets the limit. An honest client sends the rest later.") \
+	X(4015, LIMIT_OCTETS_CLIENT, INFO, 452, "4.7.0 Too much mail, try again later", "too much message text of one client", "RFC 1870 6.1", \
+		"\"limit octets ... per client\" of the rule sets the limit. An honest client sends the message later.") \
+	X(4016, LIMIT_OCTETS_TOTAL, WARNING, 452, "4.3.2 Too much mail, try again later", "too much message text for the rule", "RFC 1870 6.1", \
+		"\"limit octets ... total\" of the rule sets the limit. An honest client sends the message later.") \
 	X(4101, TIMEOUT_COMMAND, INFO, 421, "4.4.2 Timeout", "client did not finish a command in time", "RFC 5321 4.5.3.2.7", "") \
 	X(4102, TIMEOUT_IDLE, INFO, 421, "4.4.2 Idle too long", "client was idle too long", "RFC 5321 4.5.3.2.7", "") \
 	X(4103, TIMEOUT_DATA, INFO, 421, "4.4.2 Timeout in message", "client stopped in the middle of a message", "RFC 5321 4.5.3.2.5", "") \

@@ -144,8 +144,7 @@ static bool nothing_to_await(const struct inspect *i)
 	const enum smtp_verb owed = smtp_owed(&i->smtp);
 
 	return owed == SMTP_VERB_COUNT || owed == SMTP_VERB_BANNER || i->relinking ||
-	       i->smtp.state == SMTP_ST_TEXT || i->smtp.state == SMTP_ST_CHUNK ||
-	       i->smtp.state == SMTP_ST_TEXT_DROP || i->smtp.state == SMTP_ST_CHUNK_DROP;
+	       acts_reads_text(i);
 }
 
 static bool end_without_client(struct inspect *i)
@@ -163,11 +162,13 @@ static bool end_without_client(struct inspect *i)
 static bool step_client(struct inspect *i, const uint8_t *win, size_t n, struct acts_out out,
 	struct inspect_step *step)
 {
+	const bool in_text = acts_reads_text(i);
 	struct smtp_event ev;
 
 	/* while a new connection comes into step, the client's next command waits for it */
 	smtp_next(&i->smtp, SMTP_C2S, win, i->relinking ? 0 : n, &ev);
 	step->size = ev.size;
+	i->text_octets += in_text ? ev.size : 0;
 	switch (ev.type) {
 	case SMTP_EV_NONE: return i->client_gone && end_without_client(i);
 	case SMTP_EV_SKIP: return true;
@@ -249,6 +250,11 @@ void inspect_cut(struct inspect *i, enum code code, struct out *to_client)
 		acts_end(i, INSPECT_NOTE_FAULT, &v, to_client);
 }
 
+void inspect_abort(struct inspect *i)
+{
+	acts_count_text(i);
+}
+
 bool inspect_ready(const struct inspect *i, enum smtp_dir dir)
 {
 	if (i->want & INSPECT_END)
@@ -266,8 +272,7 @@ enum inspect_phase inspect_phase(const struct inspect *i)
 		return INSPECT_PHASE_END;
 	if (i->relinking || i->greeting || owed == SMTP_VERB_BANNER)
 		return INSPECT_PHASE_DIAL;
-	if (acts_in_text(i) || i->smtp.state == SMTP_ST_TEXT_DROP ||
-		i->smtp.state == SMTP_ST_CHUNK_DROP)
+	if (acts_reads_text(i))
 		return INSPECT_PHASE_TEXT;
 	if (owed == SMTP_VERB_COUNT)
 		return INSPECT_PHASE_COMMAND;

@@ -13,6 +13,7 @@
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "filter/policy/policy.h"
+#include "filter/policy/windows.h"
 #include "filter/smtp/greet.h"
 
 /* What the adapter must do. Bits; they stay set until the adapter says it is done. */
@@ -77,6 +78,10 @@ struct inspect_ops {
 		void *context, const struct inspect_note *note); /* spans live until it returns */
 	uint32_t (*incident)(
 		void *context); /* a fresh incident number, INCIDENT_BITS bits, never 0 */
+	/* window_room() and window_count() for the client of the session, with the counts that all
+	 * sessions share. Only what the rule bounds by time is asked for. */
+	struct limit_answer (*room)(void *context, enum tally_what what, uint64_t n, bool take);
+	void (*count)(void *context, enum tally_what what, uint64_t n);
 };
 
 #define INSPECT_JUNK_MAX                                                                           \
@@ -89,8 +94,9 @@ struct inspect {
 	struct smtp_session smtp;
 	struct smtp_greet greet;   /* between a connection and its being in step */
 	uint64_t message_octets;   /* of the message whose reply is awaited */
+	uint64_t text_octets;      /* of a message, read from the client and not counted yet */
 	struct smtp_local refusal; /* of the message that is dropped */
-	uint32_t recipients;       /* of this transaction, let through */
+	uint32_t recipients; /* of this transaction, let through or put off by a limit of a time */
 	uint16_t errors, junk;
 	uint16_t per_message[SMTP_VERB_MODELLED];
 	uint8_t want;   /* enum inspect_want bits */
@@ -102,6 +108,8 @@ struct inspect {
 	bool end_after_drop; /* the server was lost in mid-message: farewell at the message's end */
 	bool in_message;     /* before this step the server was in mid-message */
 	bool message_open;   /* octets of a message went by, its outcome is not noted yet */
+	bool no_room;        /* the last MAIL, or a RCPT behind it, was refused by a limit of a
+				time: what follows from that is no error */
 	uint8_t message_transaction;
 	uint8_t xclient_n;
 	char xclient[64]; /* "ADDR=... PORT=..." or empty */
@@ -149,6 +157,9 @@ void inspect_client_lost(struct inspect *i);
 
 /* The adapter ends the session: timeout, limit, shutdown. @code has a reply. */
 void inspect_cut(struct inspect *i, enum code code, struct out *to_client);
+
+/* The adapter ends both connections without a word. What was read counts all the same. */
+void inspect_abort(struct inspect *i);
 
 /* Would octets of this direction be taken now? */
 bool inspect_ready(const struct inspect *i, enum smtp_dir dir);

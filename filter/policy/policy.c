@@ -73,12 +73,22 @@ static struct verdict judge_verb(
 
 /* ---- what its arguments say ---- */
 
+static bool is_over(uint64_t size, uint64_t max)
+{
+	return max > 0 && size > max;
+}
+
+/* What is larger than all that `limit octets` allows would be put off for ever: its sender hears
+ * now that it will never pass. */
 static struct verdict judge_mail(const struct publish *rule, const struct smtp_command *cmd)
 {
-	const uint64_t max = rule->limits.message;
+	const struct limit_windows *octets = &rule->limits.windows[TALLY_OCTETS];
 
-	if (max > 0 && cmd->params.size > max)
+	if (is_over(cmd->params.size, rule->limits.message))
 		return denied(CODE_SIZE_DECLARED, rule->limits.message_at);
+	if (is_over(cmd->params.size, octets->client.n) ||
+		is_over(cmd->params.size, octets->total.n))
+		return denied(CODE_SIZE_DECLARED, octets->at);
 	return (struct verdict){ .pass = true };
 }
 
@@ -88,7 +98,7 @@ static struct verdict judge_rcpt(const struct publish *rule, const struct policy
 	const struct smtp_path *path = &cmd->path;
 
 	if (rule->limits.recipients > 0 && facts->recipients >= rule->limits.recipients)
-		return denied(CODE_LIMIT_RECIPIENTS, rule->limits.recipients_at);
+		return denied(CODE_LIMIT_RECIPIENTS, rule->limits.windows[TALLY_RECIPIENTS].at);
 	/* RFC 5321 4.5.1: <postmaster> without a domain is the server's own, always */
 	if (rule->recipients.given && path->kind != DOMAIN_NONE &&
 		!expr_has_mailbox(&rule->recipients, path->local, path->domain, NULL))

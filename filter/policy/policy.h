@@ -23,7 +23,8 @@ struct verdict {
 };
 
 struct policy_facts {
-	uint32_t recipients; /* RCPTs of this transaction that were let through so far */
+	uint32_t recipients; /* RCPTs of this transaction so far that were let through, or put off
+				by a limit of a time */
 	uint32_t verbs;      /* this verb in this transaction so far, for `limit N per message` */
 	uint32_t offered;    /* SMTP_EXT_BIT()s the client was offered */
 };

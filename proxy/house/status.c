@@ -138,6 +138,17 @@ static void put_layers(struct record *r, const struct house *h, const struct chi
 	record_octets(r, "sandbox", out_span(&o), SIZE_MAX);
 }
 
+/* Of those that have sessions. */
+static void put_pong(struct record *r, const struct role_pong *pong)
+{
+	record_u64(r, "sessions", pong->sessions);
+	record_u64(r, "opened", pong->opened);
+	record_u64(r, "refused", pong->refused);
+	record_u64(r, "messages", pong->messages);
+	record_u64(r, "log_dropped", pong->log_dropped);
+	record_u64(r, "lent_octets", pong->lent_octets);
+}
+
 static void tell_role(struct server *s, const struct child *c, const struct worker *w)
 {
 	uint8_t block[LINE_SIZE];
@@ -153,19 +164,16 @@ static void tell_role(struct server *s, const struct child *c, const struct work
 	if (w) {
 		record_u64(&r, "seat", w->seat);
 		record_u64(&r, "generation", w->generation->number);
-		record_u64(&r, "sessions", c->pong.sessions);
-		record_u64(&r, "opened", c->pong.opened);
-		record_u64(&r, "refused", c->pong.refused);
-		record_u64(&r, "messages", c->pong.messages);
-		record_u64(&r, "log_dropped", c->pong.log_dropped);
-		record_u64(&r, "lent_octets", c->pong.lent_octets);
 	}
+	if (w || c->kind->role == ROLE_GATE)
+		put_pong(&r, &c->pong);
 	server_text(s, record_end(&r));
 }
 
 void status_tell(struct server *s)
 {
 	const struct house *h = s->house;
+	const struct managed *m = &h->managed;
 
 	tell_daemon(s);
 	for (const struct generation *g = h->list; g; g = g->next)
@@ -174,10 +182,10 @@ void status_tell(struct server *s)
 	tell_role(s, &h->logger.child, NULL);
 	if (h->as_root)
 		tell_role(s, &h->supplier.child, NULL);
-	if (h->managed.on) {
-		tell_role(s, &h->managed.kernel, NULL);
-		tell_role(s, &h->managed.verdict, NULL);
-		tell_role(s, &h->managed.gate, NULL);
+	if (m->on) {
+		tell_role(s, &m->kernel, NULL);
+		tell_role(s, &m->verdict, NULL);
+		tell_role(s, &m->gate, NULL);
 	}
 	for (const struct generation *g = h->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)

@@ -136,7 +136,8 @@ static bool read_count(struct span line, struct nft_count *c)
 	c->comment = span_sub(c->comment, 0, span_chr(c->comment, '"'));
 	c->drops = starts(rest, SPAN(" drop"));
 	return n > 0 && c->comment.n > 0 &&
-	       (c->drops || has(rest, SPAN("redirect to")) || has(rest, SPAN("tproxy ip")));
+	       (c->drops || has(rest, SPAN("redirect to")) || has(rest, SPAN("tproxy ip")) ||
+		       has(rest, SPAN("dnat ip")));
 }
 
 void nft_counts(struct span listed, void (*each)(void *context, const struct nft_count *count),

@@ -38,6 +38,9 @@ static const char *const texts[] = {
 	RULES_TEXT("internet { extension CHUNKING hide; extension PIPELINING hide }",
 		"client-address gateway"),
 	RULES_TEXT("internet { verb RSET limit 3 per message }", "client-address xclient"),
+	RULES_TEXT("internet { }",
+		"client-address gateway; limit errors 9 per 1h per client; limit recipients 5 per "
+		"1h per client, 6 per 1h total; limit octets 2KiB per 1h per client"),
 };
 #define N_TEXTS (sizeof texts / sizeof *texts)
 
@@ -89,6 +92,7 @@ struct run {
 	size_t at[2];
 	struct record to_client, to_server, notes;
 	uint32_t incidents, dials;
+	struct tally_slot of_client, whole;
 	struct model model;
 	size_t mails, rcpts, outcomes; /* as the notes tell */
 };
@@ -120,7 +124,28 @@ static uint32_t on_incident(void *context)
 	return ++((struct run *)context)->incidents;
 }
 
-static const struct inspect_ops ops = { .note = on_note, .incident = on_incident };
+static struct limit_answer on_room(void *context, enum tally_what what, uint64_t n, bool take)
+{
+	struct run *run = context;
+
+	return window_room((struct window_slots){ &run->of_client, &run->whole },
+		&run->inspect.rule->limits, what, n, take, 1);
+}
+
+static void on_count(void *context, enum tally_what what, uint64_t n)
+{
+	struct run *run = context;
+
+	window_count((struct window_slots){ &run->of_client, &run->whole },
+		&run->inspect.rule->limits, what, n, 1);
+}
+
+static const struct inspect_ops ops = {
+	.note = on_note,
+	.incident = on_incident,
+	.room = on_room,
+	.count = on_count,
+};
 
 /* Each line printed inward is a command that reads back as itself, but our own XCLIENT and a
  * response to 334. */

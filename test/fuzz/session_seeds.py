@@ -22,6 +22,8 @@ def rule_for(one):
         return b"\2"
     if "xclient" in one.rules:
         return b"\4"
+    if " per 1h " in one.rules:
+        return b"\5"
     return b"\3" if "CHUNKING hide" in one.rules else b"\0"
 
 

@@ -106,6 +106,15 @@ static void publishing_rules_are_checked(void **state)
 			"not looked at; take \"pass\" out, or this statement\n"
 			"2:87: \"limit errors\" stands beside \"pass\", but a passed session is "
 			"not looked at; take \"pass\" out, or this statement" },
+		{ PUBLISH("pass; limit errors 5 per 1h per client; limit recipients 900 per 1h per "
+			  "client; limit octets 1MiB per 1h per client; limit rate 5 per 1h per "
+			  "client, 9 per 1h total; limit connections 9 total"),
+			"2:67: \"limit errors\" stands beside \"pass\", but a passed session is "
+			"not looked at; take \"pass\" out, or this statement\n"
+			"2:101: \"limit recipients\" stands beside \"pass\", but a passed session "
+			"is not looked at; take \"pass\" out, or this statement\n"
+			"2:141: \"limit octets\" stands beside \"pass\", but a passed session is "
+			"not looked at; take \"pass\" out, or this statement" },
 		{ PUBLISH("pass; banner \"x\""),
 			"2:67: \"banner\" stands beside \"pass\", but a passed session is not "
 			"looked at; take \"pass\" out, or this statement" },

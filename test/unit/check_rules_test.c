@@ -110,7 +110,8 @@ static void values_have_units_and_ranges(void **state)
 		{ PUBLISH("limit errors 5s"),
 			"2:74: limit errors 5s: give 1 to 10000, as in \"limit errors 10\"" },
 		{ PUBLISH("limit recipients 100"),
-			"2:81: expected \"per\" here, as in \"limit recipients 100 per message\"" },
+			"2:81: expected \"per\" here, as in \"limit recipients 100 per message, "
+			"2000 per 1h per client\"" },
 		{ PUBLISH("limit recipients 100 per mesage"),
 			"2:86: \"mesage\": did you mean \"message\"? Expected \"message\"" },
 		{ PUBLISH("limit connections 20"),
@@ -121,12 +122,12 @@ static void values_have_units_and_ranges(void **state)
 		{ PUBLISH("limit connections 20 per client total"),
 			"2:93: \"total\": nothing more belongs here; the statement is \"limit "
 			"connections 20 per client, 400 total\"" },
-		{ PUBLISH("limit rate 60 per 1m"),
-			"2:81: expected \"per\" here, as in \"limit rate 60 per 1m per client then "
-			"tempfail for 10m\"" },
+		{ PUBLISH("limit rate 60 per 1m"), "2:81: expected \"total\" or \"per\" here, as "
+						   "in \"limit rate 60 per 1m per "
+						   "client then tempfail for 10m\"" },
 		{ PUBLISH("limit rate 60 per 1 per client"),
 			"2:79: limit rate 1: the unit is missing (ms, s, m, h or d); give 1s to "
-			"1d, as in \"limit rate 60 per 1m per client\"" },
+			"1d, as in \"limit rate 60 per 1m per client then tempfail for 10m\"" },
 		{ PUBLISH("limit rate 60 per 1m per client then"),
 			"2:97: expected \"refuse\" or \"tempfail\" here, as in \"limit rate 60 per "
 			"1m per client then tempfail for 10m\"" },
@@ -143,10 +144,13 @@ static void values_have_units_and_ranges(void **state)
 			"to 1GiB, as in \"limit slow 500B per 1s\"" },
 		{ PUBLISH("limit mesage 1MiB"),
 			"2:67: \"mesage\": did you mean \"message\"? Expected \"connections\", "
-			"\"rate\", \"errors\", \"recipients\", \"message\" or \"slow\"" },
-		{ PUBLISH("limit"), "2:66: expected \"connections\", \"rate\", \"errors\", "
-				    "\"recipients\", \"message\" or \"slow\" here, as in \"limit "
-				    "connections 20 per client, 400 total\"" },
+			"\"rate\", \"errors\", \"recipients\", \"octets\", \"message\" or "
+			"\"slow\"" },
+		{ PUBLISH("limit"),
+			"2:66: expected \"connections\", \"rate\", \"errors\", \"recipients\", "
+			"\"octets\", \"message\" or \"slow\" here, as in \"limit connections 20 "
+			"per "
+			"client, 400 total\"" },
 		{ PUBLISH("limit errors 5; limit errors 6"),
 			"2:83: \"limit errors\" may stand only once in a rule" },
 		{ PUBLISH("timeout comand 5m"),
@@ -179,6 +183,78 @@ static void values_have_units_and_ranges(void **state)
 		{ PUBLISH("log"),
 			"2:64: expected \"sessions\", \"denials\", \"commands\", \"messages\" or "
 			"\"none\" here, as in \"log sessions, denials\"" },
+	};
+
+	(void)state;
+	expect_told(cases, COUNT_OF(cases), false);
+}
+
+static void limits_of_a_time_are_checked(void **state)
+{
+#define NEEDS_CLIENT                                                                               \
+	": \"then\" is what becomes of one client: it needs a limit of a time \"per client\", as " \
+	"in \""
+#define ADD_CLIENT "\"; add a limit \"per client\" in front of it, or take it out"
+	static const struct check_case cases[] = {
+		{ PUBLISH("limit rate 60 per 1m per client, 1000 per 1m total then refuse for 10m; "
+			  "limit errors 10, 50 per 1h per client then tempfail for 1h; limit "
+			  "recipients 100 per message, 2000 per 1h per client, 20000 per 1h total; "
+			  "limit octets 200MiB per 1h per client, 10GiB per 1h total"),
+			NULL },
+		{ PUBLISH("limit rate 1000 per 1m total, 60 per 1m per client; limit errors 50 per "
+			  "1h per client, 10; limit recipients 20000 per 1h total, 2000 per 1h per "
+			  "client, 100 per message then refuse for 30d; limit octets 10GiB per 1h "
+			  "total, 200MiB per 1h per client then tempfail for 1s"),
+			NULL },
+		{ PUBLISH("limit errors 10 then refuse for 1h"), NULL },
+		{ PUBLISH("limit errors 50 per 1h per client"), NULL },
+		{ PUBLISH("limit errors 10, 50 per 1h total"),
+			"2:88: limit errors: there is no total of these, since one hostile client "
+			"could use it up and shut out everybody; write \"per client\"" },
+		{ PUBLISH("limit errors 10, 11"),
+			"2:78: limit errors: this limit was given already" },
+		{ PUBLISH("limit errors 10001"),
+			"2:74: limit errors 10001: give 1 to 10000, as in \"limit errors 10\"" },
+		{ PUBLISH("limit errors 10 tehn refuse for 1h"),
+			"2:77: \"tehn\": did you mean \"then\"? Expected \"then\", or nothing "
+			"more" },
+		{ PUBLISH("limit rate 60 per 1m per client, 5 per 1h per client"),
+			"2:94: limit rate: this limit was given already" },
+		{ PUBLISH("limit rate 60 per 1m total, 5 per 1h total"),
+			"2:89: limit rate: this limit was given already" },
+		{ PUBLISH("limit rate 60 per 1m total then refuse for 1h"),
+			"2:88" NEEDS_CLIENT
+			"limit rate 60 per 1m per client then tempfail for 10m" ADD_CLIENT },
+		{ PUBLISH("limit recipients 100 per message then refuse for 1h"),
+			"2:94" NEEDS_CLIENT
+			"limit recipients 100 per message, 2000 per 1h per client" ADD_CLIENT },
+		{ PUBLISH("limit recipients 100 per message, 200 per message"),
+			"2:95: limit recipients: this limit was given already" },
+		{ PUBLISH("limit recipients 2000 per 1h per message"),
+			"2:94: \"message\": expected \"client\"" },
+		{ PUBLISH("limit recipients 99 per 1h per client"),
+			"warning 2:78: limit recipients 99: RFC 5321 4.5.3.1.8 obliges to take "
+			"100; a message with more recipients comes through in parts" },
+		{ PUBLISH("limit octets 200MiB"), "2:80: expected \"per\" here, as in \"limit "
+						  "octets 200MiB per 1h per client, "
+						  "10GiB per 1h total\"" },
+		{ PUBLISH("limit octets 200 per 1h per client"),
+			"2:74: limit octets 200: the unit is missing (B, KiB, MiB or GiB); give "
+			"1KiB to 1024GiB, as in \"limit octets 200MiB per 1h per client\"" },
+		{ PUBLISH("limit octets 1025GiB per 1h per client"),
+			"2:74: limit octets 1025GiB: give 1KiB to 1024GiB, as in \"limit octets "
+			"200MiB per 1h per client\"" },
+		{ PUBLISH("limit octets 63KiB per 1h per client"),
+			"warning 2:74: limit octets 63KiB: RFC 5321 4.5.3.1.7 obliges to take "
+			"64KiB; a larger message that declares its size is refused always" },
+		{ PUBLISH("limit octets 1GiB per 25h per client"),
+			"2:83: limit octets 25h: give 1s to 1d, as in \"limit octets 200MiB per 1h "
+			"per client, 10GiB per 1h total\"" },
+		{ PUBLISH("limit octets 1GiB per 1h per client then refuse for 31d"),
+			"2:113: limit octets 31d: give 1s to 30d, as in \"limit octets 200MiB per "
+			"1h per client, 10GiB per 1h total\"" },
+		{ PUBLISH("limit octets 1GiB per 1h per client,"),
+			"2:96: a value is missing behind the comma" },
 	};
 
 	(void)state;
@@ -327,6 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stands_outside_of_blocks_is_checked),
 		cmocka_unit_test(values_have_units_and_ranges),
+		cmocka_unit_test(limits_of_a_time_are_checked),
 		cmocka_unit_test(sets_are_checked_by_their_use),
 		cmocka_unit_test(schedules_are_checked),
 		cmocka_unit_test(ranges_of_one_statement_have_a_bound),

@@ -82,6 +82,13 @@ static void the_same_meaning_is_no_difference(void **state)
 				"inspect commands internet; limit errors 20; "
 				"limit recipients 1000 per message; timeout idle 5m; from any; "
 				"banner pass; log sessions") "default refuse\n" },
+		{ "limits in any order, and what is not said of them",
+			"version 1\n" IN PUBLISH("a", SAFE
+				"limit errors 50 per 60m per client; limit rate 9 per 1m total, 3 "
+				"per 1m per client"),
+			"version 1\n" IN PUBLISH("a", SAFE
+				"limit rate 3 per 1m per client, 9 per 60s total; limit errors 20, "
+				"50 per 1h per client") },
 		{ "the port of the one external", "version 1\n" PUBLISH("a", "pass"),
 			"version 1\npublish a { external 198.51.100.9:25; internal 10.0.0.9:25; "
 			"pass "
@@ -118,6 +125,19 @@ static void what_changed_is_told_by_statement(void **state)
 			"~ publish a  limit errors 10 -> 30\n"
 			"~ publish a  timeout idle 5m -> 2m\n"
 			"~ publish a  -limit rate 5 per 1m per client\n" },
+		{ "limits of a time",
+			"version 1\n" IN PUBLISH(
+				"a", SAFE "limit octets 1GiB per 1h per client; limit errors 9"),
+			"version 1\n" IN PUBLISH("a", SAFE "limit octets 1GiB per 1h per client, "
+							   "2GiB per 1h total then refuse "
+							   "for 1h; limit recipients 500 per 1h "
+							   "per client; limit errors 9, 30 "
+							   "per 1h per client"),
+			"~ publish a  limit errors 9 -> 9, 30 per 1h per client\n"
+			"~ publish a  limit recipients 1000 per message -> 1000 per message, 500 "
+			"per 1h per client\n"
+			"~ publish a  limit octets 1GiB per 1h per client -> 1GiB per 1h per "
+			"client, 2GiB per 1h total then refuse for 1h\n" },
 		{ "no inspection any more", "version 1\n" IN PUBLISH("a", SAFE),
 			"version 1\n" IN PUBLISH("a", "pass; client-address gateway"),
 			"~ publish a  +pass\n"

@@ -379,11 +379,11 @@ static void a_rule_chooses_what_is_logged_but_warnings_are_always(void **state)
 	rule.log = 0;
 	log_open(&sender, WALL_NS, &session);
 	log_close(&sender, WALL_NS, &session, &(struct log_close){ .why = CODE_COUNT });
-	log_refused(&sender, WALL_NS, &session, CODE_LIMIT_RATE, 1, NULL);
+	log_refused(&sender, WALL_NS, &session, CODE_LIMIT_RATE, 0, 1, NULL);
 	assert_int_equal(sender.n, 0);
 	note((struct inspect_note){ .type = INSPECT_NOTE_SERVER, .code = CODE_SERVER_LOST });
 	note((struct inspect_note){ .type = INSPECT_NOTE_MESSAGE, .code = CODE_MESSAGE_UNKNOWN });
-	log_refused(&sender, WALL_NS, &session, CODE_LIMIT_CONNECTIONS_TOTAL, 1, NULL);
+	log_refused(&sender, WALL_NS, &session, CODE_LIMIT_CONNECTIONS_TOTAL, 0, 1, NULL);
 	log_server(&sender, WALL_NS, &session, CODE_SERVER_DOWN, 0, ECONNREFUSED);
 	for (size_t at = 0, n = 0; n < 4; n++) {
 		assert_true(at < sender.n);

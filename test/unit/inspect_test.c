@@ -24,6 +24,9 @@ struct talk {
 	size_t n[2];
 	uint32_t incidents;
 	unsigned resets;
+	uint64_t recipients, octets, declared, errors; /* what was asked and counted */
+	unsigned texts;                                /* how often octets were counted */
+	enum code over; /* what on_room() says; CODE_COUNT: there is room */
 };
 
 static void on_note(void *context, const struct inspect_note *note)
@@ -51,6 +54,25 @@ static uint32_t on_incident(void *context)
 	return ++((struct talk *)context)->incidents;
 }
 
+static struct limit_answer on_room(void *context, enum tally_what what, uint64_t n, bool take)
+{
+	struct talk *t = context;
+
+	if (what == TALLY_OCTETS)
+		t->declared = n;
+	else if (take && t->over == CODE_COUNT)
+		t->recipients += n;
+	return (struct limit_answer){ .code = t->over, .at = { .line = 8 } };
+}
+
+static void on_count(void *context, enum tally_what what, uint64_t n)
+{
+	struct talk *t = context;
+
+	*(what == TALLY_OCTETS ? &t->octets : &t->errors) += n;
+	t->texts += what == TALLY_OCTETS;
+}
+
 static const struct publish *rule(void)
 {
 	static const struct publish *built;
@@ -60,16 +82,24 @@ static const struct publish *rule(void)
 	return built;
 }
 
-static void begin(struct talk *t, struct seen *seen)
+static void begin_under(struct talk *t, struct seen *seen, const struct publish *which)
 {
-	static const struct inspect_ops ops = { .note = on_note, .incident = on_incident };
+	static const struct inspect_ops ops = {
+		.note = on_note, .incident = on_incident, .room = on_room, .count = on_count
+	};
 	const struct ip_port client = { .ip = { .family = IP_V4, .octets = { 203, 0, 113, 9 } },
 		.port = 40000 };
 
 	memset(t, 0, sizeof *t);
 	seen_init(seen);
 	t->seen = seen;
-	inspect_init(&t->i, rule(), &ops, t, &client);
+	t->over = CODE_COUNT;
+	inspect_init(&t->i, which, &ops, t, &client);
+}
+
+static void begin(struct talk *t, struct seen *seen)
+{
+	begin_under(t, seen, rule());
 }
 
 static bool step(struct talk *t, enum smtp_dir dir)
@@ -316,6 +346,202 @@ static void one_session_stays_within_its_memory(void **state)
 	assert_true(sizeof(struct inspect) <= 1024);
 }
 
+/* ---- limits of a time: what is asked, what is counted, what comes of it ---- */
+
+static const struct publish *limited(void)
+{
+	static const struct publish *built;
+
+	if (built == NULL)
+		built = rule_of(SPAN("version 1\nset home { members in.test }\npublish p {\n"
+				     "external 198.51.100.2:25; internal 10.0.0.21:25\n"
+				     "client-address gateway; recipients in home\n"
+				     "limit errors 9, 50 per 1h per client\n"
+				     "limit recipients 500 per 1h per client\n"
+				     "limit octets 1MiB per 1h per client }\n"));
+	return built;
+}
+
+#define MET                                                                                        \
+	"S:220 x\r\n", "C:EHLO c.test\r\n",                                                        \
+		"S:250-x\r\n250-PIPELINING\r\n250-SIZE\r\n250 CHUNKING\r\n"
+
+static struct talk *under_limits(const char *const *parts, enum code over)
+{
+	static const char *const met[] = { MET, NULL };
+	static struct talk t;
+	static struct seen seen;
+
+	begin_under(&t, &seen, limited());
+	say_all(&t, met);
+	t.over = over;
+	say_all(&t, parts);
+	return &t;
+}
+
+static void text_counts_when_its_message_ends(void **state)
+{
+	static const struct {
+		const char *name, *parts[8];
+		unsigned octets;
+	} cases[] = {
+		{ "DATA, its end with it", { SENT, "C:abc\r\n.\r\n" }, 8 },
+		{ "not yet", { SENT, "C:abc\r\n" }, 0 },
+		{ "refused and dropped", { SENT, "C:a\nb", "C:cd\r\n.\r\n" }, 10 },
+		{ "two chunks",
+			{ "C:MAIL FROM:<a@out.test>\r\nRCPT TO:<b@in.test>\r\n",
+				"S:250 a\r\n250 b\r\n", "C:BDAT 3\r\nabc", "S:250 c\r\n",
+				"C:BDAT 2 LAST\r\nde" },
+			5 },
+		{ "the first of two chunks",
+			{ "C:MAIL FROM:<a@out.test>\r\nRCPT TO:<b@in.test>\r\n",
+				"S:250 a\r\n250 b\r\n", "C:BDAT 3\r\nabc", "S:250 c\r\n" },
+			0 },
+		{ "given up between chunks",
+			{ "C:MAIL FROM:<a@out.test>\r\nRCPT TO:<b@in.test>\r\n",
+				"S:250 a\r\n250 b\r\n", "C:BDAT 3\r\nabc", "S:250 c\r\n",
+				"C:RSET\r\n" },
+			3 },
+		{ "a chunk out of sequence", { "C:BDAT 4\r\nabcdNOOP\r\n" }, 4 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct talk *t = under_limits(cases[i].parts, CODE_COUNT);
+
+		if (t->octets != cases[i].octets || t->texts != (cases[i].octets > 0))
+			fail_msg("%s: %llu octets in %u parts", cases[i].name,
+				(unsigned long long)t->octets, t->texts);
+		inspect_abort(&t->i); /* the rest, and nothing twice */
+		if (t->octets < cases[i].octets)
+			fail_msg("%s: %llu octets", cases[i].name, (unsigned long long)t->octets);
+	}
+}
+
+static void text_counts_when_it_is_broken_off(void **state)
+{
+	static const char *const parts[] = { SENT, "C:abc\r\nde", NULL };
+	uint8_t block[SMTP_OUT_MAX];
+	struct out o;
+	struct talk *t;
+
+	(void)state;
+	t = under_limits(parts, CODE_COUNT);
+	inspect_client_lost(&t->i);
+	while (step(t, SMTP_C2S))
+		;
+	assert_int_equal(t->octets, 7);
+	t = under_limits(parts, CODE_COUNT);
+	out_init(&o, block, sizeof(block));
+	inspect_cut(&t->i, CODE_TIMEOUT_DATA, &o);
+	assert_int_equal(t->octets, 7);
+	inspect_abort(&t->i);
+	assert_int_equal(t->octets, 7);
+}
+
+static void only_recipients_that_pass_are_counted(void **state)
+{
+	static const char *const parts[] = { "C:MAIL FROM:<a@out.test> SIZE=77\r\n", "S:250 a\r\n",
+		"C:RCPT TO:<b@in.test>\r\nRCPT TO:<b@out.test>\r\nRCPT TO:<c@in.test>\r\n", NULL };
+	struct talk *t = under_limits(parts, CODE_COUNT);
+
+	(void)state;
+	assert_int_equal(t->declared, 77);
+	assert_int_equal(t->recipients, 2);
+	assert_int_equal(t->errors, 1);
+	assert_int_equal(t->i.recipients, 2);
+}
+
+/* A client that sends all at once, and more recipients than errors are allowed. */
+static void what_has_no_room_is_no_error(void **state)
+{
+	static const char *const mail[] = {
+		"C:MAIL FROM:<a@out.test>\r\n"
+		"RCPT TO:<1@in.test>\r\nRCPT TO:<2@in.test>\r\nRCPT TO:<3@in.test>\r\n"
+		"RCPT TO:<4@in.test>\r\nRCPT TO:<5@in.test>\r\nRCPT TO:<6@in.test>\r\n"
+		"RCPT TO:<7@in.test>\r\nRCPT TO:<8@in.test>\r\nRCPT TO:<9@in.test>\r\n"
+		"DATA\r\nRSET\r\n",
+		"S:250 ok\r\n", "C:DATA\r\n", NULL
+	};
+	struct talk *t = under_limits(mail, CODE_LIMIT_OCTETS_CLIENT);
+
+	(void)state;
+	assert_int_equal(t->i.errors, 1); /* the last DATA: behind RSET it is one again */
+	assert_int_equal(t->i.junk, 13);  /* with EHLO and RSET */
+	assert_int_equal(t->recipients, 0);
+	assert_null(strstr(seen_str(t->seen), "mail"));
+	assert_null(strstr(seen_str(t->seen), "command 'RCPT"));
+	assert_non_null(strstr(seen_str(t->seen), "denial LIMIT_OCTETS_CLIENT 452 "));
+}
+
+static void no_recipient_at_all_is_no_error_either(void **state)
+{
+	static const char *const parts[] = { "C:MAIL FROM:<a@out.test>\r\n", "S:250 a\r\n", NULL };
+	struct talk *t = under_limits(parts, CODE_COUNT);
+
+	(void)state;
+	t->over = CODE_LIMIT_RECIPIENTS_CLIENT;
+	say(t, "C:RCPT TO:<b@in.test>\r\nDATA\r\n");
+	assert_int_equal(t->i.errors, 0);
+	assert_null(strstr(seen_str(t->seen), "command 'DATA'"));
+}
+
+static void surplus_recipients_leave_the_others_their_message(void **state)
+{
+	static const char *const parts[] = { "C:MAIL FROM:<a@out.test>\r\n", "S:250 a\r\n",
+		"C:RCPT TO:<b@in.test>\r\n", "S:250 b\r\n", NULL };
+	struct talk *t = under_limits(parts, CODE_COUNT);
+
+	(void)state;
+	t->over = CODE_LIMIT_RECIPIENTS_TOTAL;
+	for (unsigned i = 0; i < 200; i++) /* more than junk and errors may be */
+		say(t, "C:RCPT TO:<c@in.test>\r\n");
+	say(t, "C:DATA\r\n");
+	say(t, "S:354 go\r\n");
+	say(t, "C:x\r\n.\r\n");
+	say(t, "S:250 stored\r\n");
+	assert_non_null(strstr(seen_str(t->seen), "denial LIMIT_RECIPIENTS_TOTAL 452 "));
+	assert_non_null(strstr(seen_str(t->seen), "MESSAGE_DELIVERED"));
+	assert_int_equal(t->i.errors, 0);
+	assert_int_equal(t->i.junk, 0);
+}
+
+static void nobody_is_refused_for_now_without_end(void **state)
+{
+	static const char *const parts[] = { NULL };
+	struct talk *t = under_limits(parts, CODE_COUNT);
+
+	(void)state;
+	say(t, "C:MAIL FROM:<a@out.test>\r\n");
+	say(t, "S:250 a\r\n");
+	t->over = CODE_LIMIT_RECIPIENTS_CLIENT;
+	for (unsigned i = 0; i < 1000; i++) /* of one message, and then it is an error */
+		say(t, "C:RCPT TO:<c@in.test>\r\n");
+	assert_int_equal(t->i.errors, 0);
+	say(t, "C:RCPT TO:<c@in.test>\r\n");
+	assert_int_equal(t->i.errors, 1);
+
+	t = under_limits(parts, CODE_LIMIT_OCTETS_TOTAL);
+	for (unsigned i = 1; i < INSPECT_JUNK_MAX; i++) /* EHLO was one */
+		say(t, "C:MAIL FROM:<a@out.test>\r\n");
+	assert_false(t->i.want & INSPECT_END);
+	say(t, "C:MAIL FROM:<a@out.test>\r\n");
+	assert_true(t->i.want & INSPECT_END);
+	assert_non_null(strstr(seen_str(t->seen), "fault LIMIT_JUNK 421"));
+}
+
+static void an_error_too_many_of_the_client_ends_the_session(void **state)
+{
+	static const char *const parts[] = { "C:VRFY x\r\nNOOP\r\n", NULL };
+	struct talk *t = under_limits(parts, CODE_LIMIT_ERRORS_CLIENT);
+
+	(void)state;
+	assert_int_equal(t->errors, 1);
+	assert_true(t->i.want & INSPECT_END);
+	assert_non_null(strstr(seen_str(t->seen), "fault LIMIT_ERRORS_CLIENT 421"));
+	assert_null(strstr(seen_str(t->seen), "NOOP"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +555,14 @@ int main(void)
 		cmocka_unit_test(a_client_that_leaves_behind_its_message_lets_it_end),
 		cmocka_unit_test(a_server_lost_behind_the_end_of_data_leaves_the_outcome_unknown),
 		cmocka_unit_test(one_session_stays_within_its_memory),
+		cmocka_unit_test(text_counts_when_its_message_ends),
+		cmocka_unit_test(text_counts_when_it_is_broken_off),
+		cmocka_unit_test(only_recipients_that_pass_are_counted),
+		cmocka_unit_test(what_has_no_room_is_no_error),
+		cmocka_unit_test(no_recipient_at_all_is_no_error_either),
+		cmocka_unit_test(surplus_recipients_leave_the_others_their_message),
+		cmocka_unit_test(nobody_is_refused_for_now_without_end),
+		cmocka_unit_test(an_error_too_many_of_the_client_ends_the_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,13 +279,14 @@ static enum code enter(const char *rule, const char *client, uint64_t now_ms)
 	const struct publish *p = NULL;
 	const struct ip_port from = port_of(client);
 	const struct ruleset *rs = f.book.current->rs;
+	uint32_t place;
 
 	for (size_t i = 0; i < rs->n_rules; i++)
 		if (strcmp(rs->rules[i].publish->name, rule) == 0)
 			p = rs->rules[i].publish;
 	assert_non_null(p);
-	return limits_enter(
-		&f.judge.limits, f.book.current->rules[p->number].key, &p->limits, &from.ip, now_ms)
+	return limits_enter(&f.judge.limits, f.book.current->rules[p->number].key, &p->limits,
+		&from.ip, now_ms, &place)
 		.code;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* filter/limits/limits: who may begin a connection. */
+/* filter/limits/limits: who may begin a connection, and what it may bring. */
 #include "test/unit/support.h"
 
 #include "filter/limits/limits.h"
@@ -64,28 +64,79 @@ static struct ip ip_of(const char *text)
 	return ip;
 }
 
-static enum code enter(struct fixture *f, const char *client, uint64_t now_ms)
+static struct limit_answer try(struct fixture *f, const char *client, uint64_t now_ms)
 {
 	struct ip ip = ip_of(client);
-	struct limits_answer a = limits_enter(&f->limits, f->rule, &f->of_rule, &ip, now_ms);
+	uint32_t place;
+	struct limit_answer a = limits_enter(&f->limits, f->rule, &f->of_rule, &ip, now_ms, &place);
 
 	if (a.code == CODE_COUNT) {
-		assert_true(a.place < PLACES);
-		f->clients[a.place] = ip;
+		assert_true(place < PLACES);
+		f->clients[place] = ip;
 	}
-	return a.code;
+	return a;
 }
 
-/* One connection of @client, which has one. */
-static void leave(struct fixture *f, const char *client)
+static enum code enter(struct fixture *f, const char *client, uint64_t now_ms)
+{
+	return try(f, client, now_ms).code;
+}
+
+/* Where the ledger has a connection of @client, which has one. */
+static uint32_t place_of(const struct fixture *f, const char *client)
 {
 	struct ip ip = ip_of(client);
 	uint32_t place = 0;
 
 	while (!ip_eq(&f->clients[place], &ip))
 		assert_true(++place < PLACES);
+	return place;
+}
+
+static void leave(struct fixture *f, const char *client)
+{
+	const uint32_t place = place_of(f, client);
+
 	f->clients[place] = (struct ip){ 0 };
 	limits_leave(&f->limits, place);
+}
+
+static struct limit_answer room(struct fixture *f, const char *client, enum tally_what what,
+	uint64_t n, bool take, uint64_t now_ms)
+{
+	return limits_room(&f->limits, place_of(f, client), &f->of_rule, what, n, take, now_ms);
+}
+
+static void count(
+	struct fixture *f, const char *client, enum tally_what what, uint64_t n, uint64_t now_ms)
+{
+	limits_count(&f->limits, place_of(f, client), &f->of_rule, what, n, now_ms);
+}
+
+/* At most @n in any @ms for each client. */
+static struct rule_limits per_client(enum tally_what what, uint64_t n, uint32_t ms)
+{
+	struct rule_limits l = { 0 };
+
+	l.windows[what].client = (struct limit_window){ n, ms };
+	l.windows[what].at.line = 7;
+	return l;
+}
+
+static struct rule_limits in_total(enum tally_what what, uint64_t n, uint32_t ms)
+{
+	struct rule_limits l = { 0 };
+
+	l.windows[what].total = (struct limit_window){ n, ms };
+	l.windows[what].at.line = 7;
+	return l;
+}
+
+static struct rule_limits then(struct rule_limits l, enum tally_what what, enum limit_then then)
+{
+	l.windows[what].then = then;
+	l.windows[what].then_ms = 60000;
+	return l;
 }
 
 static void without_limits_everybody_may(void **state)
@@ -137,7 +188,7 @@ static void over_the_rate_only_the_surplus_is_refused(void **state)
 	struct fixture f;
 
 	(void)state;
-	begin(&f, (struct rule_limits){ .rate = 2, .rate_ms = 10000 });
+	begin(&f, per_client(TALLY_CONNECTIONS, 2, 10000));
 	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
 	assert_int_equal(enter(&f, "192.0.2.1", 100001), CODE_COUNT);
 	assert_int_equal(enter(&f, "192.0.2.1", 100002), CODE_LIMIT_RATE);
@@ -149,18 +200,17 @@ static void over_the_rate_only_the_surplus_is_refused(void **state)
 static void a_ban_lasts_its_time_whatever_is_tried(void **state)
 {
 	struct fixture f;
-	struct ip client = ip_of("192.0.2.1");
-	struct limits_answer a;
+	struct limit_answer a;
 
 	(void)state;
-	begin(&f, (struct rule_limits){ .rate = 1,
-			  .rate_ms = 1000,
-			  .rate_then = LIMIT_THEN_REFUSE,
-			  .rate_for_ms = 60000 });
+	begin(&f,
+		then(per_client(TALLY_CONNECTIONS, 1, 1000), TALLY_CONNECTIONS, LIMIT_THEN_REFUSE));
 	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
-	a = limits_enter(&f.limits, f.rule, &f.of_rule, &client, 100100);
+	a = try(&f, "192.0.2.1", 100100);
 	assert_int_equal(a.code, CODE_LIMIT_RATE);
 	assert_true(a.permanent);
+	assert_int_equal(a.ban_ms, 60000);
+	assert_int_equal(try(&f, "192.0.2.1", 100200).ban_ms, 0); /* it is told once */
 	assert_int_equal(enter(&f, "192.0.2.1", 150000), CODE_LIMIT_RATE);
 	assert_int_equal(enter(&f, "192.0.2.1", 160099), CODE_LIMIT_RATE);
 	assert_int_equal(enter(&f, "192.0.2.1", 160100), CODE_COUNT);
@@ -170,15 +220,12 @@ static void a_ban_lasts_its_time_whatever_is_tried(void **state)
 static void tempfail_bans_with_a_temporary_code(void **state)
 {
 	struct fixture f;
-	struct ip client = ip_of("192.0.2.1");
 
 	(void)state;
-	begin(&f, (struct rule_limits){ .rate = 1,
-			  .rate_ms = 1000,
-			  .rate_then = LIMIT_THEN_TEMPFAIL,
-			  .rate_for_ms = 60000 });
+	begin(&f, then(per_client(TALLY_CONNECTIONS, 1, 1000), TALLY_CONNECTIONS,
+			  LIMIT_THEN_TEMPFAIL));
 	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
-	assert_false(limits_enter(&f.limits, f.rule, &f.of_rule, &client, 100100).permanent);
+	assert_false(try(&f, "192.0.2.1", 100100).permanent);
 	assert_int_equal(enter(&f, "192.0.2.1", 159000), CODE_LIMIT_RATE);
 	end(&f);
 }
@@ -258,10 +305,8 @@ static void a_ban_ends_with_the_statement_that_asked_for_it(void **state)
 	struct fixture f;
 
 	(void)state;
-	begin(&f, (struct rule_limits){ .rate = 1,
-			  .rate_ms = 1000,
-			  .rate_then = LIMIT_THEN_REFUSE,
-			  .rate_for_ms = 60000 });
+	begin(&f,
+		then(per_client(TALLY_CONNECTIONS, 1, 1000), TALLY_CONNECTIONS, LIMIT_THEN_REFUSE));
 	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
 	assert_int_equal(enter(&f, "192.0.2.1", 100100), CODE_LIMIT_RATE);
 	f.of_rule = (struct rule_limits){ .connections_client = 5 };
@@ -277,8 +322,9 @@ static void without_room_only_a_limit_refuses(void **state)
 	begin_with(&f, (struct rule_limits){ 0 }, TALLY_WAYS);
 	for (unsigned i = 0; i < 3 * TALLY_WAYS; i++) {
 		struct ip ip = ip_v4((uint8_t[]){ 192, 0, 2, (uint8_t)i });
-		assert_int_equal(
-			limits_enter(&f.limits, f.rule, &f.of_rule, &ip, 5).code, CODE_COUNT);
+		uint32_t place;
+		assert_int_equal(limits_enter(&f.limits, f.rule, &f.of_rule, &ip, 5, &place).code,
+			CODE_COUNT);
 	}
 	assert_int_equal(total(&f), 3 * TALLY_WAYS);
 	f.of_rule.connections_client = 9;
@@ -297,7 +343,6 @@ static void without_room_only_a_limit_refuses(void **state)
 static void a_full_ledger_refuses(void **state)
 {
 	struct fixture f;
-	struct ip ip = ip_of("192.0.2.1");
 	const struct ledger_entry e = { .rule = 1 };
 
 	(void)state;
@@ -305,8 +350,7 @@ static void a_full_ledger_refuses(void **state)
 	assert_int_equal(enter(&f, "192.0.2.1", 5), CODE_COUNT);
 	while (!ledger_full(&f.ledger))
 		ledger_add(&f.ledger, &e);
-	assert_int_equal(
-		limits_enter(&f.limits, f.rule, &f.of_rule, &ip, 5).code, CODE_LIMIT_MEMORY);
+	assert_int_equal(enter(&f, "192.0.2.1", 5), CODE_LIMIT_MEMORY);
 	leave(&f, "192.0.2.1");
 	assert_int_equal(enter(&f, "192.0.2.1", 5), CODE_COUNT);
 	end(&f);
@@ -329,6 +373,179 @@ static void a_count_that_another_process_broke_is_let_be(void **state)
 	end(&f);
 }
 
+static void the_rate_of_all_is_of_no_client(void **state)
+{
+	struct fixture f;
+	struct limit_answer a;
+
+	(void)state;
+	begin(&f, in_total(TALLY_CONNECTIONS, 2, 10000));
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	assert_int_equal(enter(&f, "192.0.2.2", 100000), CODE_COUNT);
+	a = try(&f, "192.0.2.3", 100000);
+	assert_int_equal(a.code, CODE_LIMIT_RATE_TOTAL);
+	assert_int_equal(a.at.line, 7);
+	assert_false(a.permanent);
+	assert_int_equal(total(&f), 2);
+	assert_int_equal(enter(&f, "192.0.2.3", 121000), CODE_COUNT);
+	end(&f);
+}
+
+static void what_the_total_refuses_takes_nothing_of_the_client(void **state)
+{
+	struct rule_limits l = per_client(TALLY_CONNECTIONS, 2, 10000);
+	struct fixture f;
+
+	(void)state;
+	l.windows[TALLY_CONNECTIONS].total = (struct limit_window){ 1, 1000 };
+	begin(&f, l);
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(enter(&f, "192.0.2.2", 100000), CODE_LIMIT_RATE_TOTAL);
+	assert_int_equal(enter(&f, "192.0.2.2", 102000), CODE_COUNT);
+	assert_int_equal(enter(&f, "192.0.2.2", 104000), CODE_COUNT);
+	assert_int_equal(enter(&f, "192.0.2.2", 106000), CODE_LIMIT_RATE);
+	end(&f);
+}
+
+static void recipients_are_taken_while_there_are_some(void **state)
+{
+	struct rule_limits l = per_client(TALLY_RECIPIENTS, 2, 10000);
+	struct fixture f;
+	struct limit_answer a;
+
+	(void)state;
+	l.windows[TALLY_RECIPIENTS].total = (struct limit_window){ 3, 10000 };
+	begin(&f, l);
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	assert_int_equal(enter(&f, "192.0.2.2", 100000), CODE_COUNT);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			room(&f, "192.0.2.1", TALLY_RECIPIENTS, 1, true, 100000).code, CODE_COUNT);
+	a = room(&f, "192.0.2.1", TALLY_RECIPIENTS, 1, true, 100000);
+	assert_int_equal(a.code, CODE_LIMIT_RECIPIENTS_CLIENT);
+	assert_int_equal(a.at.line, 7);
+	assert_int_equal(a.ban_ms, 0);
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT); /* no ban was asked for */
+	assert_int_equal(room(&f, "192.0.2.2", TALLY_RECIPIENTS, 1, true, 100000).code, CODE_COUNT);
+	assert_int_equal(room(&f, "192.0.2.2", TALLY_RECIPIENTS, 1, true, 100000).code,
+		CODE_LIMIT_RECIPIENTS_TOTAL);
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_RECIPIENTS, 1, true, 121000).code, CODE_COUNT);
+	end(&f);
+}
+
+static void octets_are_counted_when_they_came(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, then(per_client(TALLY_OCTETS, 10240, 10000), TALLY_OCTETS, LIMIT_THEN_REFUSE));
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	assert_int_equal(
+		room(&f, "192.0.2.1", TALLY_OCTETS, 10240, false, 100000).code, CODE_COUNT);
+	count(&f, "192.0.2.1", TALLY_OCTETS, 9000, 100000); /* nine units of 1024 */
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_OCTETS, 0, false, 100000).code, CODE_COUNT);
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_OCTETS, 1024, false, 100000).code, CODE_COUNT);
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_OCTETS, 1025, false, 100000).code,
+		CODE_LIMIT_OCTETS_CLIENT);
+	/* too large for what is left is no offence */
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	count(&f, "192.0.2.1", TALLY_OCTETS, UINT64_MAX, 100000);
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_OCTETS, 0, false, 100000).ban_ms, 60000);
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_LIMIT_OCTETS_CLIENT);
+	assert_true(try(&f, "192.0.2.1", 159999).permanent);
+	assert_int_equal(enter(&f, "192.0.2.1", 160000), CODE_COUNT);
+	end(&f);
+}
+
+static void errors_of_all_sessions_shut_the_door(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, per_client(TALLY_ERRORS, 3, 10000));
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	count(&f, "192.0.2.1", TALLY_ERRORS, 1, 100000);
+	count(&f, "192.0.2.1", TALLY_ERRORS, 1, 100000);
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_ERRORS, 0, false, 100000).code, CODE_COUNT);
+	count(&f, "192.0.2.1", TALLY_ERRORS, 1, 100000);
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_ERRORS, 0, false, 100000).code,
+		CODE_LIMIT_ERRORS_CLIENT);
+	for (int i = 0; i < 9; i++) /* looked at, not counted */
+		assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_LIMIT_ERRORS_CLIENT);
+	assert_int_equal(enter(&f, "192.0.2.2", 100000), CODE_COUNT);
+	assert_int_equal(enter(&f, "192.0.2.1", 114000), CODE_COUNT);
+	end(&f);
+}
+
+static void a_ban_names_the_limit_it_came_by(void **state)
+{
+	struct rule_limits l =
+		then(per_client(TALLY_ERRORS, 1, 1000), TALLY_ERRORS, LIMIT_THEN_TEMPFAIL);
+	struct fixture f;
+	struct limit_answer a;
+
+	(void)state;
+	l.windows[TALLY_CONNECTIONS].client = (struct limit_window){ 1000, 1000 };
+	l.windows[TALLY_CONNECTIONS].then = LIMIT_THEN_REFUSE;
+	l.windows[TALLY_CONNECTIONS].at.line = 6;
+	begin(&f, l);
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	count(&f, "192.0.2.1", TALLY_ERRORS, 1, 100000);
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_ERRORS, 0, false, 100000).ban_ms, 60000);
+	a = try(&f, "192.0.2.1", 130000);
+	assert_int_equal(a.code, CODE_LIMIT_ERRORS_CLIENT);
+	assert_int_equal(a.at.line, 7);
+	assert_false(a.permanent);
+	/* sessions that are open go on */
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_RECIPIENTS, 1, true, 130000).code, CODE_COUNT);
+	/* and whatever another process writes there */
+	for (unsigned i = 0; i < 1024; i++)
+		f.tally.slots[i].banned_by = 77;
+	assert_int_equal(enter(&f, "192.0.2.1", 130000), CODE_COUNT);
+	end(&f);
+}
+
+static void a_session_with_too_many_errors_bans_its_client(void **state)
+{
+	struct rule_limits l = { .errors = 3 };
+	struct fixture f;
+
+	(void)state;
+	assert_false(limits_ban_by_session(&l));
+	l = then(l, TALLY_ERRORS, LIMIT_THEN_REFUSE);
+	assert_true(limits_ban_by_session(&l));
+	begin(&f, l);
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+	assert_int_equal(limits_session_over(&f.limits, 0, &f.of_rule, 100000), 60000);
+	assert_int_equal(limits_session_over(&f.limits, 1, &f.of_rule, 100001), 0);
+	assert_int_equal(enter(&f, "192.0.2.1", 159999), CODE_LIMIT_ERRORS_CLIENT);
+	assert_int_equal(enter(&f, "192.0.2.2", 159999), CODE_COUNT);
+	assert_int_equal(enter(&f, "192.0.2.1", 160000), CODE_COUNT);
+	l.windows[TALLY_ERRORS].client = (struct limit_window){ 9, 1000 };
+	assert_false(limits_ban_by_session(&l)); /* then it is the window's */
+	end(&f);
+}
+
+static void who_cannot_be_counted_brings_nothing(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_with(&f, (struct rule_limits){ 0 }, TALLY_WAYS);
+	assert_int_equal(enter(&f, "192.0.2.1", 5), CODE_COUNT);
+	for (unsigned i = 0; i < TALLY_WAYS; i++)
+		f.tally.slots[i] = (struct tally_slot){ .rule = i + 1, .connections = 1 };
+	f.of_rule = per_client(TALLY_RECIPIENTS, 5, 1000);
+	count(&f, "192.0.2.1", TALLY_RECIPIENTS, 1, 5);
+	assert_int_equal(room(&f, "192.0.2.1", TALLY_RECIPIENTS, 1, true, 5).code,
+		CODE_LIMIT_RECIPIENTS_CLIENT);
+	assert_int_equal(limits_session_over(&f.limits, 0, &f.of_rule, 5), 0);
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +562,14 @@ int main(void)
 		cmocka_unit_test(without_room_only_a_limit_refuses),
 		cmocka_unit_test(a_full_ledger_refuses),
 		cmocka_unit_test(a_count_that_another_process_broke_is_let_be),
+		cmocka_unit_test(the_rate_of_all_is_of_no_client),
+		cmocka_unit_test(what_the_total_refuses_takes_nothing_of_the_client),
+		cmocka_unit_test(recipients_are_taken_while_there_are_some),
+		cmocka_unit_test(octets_are_counted_when_they_came),
+		cmocka_unit_test(errors_of_all_sessions_shut_the_door),
+		cmocka_unit_test(a_ban_names_the_limit_it_came_by),
+		cmocka_unit_test(a_session_with_too_many_errors_bans_its_client),
+		cmocka_unit_test(who_cannot_be_counted_brings_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

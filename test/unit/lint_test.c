@@ -88,6 +88,34 @@ static void sets_that_nothing_uses_or_that_are_empty(void **state)
 	rules_of_deinit(&r);
 }
 
+#define LIMITS(rows)                                                                               \
+	INSIDE "publish a { external 198.51.100.2:25; internal 10.0.0.1; " rows "; " GATEWAY
+
+static void limits_that_shut_out_or_contradict(void **state)
+{
+	static const char total[] = "3: one client alone can use up this total, and shut out "
+				    "everybody.";
+	static const char octets[] = "3: a message as large as \"limit message\" allows is "
+				     "refused by this limit when it declares its size.";
+
+	(void)state;
+	expect_warnings(LIMITS("limit rate 9 per 1m total"), total);
+	expect_warnings(LIMITS("limit octets 1GiB per 1h total"), total);
+	expect_warnings(LIMITS("limit recipients 900 per 1h total, 100 per message"), total);
+	expect_warnings(LIMITS("limit rate 9 per 1m total, 5 per 1m per client"), "");
+	expect_warnings(LIMITS("limit octets 9MiB per 1h per client; limit message 10MiB"), octets);
+	expect_warnings(LIMITS("limit octets 10MiB per 1h per client; limit message 10MiB"), "");
+	expect_warnings(
+		LIMITS("limit message 10MiB; limit octets 30MiB per 1h per client, 1MiB per "
+		       "1h total"),
+		octets);
+	expect_warnings("version 1\nroute r { domains any; next-hop 10.0.0.1:25 }\n"
+			"set d { members example.org }\n"
+			"relay a { listen 198.51.100.2:25; recipients in d; deliver r\n"
+			"limit octets 1GiB per 1h total }\n",
+		"5: one client alone can use up this total, and shut out everybody.");
+}
+
 static void a_schedule_that_never_matches(void **state)
 {
 	(void)state;
@@ -138,6 +166,7 @@ int main(void)
 		cmocka_unit_test(a_rule_that_is_never_reached),
 		cmocka_unit_test(a_rule_that_something_is_left_to),
 		cmocka_unit_test(sets_that_nothing_uses_or_that_are_empty),
+		cmocka_unit_test(limits_that_shut_out_or_contradict),
 		cmocka_unit_test(a_schedule_that_never_matches),
 		cmocka_unit_test(passwords_in_clear),
 		cmocka_unit_test(a_login_listener_without_a_queue),

@@ -22,6 +22,7 @@ static const char text[] =
 	"    recipients in home\n"
 	"    limit message 64KiB\n"
 	"    limit recipients 100 per message\n"
+	"    limit octets 60KiB per 1h per client, 63KiB per 1h total\n"
 	"}\n";
 
 static const struct publish *rule(void)
@@ -58,7 +59,12 @@ static void each_command_has_its_verdict(void **state)
 		{ "EHLO c.test", { .offered = ALL }, CODE_COUNT, 0, 0 },
 		{ "NOOP x", { .offered = ALL }, CODE_COUNT, 0, 0 },
 		{ "MAIL FROM:<>", { .offered = ALL }, CODE_COUNT, 0, 0 },
-		{ "MAIL FROM:<a@out.test> SIZE=65536", { .offered = ALL }, CODE_COUNT, 0, 0 },
+		/* what can never fit into the limit of a time is not put off */
+		{ "MAIL FROM:<a@out.test> SIZE=61440", { .offered = ALL }, CODE_COUNT, 0, 0 },
+		{ "MAIL FROM:<a@out.test> SIZE=61441", { .offered = ALL }, CODE_SIZE_DECLARED, 552,
+			15 },
+		{ "MAIL FROM:<a@out.test> SIZE=65536", { .offered = ALL }, CODE_SIZE_DECLARED, 552,
+			15 },
 		{ "MAIL FROM:<a@out.test> SIZE=65537", { .offered = ALL }, CODE_SIZE_DECLARED, 552,
 			13 },
 		{ "RCPT TO:<b@in.test>", { .offered = ALL }, CODE_COUNT, 0, 0 },

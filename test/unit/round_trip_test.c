@@ -142,23 +142,31 @@ static void same_table(const struct command_table *a, const struct command_table
 	assert_int_equal(a->max_header, b->max_header);
 }
 
+static void same_windows(const struct limit_windows *a, const struct limit_windows *b)
+{
+	assert_int_equal(a->client.n, b->client.n);
+	assert_int_equal(a->client.ms, b->client.ms);
+	assert_int_equal(a->total.n, b->total.n);
+	assert_int_equal(a->total.ms, b->total.ms);
+	assert_int_equal(a->then, b->then);
+	assert_int_equal(a->then_ms, b->then_ms);
+	same_at(&a->at, &b->at);
+}
+
 static void same_limits(const struct rule_limits *a, const struct rule_limits *b)
 {
 	assert_int_equal(a->connections_client, b->connections_client);
 	assert_int_equal(a->connections_total, b->connections_total);
-	assert_int_equal(a->rate, b->rate);
-	assert_int_equal(a->rate_ms, b->rate_ms);
-	assert_int_equal(a->rate_then, b->rate_then);
-	assert_int_equal(a->rate_for_ms, b->rate_for_ms);
+	for (unsigned i = 0; i < TALLY_WHATS; i++)
+		same_windows(&a->windows[i], &b->windows[i]);
 	assert_int_equal(a->errors, b->errors);
+	assert_int_equal(a->errors_given, b->errors_given);
 	assert_int_equal(a->recipients, b->recipients);
+	assert_int_equal(a->recipients_given, b->recipients_given);
 	assert_int_equal(a->message, b->message);
 	assert_int_equal(a->slow_octets, b->slow_octets);
 	assert_int_equal(a->slow_ms, b->slow_ms);
 	same_at(&a->connections_at, &b->connections_at);
-	same_at(&a->rate_at, &b->rate_at);
-	same_at(&a->errors_at, &b->errors_at);
-	same_at(&a->recipients_at, &b->recipients_at);
 	same_at(&a->message_at, &b->message_at);
 	same_at(&a->slow_at, &b->slow_at);
 }

@@ -228,8 +228,7 @@ static void come_and_go(const struct house *h, unsigned seat, int ledger_fd)
 		if (open[i])
 			limits_leave(&limits, places[i]);
 		else
-			places[i] = limits_enter(&limits, rule, &none, &client, clock_steady_ms())
-					    .place;
+			limits_enter(&limits, rule, &none, &client, clock_steady_ms(), &places[i]);
 		shared_unlock(&s);
 		open[i] = !open[i];
 	}
@@ -348,11 +347,11 @@ static void what_one_did_lasts_longer_than_its_connections(void **state)
 	(void)state;
 	*connections(&s) = 3;
 	tally_find(&s.tally, &one_rule)->banned_ms = 1234;
-	tally_find(&s.tally, &one_rule)->window_n = 5;
+	tally_find(&s.tally, &one_rule)->windows[TALLY_ERRORS].n = 5;
 	shared_recount(&s, NULL, 0);
 	assert_int_equal(*connections(&s), 0);
 	assert_int_equal(tally_find(&s.tally, &one_rule)->banned_ms, 1234);
-	assert_int_equal(tally_find(&s.tally, &one_rule)->window_n, 5);
+	assert_int_equal(tally_find(&s.tally, &one_rule)->windows[TALLY_ERRORS].n, 5);
 	shared_unmap(&s);
 	close(fd);
 }

@@ -139,6 +139,16 @@ static void many_clients_stay_in_bounds(void **state)
 	table_free(t);
 }
 
+/* One more, if there is room. */
+static bool take(struct tally_window *w, uint32_t limit, uint64_t now_ms)
+{
+	const bool room = tally_left(w, limit, 10000, now_ms) > 0;
+
+	if (room)
+		tally_add(w, 1, 10000, now_ms);
+	return room;
+}
+
 static void rate_lets_so_many_in_any_window(void **state)
 {
 	static const struct {
@@ -160,23 +170,63 @@ static void rate_lets_so_many_in_any_window(void **state)
 		{ 9000000, true },
 		{ 9000000, false },
 	};
-	struct tally_slot slot = { 0 };
+	struct tally_window w = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(steps); i++)
-		if (tally_rate(&slot, 3, 10000, steps[i].at_ms) != steps[i].within)
+		if (take(&w, 3, steps[i].at_ms) != steps[i].within)
 			fail_msg("step %zu: not %d", i, steps[i].within);
 }
 
 static void a_clock_that_lags_does_not_forget_the_rate(void **state)
 {
-	struct tally_slot slot = { 0 };
+	struct tally_window w = { 0 };
 
 	(void)state;
-	assert_true(tally_rate(&slot, 2, 10000, 1000000));
-	assert_true(tally_rate(&slot, 2, 10000, 999996));
-	assert_false(tally_rate(&slot, 2, 10000, 999996));
-	assert_false(tally_rate(&slot, 2, 10000, 1000004));
+	assert_true(take(&w, 2, 1000000));
+	assert_true(take(&w, 2, 999996));
+	assert_false(take(&w, 2, 999996));
+	assert_false(take(&w, 2, 1000004));
+}
+
+static void what_is_left_comes_back_as_time_passes(void **state)
+{
+	static const struct {
+		uint64_t at_ms;
+		uint32_t left;
+	} steps[] = {
+		{ 1000000, 40 }, /* 60 of 100 were counted */
+		{ 1010000, 40 }, /* all of them lie within the last 10 s */
+		{ 1015000, 70 }, /* half of them */
+		{ 1019999, 99 }, /* a part of one is one */
+		{ 1020000, 100 },
+	};
+	struct tally_window w = { 0 };
+
+	(void)state;
+	assert_int_equal(tally_left(&w, 100, 10000, 1000000), 100);
+	tally_add(&w, 60, 10000, 1000000);
+	for (size_t i = 0; i < COUNT_OF(steps); i++)
+		assert_int_equal(tally_left(&w, 100, 10000, steps[i].at_ms), steps[i].left);
+	tally_add(&w, 101, 10000, 1020000); /* what came is counted, also beyond the limit */
+	assert_int_equal(tally_left(&w, 100, 10000, 1020000), 0);
+	assert_int_equal(tally_left(&w, 102, 10000, 1020000), 1);
+}
+
+static void a_window_does_not_overflow(void **state)
+{
+	struct tally_window w = { 0 };
+
+	(void)state;
+	tally_add(&w, UINT32_MAX, UINT32_MAX, 0);
+	tally_add(&w, UINT32_MAX, UINT32_MAX, 0);
+	assert_int_equal(tally_left(&w, UINT32_MAX, UINT32_MAX, 0), 0);
+	tally_add(&w, 1, UINT32_MAX, 0);
+	assert_int_equal(tally_left(&w, UINT32_MAX, UINT32_MAX, 0), 0);
+	assert_int_equal(tally_left(&w, UINT32_MAX, UINT32_MAX, UINT32_MAX), 0);
+	tally_add(&w, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+	assert_int_equal(tally_left(&w, UINT32_MAX, UINT32_MAX, UINT32_MAX), 0);
+	assert_int_equal(tally_left(&w, UINT32_MAX, UINT32_MAX, UINT64_MAX), UINT32_MAX);
 }
 
 static void connections_are_counted_anew_and_the_rest_stays(void **state)
@@ -190,7 +240,7 @@ static void connections_are_counted_anew_and_the_rest_stays(void **state)
 		k = key_of(1, i);
 		s = tally_at(t, &k, 100 + i);
 		s->connections = i + 1;
-		s->window_n = i;
+		s->windows[TALLY_RECIPIENTS].n = i;
 		s->banned_ms = i < 2 ? 5000 : 0;
 	}
 	tally_recount_begin(t);
@@ -204,7 +254,7 @@ static void connections_are_counted_anew_and_the_rest_stays(void **state)
 		k = key_of(1, i);
 		s = tally_find(t, &k);
 		assert_int_equal(s->connections, i == 3 ? 2 : 0);
-		assert_int_equal(s->window_n, i);
+		assert_int_equal(s->windows[TALLY_RECIPIENTS].n, i);
 		assert_int_equal(s->banned_ms, i < 2 ? 5000 : 0);
 	}
 	assert_null(tally_find(t, &fresh));
@@ -238,7 +288,7 @@ static void whatever_another_process_wrote_nothing_breaks(void **state)
 		memset(t->slots, (int)octet, TALLY_WAYS * sizeof(*t->slots));
 		tally_find(t, &k);
 		s = tally_at(t, &k, 1000000);
-		tally_rate(s ? s : t->slots, 3, 10000, 1000000);
+		take(&(s ? s : t->slots)->windows[TALLY_OCTETS], 3, 1000000);
 		tally_recount_begin(t);
 		tally_recount(t, &k, 1000000);
 		tally_recount(t, &(struct tally_key){ 0 }, 1000000);
@@ -258,6 +308,8 @@ int main(void)
 		cmocka_unit_test(many_clients_stay_in_bounds),
 		cmocka_unit_test(rate_lets_so_many_in_any_window),
 		cmocka_unit_test(a_clock_that_lags_does_not_forget_the_rate),
+		cmocka_unit_test(what_is_left_comes_back_as_time_passes),
+		cmocka_unit_test(a_window_does_not_overflow),
 		cmocka_unit_test(connections_are_counted_anew_and_the_rest_stays),
 		cmocka_unit_test(what_lost_its_slot_gets_one_at_the_recount),
 		cmocka_unit_test(whatever_another_process_wrote_nothing_breaks),

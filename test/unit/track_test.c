@@ -427,6 +427,7 @@ static void a_sweep_finds_and_misses(void **state)
 static void what_a_sweep_finds_is_in_no_rate(void **state)
 {
 	const struct ip_port client = port_of("203.0.113.9:1");
+	uint32_t place;
 
 	(void)state;
 	for (uint16_t i = 0; i < 4; i++) {
@@ -437,7 +438,7 @@ static void what_a_sweep_finds_is_in_no_rate(void **state)
 		is_destroyed(&c, 100, 100, 1000);
 	}
 	assert_int_equal(limits_enter(&f.limits, f.of_rule[1].key,
-				 &f.rules.rs->rules[0].publish->limits, &client.ip, 1000)
+				 &f.rules.rs->rules[0].publish->limits, &client.ip, 1000, &place)
 				 .code,
 		CODE_COUNT);
 }

@@ -151,7 +151,7 @@ static void what_the_kernel_cannot_carry(void **state)
 	expect_lines_if(&may, "managed", ANY "default drop\n", "mode managed\n", "");
 	expect_lines_if(&may, "no server of the family",
 		"publish p {\n external 192.0.2.1:993, [2001:db8::1]:993\n internal 10.0.0.1\n "
-		"pass\n}\n",
+		"pass\n client-address gateway\n}\n",
 		"mode managed\n",
 		"rules.conf:3: error: publish p: none of its internal servers has an address of "
 		"this family, "
