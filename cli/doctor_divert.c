@@ -2,6 +2,7 @@
 /* Doctor: does the firewall bring what clients ask for, and let it in? */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/doctor.h"
 #include "cli/doctor_nft.h"
