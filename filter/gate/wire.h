@@ -5,7 +5,7 @@
  *
  * One packet of a SOCK_SEQPACKET pair holds one to VERDICTS_MAX records of fixed size, nothing
  * else. The writer takes them as they are: a gate that was taken can refuse or admit a packet that
- * waits, and nothing more.
+ * waits, ask about connections, and nothing more.
  *
  * Callers: filter/gate: out.c writes, verdict.c reads.
  */
