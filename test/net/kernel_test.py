@@ -14,7 +14,7 @@ import time
 import unittest
 
 from firewall_test import FOREIGN
-from fixture import BUILD, Scratch, main, wait_for
+from fixture import BUILD, Scratch, main, sandboxed, wait_for
 from keeper import Keeper
 from lab import Lab
 
@@ -109,7 +109,7 @@ class Case(unittest.TestCase):
 class Whole(Case):
     def test_in_and_out(self):
         keeper = self.keeper()
-        self.assertEqual(keeper.layers, 0b111110, "every layer but an empty root")
+        self.assertEqual(keeper.layers, 0b111110 if sandboxed() else 0, "every layer but an empty root")
         told = keeper.apply(self.folder())
         for name in SETTINGS:
             self.assertEqual(sysctl(name), "1")
