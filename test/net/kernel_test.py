@@ -251,7 +251,15 @@ class Killed(Case):
         wait_for("a program", lambda: self.descendants(keeper.pid))
         running = self.descendants(keeper.pid)
         keeper.kill(signal.SIGKILL)
-        wait_for("their ends", lambda: not any(pathlib.Path(f"/proc/{p}/stat").exists() for p in running))
+        wait_for("their ends", lambda: not any(map(self.runs, running)))
+
+    @staticmethod
+    def runs(pid):
+        """One that is dead, and whose new parent has not asked yet, does not."""
+        try:
+            return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
 
     @staticmethod
     def descendants(pid):
