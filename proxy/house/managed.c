@@ -349,10 +349,25 @@ void managed_tell_members(struct managed *m, int fd)
 		child_send(&m->gate, ROLE_MEMBERS, nothing, fd);
 }
 
+void managed_stale(struct managed *m)
+{
+	m->stale = true;
+}
+
+static void look_at_ways(struct managed *m)
+{
+	if (!m->stale || m->step != MANAGED_IDLE || m->applying || !m->house->running ||
+		m->kernel.state != CHILD_READY)
+		return;
+	m->stale = false;
+	tell_kernel(m, m->house->running);
+}
+
 void managed_look(struct managed *m)
 {
 	if (!m->on)
 		return;
+	look_at_ways(m);
 	child_look(&m->kernel);
 	child_look(&m->gate);
 	child_look(&m->verdict);
