@@ -12,6 +12,10 @@
  * there and telling the differences, BARRIER_STEP at a time: the answer to the next question shows
  * that they were taken. What is in the kernel and not in the list is taken out.
  *
+ * Limits:  the kernel counts 24 days (KERNEL_BAN_MAX): the rest of a longer ban is the proxies' and
+ *          the gate's, unless the sets are looked at meanwhile.
+ *
+ *
  * Callers: proxy/house/house.c, managed.c, requests.c.
  */
 #include "proxy/house/bans.h"

@@ -303,8 +303,8 @@ static void write_if_due(struct house *h)
 
 void keep_look(struct house *h, uint64_t now_ms)
 {
-	if (now_ms < h->keep.next_ms)
-		return;
+	if (!h->ready || now_ms < h->keep.next_ms)
+		return; /* rules that cannot be carried out have not made members others' */
 	if (h->dynamic.unkept || h->bans.unkept)
 		h->keep.next_ms = now_ms + KEEP_MS;
 	write_if_due(h);
