@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import time
 import unittest
 
 from fixture import PATIENCE_S, main, wait_for
@@ -178,6 +179,20 @@ class Bans(unittest.TestCase):
             os.kill(pid, signal.SIGKILL)
         self.wait_entries([ENTRY[4]])
         self.assertEqual(heard(PUBLISHED[4], OTHER_CLIENT)[:3], "220")
+
+    def test_very_many_come_back_after_a_boot(self):
+        """More than one look at the sets mends: they are told in steps, and none is lost."""
+        wanted = [f"10.{i >> 8}.{i & 255}.1" for i in range(3000)]
+        end = int(time.time()) + 500
+        self.restart(lambda: (self.gate.dir / "state/members").write_text(
+            f"postern-members 1 {end - 500}\n" + "".join(f"ban inspected {c} rate {end}\n" for c in wanted)))
+        wait_for("all of them", lambda: len(self.entries()) == len(wanted))
+        self.assertEqual(self.entries(), sorted(f"198.51.100.2,tcp:25,{c}" for c in wanted))
+        self.assertEqual(len(json.loads(self.tool("--json", "set", "list", "bans"))), len(wanted))
+        self.tool("set", "flush", "bans")
+        self.wait_entries([])
+        self.assertEqual(len(self.gate.ready("postern-kernel")), 1)
+        self.assertNotIn("ended unexpectedly", self.gate.stderr())
 
     def test_other_rules(self):
         """A ban follows what its rule publishes, and goes with what its rule says of the limit."""
