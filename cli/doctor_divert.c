@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Doctor: does the firewall bring what clients ask for, and let it in? */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/doctor.h"
@@ -197,6 +198,12 @@ static struct tables_packet diverted_packet(
 	return p;
 }
 
+/* It would take out again whatever is put into its chains. */
+static void type_firewalld(struct doctor_finding *f, uint16_t port)
+{
+	doctor_type(f, "firewall-cmd --permanent --add-port=%u/tcp && firewall-cmd --reload", port);
+}
+
 static void type_accept(struct doctor *d, struct doctor_finding *f, const struct tables *t,
 	enum ip_family family, const struct tables_packet *p)
 {
@@ -206,10 +213,8 @@ static void type_accept(struct doctor *d, struct doctor_finding *f, const struct
 	if (tables_has_chain(t, "ufw"))
 		doctor_type(f, "ufw insert 1 allow in%s%.*s to any port %u proto tcp",
 			n > 0 ? " on " : "", n, in, p->dport);
-	else if (access("/run/firewalld", F_OK) == 0)
-		doctor_type(f,
-			"firewall-cmd --permanent --add-port=%u/tcp && firewall-cmd --reload",
-			p->dport);
+	else if (tables_has_chain(t, "INPUT_ZONES"))
+		type_firewalld(f, p->dport);
 	else if (p->diverted)
 		doctor_type(f,
 			"%s -I INPUT%s%.*s -p tcp --dport %u -m conntrack --ctstate DNAT -j ACCEPT",
@@ -261,7 +266,9 @@ static void examine_nft(struct doctor *d, enum ip_family family, uint16_t port)
 		f = doctor_tell(d, DOCTOR_WARNING, NULL, DOCTOR_NOWHERE,
 			"nft chain %s %s %s drops, and no rule there is seen to accept port %u",
 			c.family, c.table, c.name, port);
-		if (d->host->intercept == INTERCEPT_TPROXY)
+		if (strcmp(c.table, "firewalld") == 0)
+			type_firewalld(f, port);
+		else if (d->host->intercept == INTERCEPT_TPROXY)
 			doctor_type(f, "nft insert rule %s %s %s tcp dport %u accept", c.family,
 				c.table, c.name, port);
 		else

@@ -24,6 +24,7 @@ struct wanted {
 	struct load load;
 	struct unbundle running; /* of a posternd that runs in `mode managed` */
 	bool runs;
+	struct ruleset files;
 	const struct ruleset *rs; /* of either */
 	struct links links;
 	struct lanes lanes; /* of `mode managed` */
@@ -140,7 +141,10 @@ static int find_rules(const struct cli *c, struct wanted *w)
 
 	if (exit != CLI_OK)
 		return exit;
-	w->rs = w->load.ruleset;
+	w->files = *w->load.ruleset;
+	if (w->files.host.mode == MODE_AUTO && geteuid() == 0)
+		w->files.host.mode = MODE_MANAGED; /* as posternd takes it */
+	w->rs = &w->files;
 	w->runs = w->rs->host.mode == MODE_MANAGED && control_there(c);
 	if (!w->runs)
 		return CLI_OK;

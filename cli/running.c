@@ -64,6 +64,10 @@ int running_lanes(const struct cli *c, struct out *text)
 
 static int compare(struct running *r, const struct ruleset *files)
 {
+	struct ruleset told = *files;
+
+	if (told.host.mode == MODE_AUTO) /* which posternd decided, as it did for those it runs */
+		told.host.mode = r->rules.ruleset->host.mode;
 	for (size_t size = BLOCK_FIRST; size <= BLOCK_LAST; size *= BLOCK_STEP) {
 		struct arena arena;
 
@@ -75,7 +79,7 @@ static int compare(struct running *r, const struct ruleset *files)
 		}
 		r->memory_size = size;
 		arena_init(&arena, r->memory, size);
-		if (rules_diff(&arena, r->rules.ruleset, files, &r->diff) == RULES_OK)
+		if (rules_diff(&arena, r->rules.ruleset, &told, &r->diff) == RULES_OK)
 			return CLI_OK;
 		munmap(r->memory, size);
 		r->memory = NULL;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -193,6 +194,7 @@ static int begin(struct log_file *f, const struct role_place *place, uint64_t ma
 	polled[AT_SIGNALS] = (struct pollfd){ .fd = signals_init(), .events = POLLIN };
 	if (folder < 0 || polled[AT_SIGNALS].fd < 0)
 		return EX_OSERR;
+	umask(0027); /* the group of its folder reads the log */
 	if (role_enter(ROLE_LOG, place, &ready.layers) < 0)
 		return EX_UNAVAILABLE;
 	r = log_file_open(f, folder, slash != NULL ? slash + 1 : log_path, max);

@@ -19,20 +19,33 @@ static void add(struct probes *ps, struct proxy *p, const struct ip_port *to)
 		ps->list[ps->n++] = (struct probe){ .proxy = p, .to = *to };
 }
 
-static bool has_a_choice(const struct publish *rule)
+/* Else a proxy dials, and learns by it. */
+static bool is_carried_by_the_kernel(const struct publish *rule)
 {
-	return rule->pass && !rule->internal_original && rule->n_internal > 1 &&
-	       rule->client_address != CLIENT_PROXY_V2; /* else a proxy dials, and learns by it */
+	return rule->pass && !rule->internal_original && rule->client_address != CLIENT_PROXY_V2;
+}
+
+/* Among those of its family, since the kernel does not translate between them. */
+static bool has_a_choice(const struct publish *rule, enum ip_family family)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rule->n_internal; i++)
+		n += rule->internal[i].addr.ip.family == family;
+	return n > 1;
 }
 
 /* An internal without a port has that of each external. */
 static void add_rule(struct probes *ps, struct proxy *p, const struct publish *rule)
 {
-	for (size_t i = 0; i < rule->n_internal; i++)
+	for (size_t i = 0; i < rule->n_internal; i++) {
+		if (!has_a_choice(rule, rule->internal[i].addr.ip.family))
+			continue;
 		for (size_t j = 0; j < rule->n_external; j++) {
 			const struct ip_port to = rule_internal(rule, i, &rule->external[j].addr);
 			add(ps, p, &to);
 		}
+	}
 }
 
 /* ---- asking ---- */
@@ -121,7 +134,8 @@ int probes_begin(
 	ps->changed = changed;
 	ps->news = true;
 	for (size_t i = 0; i < p->rules->n_rules; i++)
-		if (p->rules->rules[i].publish && has_a_choice(p->rules->rules[i].publish))
+		if (p->rules->rules[i].publish &&
+			is_carried_by_the_kernel(p->rules->rules[i].publish))
 			add_rule(ps, p, p->rules->rules[i].publish);
 	ev_timer_init(&ps->turn, on_turn, 0, PROBE_EVERY_S);
 	ps->turn.data = p;

@@ -9,7 +9,8 @@
  * next turn, is dead until it answers. Changes are told to posternd, whose gate passes the dead
  * over.
  *
- * An internal that is its rule's only one is not asked: there is nothing else to choose.
+ * An internal that is its rule's only one of its family is not asked: there is nothing else to
+ * choose.
  *
  * Owns:    a connection for each internal, at most.
  * Callers: proxy/orders.c.

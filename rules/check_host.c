@@ -115,6 +115,22 @@ static void read_connection_mark(struct words *w, void *object)
 			     "\"connection-mark 0xff000000\""));
 }
 
+static const struct value_schema first_packets = { .name = "first-packets",
+	.min = 1,
+	.max = 100000,
+	.preset = 100,
+	.example = "first-packets 100 per second",
+	.offset = offsetof(struct hostconf, first_packets) };
+
+static void read_first_packets(struct words *w, void *object)
+{
+	struct hostconf *host = host_of(object);
+
+	host->first_packets_at = w->st->first->at;
+	if (value_store(w, &first_packets, host) && words_need(w, "per"))
+		words_need(w, "second");
+}
+
 /* ---- processes ---- */
 
 static const struct value_schema workers = { .name = "workers",
@@ -329,6 +345,7 @@ static const struct block_row rows[] = {
 	{ "intercept", read_intercept, "intercept redirect port 10525", ROW_ONCE },
 	{ "mark", read_mark, "mark 0x00500000/0x00f00000", ROW_ONCE },
 	{ "connection-mark", read_connection_mark, "connection-mark 0xff000000", ROW_ONCE },
+	{ "first-packets", read_first_packets, "first-packets 100 per second", ROW_ONCE },
 	{ "workers", read_workers, "workers 4", ROW_ONCE },
 	{ "drain", read_drain, "drain 10m", ROW_ONCE },
 	{ "require-sandbox", read_require_sandbox, "require-sandbox yes", ROW_ONCE },
@@ -351,6 +368,7 @@ void host_preset(struct hostconf *host)
 	value_preset(&intercept_port, 1, host);
 	value_preset(&drain, 1, host);
 	value_preset(&client_prefix, 1, host);
+	value_preset(&first_packets, 1, host);
 }
 
 void host_read(struct check *c, const struct statement *list)

@@ -163,6 +163,7 @@ static void text_host(struct out *o, const struct ruleset *rs)
 	host.intercept_at = said;
 	host.mark_at = said;
 	host.lane_mask_at = said;
+	host.first_packets_at = said;
 	rules_print_host(o, &host);
 }
 

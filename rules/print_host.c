@@ -47,6 +47,11 @@ static void print_firewall(struct out *o, const struct hostconf *host)
 		out_hex(o, host->lane_mask, 8);
 		out_octet(o, '\n');
 	}
+	if (host->first_packets_at.line != 0) {
+		out_str(o, "first-packets ");
+		out_u64(o, host->first_packets);
+		out_str(o, " per second\n");
+	}
 }
 
 static void print_number(struct print *pr, const char *row, enum value_unit unit, uint64_t v)

@@ -388,6 +388,8 @@ struct hostconf {
 	struct rules_at mark_at;
 	uint32_t lane_mask; /* bits of marks that say the gate's decision: rules/kernel/lanes.h */
 	struct rules_at lane_mask_at;
+	uint32_t first_packets; /* of one client in a second that reach the gate; 100 */
+	struct rules_at first_packets_at;
 	uint32_t workers; /* 0: one a core */
 	struct rules_at workers_at;
 	uint32_t drain_ms;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -7,29 +6,23 @@
 
 #define PACKETS    16   /* at a call */
 #define REST_MS    1000 /* between sweeps */
+#define ASKED      1    /* the number of questions for one connection; of no sweep */
 #define SILENCE_MS 5000 /* of a sweep: the writer was not there, or is gone */
 
 static _Alignas(struct nlmsghdr) uint8_t room[PACKETS][INBOX_EACH_MAX];
 
 /* ---- sweeps ---- */
 
-/* It tells the answers from those to a gate that is gone. */
-static uint32_t new_number(struct gate *g)
-{
-	uint32_t n;
-
-	do
-		n = ident_incident(&g->ident, 32);
-	while (n == g->sweep.question || n == g->sweep.look);
-	return n;
-}
-
+/* The number tells the answers from those to a gate that is gone. */
 static void begin_sweep(struct gate *g)
 {
 	struct sweep_state *s = &g->sweep;
 	struct gate_verdict v = { .what = VERDICT_DUMP };
 
-	v.packet = s->question = new_number(g);
+	do
+		v.packet = ident_incident(&g->ident, 32);
+	while (v.packet == s->question || v.packet == ASKED);
+	s->question = v.packet;
 	s->wanted = false;
 	s->begun_ms = s->heard_ms = g->now.now_ms;
 	track_sweep_begin(&g->track);
@@ -80,30 +73,6 @@ bool events_wait(const struct gate *g)
 	return g->sweep.wanted || g->sweep.question != 0;
 }
 
-/* ---- counters of what has ended ---- */
-
-static void look(void *context, const struct track_session *s)
-{
-	struct gate *g = context;
-	struct gate_verdict v = { .packet = g->sweep.look,
-		.what = VERDICT_LOOK,
-		.way = { .client_port = htobe16(s->log.client.port),
-			.asked_port = htobe16(s->log.to.port),
-			.family = (uint16_t)s->log.client.ip.family } };
-
-	memcpy(v.way.client, s->log.client.ip.octets, sizeof(v.way.client));
-	memcpy(v.way.asked, s->log.to.ip.octets, sizeof(v.way.asked));
-	out_verdict(g, &v);
-}
-
-static void look_at_ended(struct gate *g)
-{
-	if (g->sweep.look == 0)
-		g->sweep.look = new_number(g);
-	track_look(&g->track, g->now, look, g);
-	out_flush(g);
-}
-
 void events_tick(struct gate *g)
 {
 	struct sweep_state *s = &g->sweep;
@@ -112,7 +81,6 @@ void events_tick(struct gate *g)
 		fail_sweep(g);
 	if (may_begin(g))
 		begin_sweep(g);
-	look_at_ended(g);
 }
 
 /* ---- messages ---- */
@@ -123,22 +91,49 @@ static void lost(struct gate *g)
 	events_sweep(g, true);
 }
 
+static void ask_for(struct gate *g, const struct ct *ct)
+{
+	struct gate_verdict v = {
+		.packet = ASKED,
+		.what = VERDICT_ASK,
+		.client_port = ct->client.port,
+		.asked_port = ct->asked.port,
+		.family = ct->client.ip.family,
+	};
+
+	memcpy(v.client, ct->client.ip.octets, sizeof(v.client));
+	memcpy(v.asked, ct->asked.ip.octets, sizeof(v.asked));
+	out_verdict(g, &v);
+}
+
+/* Events have the number 0. Answers of a sweep that is given up, or was another gate's, are none.
+ */
+static bool source_of(const struct gate *g, const struct nlmsghdr *m, enum track_from *fromp)
+{
+	if (m->nlmsg_seq == 0)
+		*fromp = TRACK_EVENT;
+	else if (m->nlmsg_seq == ASKED)
+		*fromp = TRACK_ANSWER;
+	else if (m->nlmsg_seq == g->sweep.question)
+		*fromp = TRACK_DUMP;
+	else
+		return false;
+	return true;
+}
+
 static void take(struct gate *g, const struct nlmsghdr *m)
 {
-	const bool dumped = m->nlmsg_flags & NLM_F_MULTI; /* so is the answer about one */
-	const bool looked = dumped && g->sweep.look != 0 && m->nlmsg_seq == g->sweep.look;
+	enum track_from from;
 	struct ct ct;
 
-	if (dumped && !looked && m->nlmsg_seq != g->sweep.question)
+	if (!source_of(g, m, &from))
 		return;
-	if (dumped && !looked)
+	if (from == TRACK_DUMP)
 		g->sweep.heard_ms = g->now.now_ms;
 	switch (ct_read(m, g->book.current->rs->host.lane_mask, &ct)) {
 	case CT_OK:
-		if (looked)
-			track_settle(&g->track, &ct, g->now);
-		else
-			track_take(&g->track, &ct, dumped, g->now);
+		if (track_take(&g->track, &ct, from, g->now))
+			ask_for(g, &ct);
 		break;
 	case CT_E_MALFORMED: g->lost.events++; break; /* asking again would bring the same */
 	case CT_E_OTHER: break;
@@ -177,6 +172,7 @@ static void on_events(struct ev_loop *loop, ev_io *w, int events)
 	for (unsigned i = 0; i < n; i++)
 		if (!inbox_each(&g->sweep.inbox, i, on_message, g))
 			lost(g);
+	out_flush(g);
 }
 
 void events_begin(struct gate *g, int fd)

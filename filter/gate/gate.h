@@ -63,7 +63,6 @@ struct gate {
 	struct sweep_state {
 		struct inbox inbox;
 		uint32_t question; /* number of the dump under way; 0: none */
-		uint32_t look;     /* number of questions about one connection; 0: none asked yet */
 		uint64_t begun_ms, heard_ms;
 		bool wanted; /* one more is to begin */
 		bool told;   /* its end is worth a record */

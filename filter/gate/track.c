@@ -171,18 +171,6 @@ static void finish(struct track *t, struct track_session *s, struct track_time n
 	t->free = link_to(t, s);
 }
 
-void track_look(struct track *t, struct track_time now,
-	void (*look)(void *context, const struct track_session *s), void *context)
-{
-	struct track_session *s = linked(t, t->first_ended);
-
-	for (; s && s->ended_ms + TRACK_LOOK_MS <= (int64_t)now.now_ms; s = linked(t, s->after)) {
-		if (!s->looked)
-			look(context, s);
-		s->looked = true;
-	}
-}
-
 void track_expire(struct track *t, struct track_time now)
 {
 	struct track_session *s;
@@ -319,33 +307,31 @@ static enum log_end_how how_ended(const struct ct *ct)
 	return ct->destroyed ? LOG_HOW_TIMEOUT : LOG_HOW_UNTOLD;
 }
 
-void track_take(struct track *t, const struct ct *ct, bool dumped, struct track_time now)
+/* Nothing comes any more but what is sent twice: counters are final. */
+static bool is_over(const struct ct *ct)
+{
+	return ct->state == TCP_CONNTRACK_TIME_WAIT || ct->state == TCP_CONNTRACK_CLOSE;
+}
+
+bool track_take(struct track *t, const struct ct *ct, enum track_from from, struct track_time now)
 {
 	struct track_session *s = find(t, ct);
 	enum log_end_how how;
 
-	if (!s && begins(ct, dumped)) {
-		begin(t, ct, dumped, now);
+	if (!s && begins(ct, from == TRACK_DUMP)) {
+		begin(t, ct, from == TRACK_DUMP, now);
 		s = find(t, ct);
 	}
 	if (!s)
-		return;
+		return false;
 	learn(t, s, ct);
 	how = how_ended(ct);
 	if (how != LOG_HOW_UNTOLD)
 		end(t, s, how, now);
-	if (ct->destroyed)
-		finish(t, s, now);
-}
-
-void track_settle(struct track *t, const struct ct *ct, struct track_time now)
-{
-	struct track_session *s = find(t, ct);
-
-	if (!s || s->state != TRACK_ENDED || !ct->counted)
-		return;
-	learn(t, s, ct);
+	if (!ct->destroyed && !(is_over(ct) && from != TRACK_EVENT))
+		return is_over(ct);
 	finish(t, s, now);
+	return false;
 }
 
 /* ---- sweeps ---- */

@@ -5,11 +5,9 @@
  *
  * The kernel carries a passed session; what is known of it comes by events. A session opens, and is
  * counted, when its handshake is complete; it ends, and is counted no more, when both sides have
- * sent FIN, or one RST. No event of that time has the counters, and DESTROY comes up to two minutes
- * later (TIME_WAIT): so TRACK_LOOK_MS after its end the kernel is asked for the connection, and the
- * record is written when the answer comes, with the time and reason of the end. Should neither
- * answer nor DESTROY come within TRACK_WAIT_MS, or its room be needed, it is written without
- * counters.
+ * sent FIN, or one RST. Events of that tell no counters: the caller asks for them, and the record
+ * of the end is written when they come. Else with the DESTROY, up to two minutes later (TIME_WAIT);
+ * should that not come within TRACK_WAIT_MS either, or the room be needed, without counters.
  *
  * A limit that was not seen to be reached when the SYN was judged may be exceeded by those whose
  * handshakes were under way together: they are counted all the same, so that nobody comes after
@@ -30,7 +28,6 @@
 #include "log/facts.h"
 
 #define TRACK_MAX     LEDGER_MAX
-#define TRACK_LOOK_MS 1000   /* the last packets of a connection are under way until then */
 #define TRACK_WAIT_MS 180000 /* the kernel's longest wait after an end is 120 s, and it is lazy */
 
 enum track_state { TRACK_FREE, TRACK_OPEN, TRACK_ENDED };
@@ -47,7 +44,6 @@ struct track_session {
 	enum log_end_how how; /* of ended ones */
 	bool counted;         /* in the limits */
 	bool metered;         /* counters were told */
-	bool looked;          /* they were asked for after its end */
 	struct ct_way c2s, s2c;
 	int64_t opened_ms, ended_ms; /* before our clock began: negative */
 };
@@ -81,18 +77,18 @@ struct track {
 int track_init(struct track *t);
 void track_deinit(struct track *t); /* tells nothing of those that are open: they go on */
 
-/* @dumped: an answer of a dump, no event. */
-void track_take(struct track *t, const struct ct *ct, bool dumped, struct track_time now);
+enum track_from {
+	TRACK_EVENT,
+	TRACK_DUMP,
+	TRACK_ANSWER, /* to a question for this connection */
+};
+
+/* Return: counters of this connection are to be asked for, since it has come to its end. */
+bool track_take(struct track *t, const struct ct *ct, enum track_from from, struct track_time now);
 
 void track_sweep_begin(struct track *t);
 /* What the sweep did not see is gone. */
 void track_sweep_end(struct track *t, struct track_time now);
-
-/* Once in a while: calls @look for each that has ended and is to be asked for; its answer is for
- * track_settle(). */
-void track_look(struct track *t, struct track_time now,
-	void (*look)(void *context, const struct track_session *s), void *context);
-void track_settle(struct track *t, const struct ct *ct, struct track_time now);
 
 /* Once in a while: ends whose counters did not come. */
 void track_expire(struct track *t, struct track_time now);

@@ -10,6 +10,17 @@
 
 #include "base/ip.h"
 
+bool verdict_asks(const struct gate_verdict *v)
+{
+	return v->what == VERDICT_DUMP || v->what == VERDICT_ASK;
+}
+
+static bool is_record(const struct gate_verdict *v)
+{
+	return v->what < VERDICT_WHATS &&
+	       (v->what != VERDICT_ASK || v->family == IP_V4 || v->family == IP_V6);
+}
+
 bool verdicts_read(struct span packet, struct gate_verdict *verdicts, size_t *np)
 {
 	const size_t n = packet.n / sizeof(*verdicts);
@@ -18,32 +29,37 @@ bool verdicts_read(struct span packet, struct gate_verdict *verdicts, size_t *np
 		return false;
 	memcpy(verdicts, packet.p, packet.n);
 	for (size_t i = 0; i < n; i++)
-		if (verdicts[i].what >= VERDICT_WHATS ||
-			(verdicts[i].what == VERDICT_LOOK && verdicts[i].way.family != IP_V4 &&
-				verdicts[i].way.family != IP_V6))
+		if (!is_record(&verdicts[i]))
 			return false;
 	*np = n;
 	return true;
 }
 
-static struct nlmsghdr *put_head(void *room, unsigned subsystem, unsigned type, uint16_t resource)
+/* What stands between attributes is not cleared by libmnl. */
+static struct nlmsghdr *put_head(void *room, size_t size, unsigned subsystem, unsigned type,
+	uint8_t family, uint16_t resource)
 {
-	struct nlmsghdr *m = mnl_nlmsg_put_header(room);
-	struct nfgenmsg *nfg = mnl_nlmsg_put_extra_header(m, sizeof(*nfg));
+	struct nlmsghdr *m = memset(room, 0, size);
+	struct nfgenmsg *nfg;
+
+	mnl_nlmsg_put_header(room);
+	nfg = mnl_nlmsg_put_extra_header(m, sizeof(*nfg));
 
 	m->nlmsg_type = (uint16_t)(subsystem << 8 | type);
 	m->nlmsg_flags = NLM_F_REQUEST;
-	*nfg = (struct nfgenmsg){ AF_UNSPEC, NFNETLINK_V0, htobe16(resource) };
+	*nfg = (struct nfgenmsg){ family, NFNETLINK_V0, htobe16(resource) };
 	return m;
 }
 
-size_t verdict_put(const struct gate_verdict *v, void *room)
+/* ---- verdicts ---- */
+
+static size_t put_verdict(const struct gate_verdict *v, void *room)
 {
 	const bool older = v->what == VERDICT_OLDER, repeat = v->what == VERDICT_REPEAT;
 	const struct nfqnl_msg_verdict_hdr head = { htobe32(repeat ? NF_REPEAT : NF_DROP),
 		htobe32(v->packet) };
-	struct nlmsghdr *m = put_head(room, NFNL_SUBSYS_QUEUE,
-		older ? NFQNL_MSG_VERDICT_BATCH : NFQNL_MSG_VERDICT, v->queue);
+	struct nlmsghdr *m = put_head(room, VERDICT_MESSAGE, NFNL_SUBSYS_QUEUE,
+		older ? NFQNL_MSG_VERDICT_BATCH : NFQNL_MSG_VERDICT, AF_UNSPEC, v->queue);
 
 	mnl_attr_put(m, NFQA_VERDICT_HDR, sizeof(head), &head);
 	if (repeat)
@@ -53,40 +69,42 @@ size_t verdict_put(const struct gate_verdict *v, void *room)
 
 /* ---- questions ---- */
 
-bool verdict_asks(const struct gate_verdict *v)
+static void put_tuple(struct nlmsghdr *m, const struct gate_verdict *v)
 {
-	return v->what == VERDICT_DUMP || v->what == VERDICT_LOOK;
-}
-
-static void put_tuple(struct nlmsghdr *m, const struct gate_way *w)
-{
-	const bool v4 = w->family == IP_V4;
-	const size_t n = v4 ? 4 : 16;
+	const bool v4 = v->family == IP_V4;
 	struct nlattr *tuple = mnl_attr_nest_start(m, CTA_TUPLE_ORIG);
 	struct nlattr *part = mnl_attr_nest_start(m, CTA_TUPLE_IP);
 
-	mnl_attr_put(m, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, n, w->client);
-	mnl_attr_put(m, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, n, w->asked);
+	mnl_attr_put(m, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, v4 ? 4 : 16, v->client);
+	mnl_attr_put(m, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, v4 ? 4 : 16, v->asked);
 	mnl_attr_nest_end(m, part);
 	part = mnl_attr_nest_start(m, CTA_TUPLE_PROTO);
 	mnl_attr_put_u8(m, CTA_PROTO_NUM, IPPROTO_TCP);
-	mnl_attr_put_u16(m, CTA_PROTO_SRC_PORT, w->client_port);
-	mnl_attr_put_u16(m, CTA_PROTO_DST_PORT, w->asked_port);
+	mnl_attr_put_u16(m, CTA_PROTO_SRC_PORT, htobe16(v->client_port));
+	mnl_attr_put_u16(m, CTA_PROTO_DST_PORT, htobe16(v->asked_port));
 	mnl_attr_nest_end(m, part);
 	mnl_attr_nest_end(m, tuple);
 }
 
-size_t verdict_put_question(const struct gate_verdict *v, void *room)
+static size_t put_question(const struct gate_verdict *v, void *room)
 {
-	struct nlmsghdr *m = put_head(room, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, 0);
-	struct nfgenmsg *nfg = mnl_nlmsg_get_payload(m);
+	const bool all = v->what == VERDICT_DUMP;
+	struct nlmsghdr *m =
+		put_head(room, VERDICT_QUESTION, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET,
+			all                  ? AF_UNSPEC
+			: v->family == IP_V4 ? AF_INET
+					     : AF_INET6,
+			0);
 
 	m->nlmsg_seq = v->packet;
-	if (v->what == VERDICT_DUMP) {
+	if (all)
 		m->nlmsg_flags |= NLM_F_DUMP;
-	} else {
-		nfg->nfgen_family = v->way.family == IP_V4 ? AF_INET : AF_INET6;
-		put_tuple(m, &v->way);
-	}
+	else
+		put_tuple(m, v);
 	return m->nlmsg_len;
+}
+
+size_t verdict_put(const struct gate_verdict *v, void *room)
+{
+	return verdict_asks(v) ? put_question(v, room) : put_verdict(v, room);
 }

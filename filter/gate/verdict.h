@@ -12,18 +12,17 @@
 #include "base/span.h"
 #include "filter/gate/wire.h"
 
-#define VERDICT_MESSAGE  128 /* octets that one record may become */
+#define VERDICT_MESSAGE  64  /* octets that one verdict may become */
+#define VERDICT_QUESTION 128 /* that a question may */
 #define VERDICTS_MESSAGE (VERDICTS_MAX * VERDICT_MESSAGE)
 
 /* The records of a packet; false: it is none, nothing of it is carried out. @verdicts has
  * VERDICTS_MAX places. */
 bool verdicts_read(struct span packet, struct gate_verdict *verdicts, size_t *np);
 
-/* Is the record a question about connections, and no verdict? */
+/* Goes to connection tracking, not to the queue. */
 bool verdict_asks(const struct gate_verdict *v);
 
-/* The message for one record, which is a verdict, in @room, which is aligned as nlmsghdr is.
- * Return: its octets, a multiple of 4. */
+/* The message for one record in @room, which is aligned as nlmsghdr is and holds VERDICT_MESSAGE
+ * or, of one that asks, VERDICT_QUESTION octets. Return: its octets, a multiple of 4. */
 size_t verdict_put(const struct gate_verdict *v, void *room);
-/* The question of one that is not. */
-size_t verdict_put_question(const struct gate_verdict *v, void *room);

@@ -44,37 +44,36 @@ static void say(int fd, const void *messages, size_t n)
 static void carry_out(const struct gate_verdict *verdicts, size_t n)
 {
 	static _Alignas(struct nlmsghdr) uint8_t room[VERDICTS_MESSAGE];
-	_Alignas(struct nlmsghdr) uint8_t question[VERDICT_MESSAGE];
+	_Alignas(struct nlmsghdr) uint8_t question[VERDICT_QUESTION];
 	size_t size = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (verdict_asks(&verdicts[i]))
-			say(fds[VERDICT_FD_TRACK], question,
-				verdict_put_question(&verdicts[i], question));
+			say(fds[VERDICT_FD_TRACK], question, verdict_put(&verdicts[i], question));
 		else
 			size += verdict_put(&verdicts[i], room + size);
 	}
 	say(fds[VERDICT_FD_QUEUE], room, size);
 }
 
-/* All that waits. False: nonsense, or the gate's end of the pair is gone for good. */
-static bool serve_gate(void)
+/* One packet, or @all that waits. False: nonsense, or the gate's end of the pair is gone for good.
+ */
+static bool serve_gate(bool all)
 {
 	struct gate_verdict verdicts[VERDICTS_MAX];
 	uint8_t packet[sizeof(verdicts) + 1]; /* a longer one shows */
 	ssize_t r;
 	size_t n;
 
-	for (;;) {
+	do {
 		r = recv(fds[VERDICT_FD_VERDICTS], packet, sizeof(packet), MSG_DONTWAIT);
-		if (r < 0 && errno == EINTR)
-			continue;
 		if (r < 0)
-			return errno == EAGAIN;
+			return errno == EAGAIN || errno == EINTR;
 		if (!verdicts_read(span_of(packet, (size_t)r), verdicts, &n))
 			return false;
 		carry_out(verdicts, n);
-	}
+	} while (all);
+	return true;
 }
 
 /* False: it shall end. */
@@ -92,7 +91,7 @@ static bool serve_posternd(void)
 	if (m.fd >= 0)
 		close(m.fd);
 	/* what the gate said before posternd asked is done before it is answered */
-	return m.type == ROLE_PING && serve_gate() &&
+	return m.type == ROLE_PING && serve_gate(true) &&
 	       msg_send(fds[VERDICT_FD_CONTROL], ROLE_PONG, span_of(&pong, sizeof(pong)), -1) !=
 		       MSG_E_CLOSED;
 }
@@ -105,7 +104,7 @@ static void run(void)
 	for (;;) {
 		if (poll(polled, 2, -1) < 0 && errno != EINTR)
 			return;
-		if (polled[1].revents && !serve_gate())
+		if (polled[1].revents && !serve_gate(false))
 			return;
 		if (polled[0].revents && !serve_posternd())
 			return;

@@ -5,7 +5,7 @@
  *
  * One packet of a SOCK_SEQPACKET pair holds one to VERDICTS_MAX records of fixed size, nothing
  * else. The writer takes them as they are: a gate that was taken can refuse or admit a packet that
- * waits, and nothing more.
+ * waits, ask about connections, and nothing more.
  *
  * Callers: filter/gate: out.c writes, verdict.c reads.
  */
@@ -20,21 +20,17 @@ enum verdict_what {
 			   writer that is gone left without an answer */
 	VERDICT_DUMP,   /* no packet: ask connection tracking for what there is, on its socket, with
 			   the packet's id as number of the question */
-	VERDICT_LOOK,   /* no packet: ask for the one connection of @way, the same otherwise */
+	VERDICT_ASK,    /* no packet: ask connection tracking for this one, also by that number */
 	VERDICT_WHATS,
-};
-
-struct gate_way {                      /* as the client sent it; network order */
-	uint8_t client[16], asked[16]; /* of IPv4 the first four */
-	uint16_t client_port, asked_port;
-	uint16_t family; /* 4 or 6 */
-	uint16_t none;
 };
 
 struct gate_verdict {
 	uint32_t packet; /* its id in the queue */
 	uint32_t mark;
 	uint16_t queue;
-	uint16_t what;       /* enum verdict_what */
-	struct gate_way way; /* of VERDICT_LOOK */
+	uint16_t what; /* enum verdict_what */
+	/* of VERDICT_ASK: the connection, as its client began it; else all 0 */
+	uint16_t client_port, asked_port;
+	uint32_t family; /* enum ip_family */
+	uint8_t client[16], asked[16];
 };

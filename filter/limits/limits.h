@@ -10,8 +10,8 @@
  * is no room to count. What sessions bring (errors, recipients, octets) is counted only where the
  * rule bounds it by time.
  *
- * The counts may lie in memory that other processes write to (filter/limits/shared.h): the caller holds its
- * lock, and no count is trusted to be possible.
+ * The counts may lie in memory that other processes write to (filter/limits/shared.h): the caller
+ * holds its lock, and no count is trusted to be possible.
  *
  * Callers: proxy/listen.c, proxy/flow.c.
  * Purity:  no allocation, no clock, no log, no syscall.

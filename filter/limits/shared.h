@@ -5,7 +5,8 @@
  *
  * The tally of rules and clients lies in one memfd of fixed size, which posternd makes once and
  * every proxy maps, whatever its rules: what was counted stays counted when rules are read anew. A
- * lock of one word, held for the length of one call of filter/limits/limits.h, makes the counts exact.
+ * lock of one word, held for the length of one call of filter/limits/limits.h, makes the counts
+ * exact.
  *
  * A proxy that was taken over can write what it likes there. So the memory holds no pointer, no
  * length and no index that another process would follow, and no count is trusted by an assert: the

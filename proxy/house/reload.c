@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,27 @@ static void put_line(struct out *o, const char *a, const char *b, const char *c)
 }
 
 /* ---- files to bundle ---- */
+
+/* May it change the kernel's rules? A larger buffer than others may have takes the same right. */
+static bool may_manage(void)
+{
+	const int size = 4096, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const bool may =
+		fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == 0;
+
+	sockets_close(fd);
+	return may;
+}
+
+/* Where the files do not say which mode, the bundle does, for all who read it. */
+static struct ruleset decided(const struct house *h, const struct ruleset *rs)
+{
+	struct ruleset d = *rs;
+
+	if (d.host.mode == MODE_AUTO)
+		d.host.mode = h->as_root && may_manage() ? MODE_MANAGED : MODE_DIRECT;
+	return d;
+}
 
 /* A file that may not be read is a matter of rights, not of what it says. */
 static int exit_of_errors(const struct load *l)
@@ -78,12 +100,15 @@ static int check(const struct house *h, const struct load *l, struct out *text)
 		out_str(text, "; nothing was changed\n");
 		return exit_of_errors(l);
 	}
-	return check_unbuilt(h, l->ruleset, text);
+	const struct ruleset rs = decided(h, l->ruleset);
+	return check_unbuilt(h, &rs, text);
 }
 
 /* Return: descriptor; <0 errno. */
-static int make_bundle(const struct load *l)
+static int make_bundle(const struct house *h, const struct load *l)
 {
+	const struct ruleset rs = decided(h, l->ruleset);
+
 	for (size_t size = (size_t)1 << 20; size <= BUNDLE_MAX; size *= 4) {
 		struct out o;
 		uint8_t *block = malloc(size);
@@ -92,7 +117,7 @@ static int make_bundle(const struct load *l)
 		if (!block)
 			return -ENOMEM;
 		out_init(&o, block, size);
-		bundle_write(&o, l->ruleset, l->sources, l->n_sources);
+		bundle_write(&o, &rs, l->sources, l->n_sources);
 		fd = o.full ? -E2BIG : memfd_sealed("postern-rules", out_span(&o));
 		free(block);
 		if (fd != -E2BIG)
@@ -113,7 +138,7 @@ int reload_read(const struct house *h, struct out *text, int *exitp)
 	}
 	*exitp = check(h, &l, text);
 	if (*exitp == 0)
-		fd = make_bundle(&l);
+		fd = make_bundle(h, &l);
 	if (*exitp == 0 && fd < 0) {
 		*exitp = EXIT_UNAVAILABLE;
 		put_line(text, h->dir, ": ", strerror(-fd));

@@ -135,7 +135,25 @@ static void print_tracking(const struct spelling *s, const struct kernel_line *l
 		out_str(s->o, " -m conntrack ! --ctstate DNAT");
 }
 
+/* The kernel counts the time between two packets in millionths of a second: what it can tell apart,
+ * as iptables-save shows it. */
+static uint32_t countable(uint32_t per_second)
+{
+	return 1000000 / (1000000 / per_second);
+}
+
 /* An IPv6 client is one by its first 64 bits, as everywhere; a mask of all bits is left out. */
+static void print_hashlimit(const struct spelling *s)
+{
+	out_str(s->o, " -m hashlimit --hashlimit-above ");
+	out_u64(s->o, countable(s->host->first_packets));
+	out_str(s->o, "/sec --hashlimit-burst ");
+	out_u64(s->o, 2 * s->host->first_packets);
+	out_str(s->o, s->family == IP_V4 ? " --hashlimit-mode srcip --hashlimit-name postern4"
+					 : " --hashlimit-mode srcip --hashlimit-name postern6"
+					   " --hashlimit-srcmask 64");
+}
+
 static void print_measures(const struct spelling *s, const struct kernel_line *l)
 {
 	const bool v4 = s->family == IP_V4;
@@ -146,11 +164,7 @@ static void print_measures(const struct spelling *s, const struct kernel_line *l
 		out_str(s->o, " dst,dst,src");
 	}
 	if (l->too_often)
-		out_str(s->o, v4 ? " -m hashlimit --hashlimit-above 100/sec --hashlimit-burst 200"
-				   " --hashlimit-mode srcip --hashlimit-name postern4"
-				 : " -m hashlimit --hashlimit-above 100/sec --hashlimit-burst 200"
-				   " --hashlimit-mode srcip --hashlimit-name postern6"
-				   " --hashlimit-srcmask 64");
+		print_hashlimit(s);
 }
 
 static void print_destination(const struct spelling *s, const struct kernel_line *l)

@@ -133,11 +133,14 @@ static void print_measures(const struct spelling *s, const struct kernel_line *l
 	if (l->banned)
 		out_str(s->o, v4 ? " ip daddr . tcp dport . ip saddr @bans4"
 				 : " ip6 daddr . tcp dport . ip6 saddr @bans6");
-	if (l->too_often)
-		out_str(s->o, v4 ? " update @asking4 { ip saddr"
-				   " limit rate over 100/second burst 200 packets }"
-				 : " update @asking6 { ip6 saddr & ffff:ffff:ffff:ffff::"
-				   " limit rate over 100/second burst 200 packets }");
+	if (!l->too_often)
+		return;
+	out_str(s->o, v4 ? " update @asking4 { ip saddr limit rate over "
+			 : " update @asking6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over ");
+	out_u64(s->o, s->host->first_packets);
+	out_str(s->o, "/second burst ");
+	out_u64(s->o, 2 * s->host->first_packets);
+	out_str(s->o, " packets }");
 }
 
 static void print_set_mark(const struct spelling *s)

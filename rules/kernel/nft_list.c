@@ -115,7 +115,7 @@ enum iptables_state nft_compare(struct span want, struct span have, struct span 
 
 static bool has(struct span line, struct span word)
 {
-	return line.n > 0 && memmem(line.p, line.n, word.p, word.n) != NULL;
+	return line.p != NULL && line.n > 0 && memmem(line.p, line.n, word.p, word.n) != NULL;
 }
 
 static struct span behind(struct span line, struct span word)
@@ -136,7 +136,8 @@ static bool read_count(struct span line, struct nft_count *c)
 	c->comment = span_sub(c->comment, 0, span_chr(c->comment, '"'));
 	c->drops = starts(rest, SPAN(" drop"));
 	return n > 0 && c->comment.n > 0 &&
-	       (c->drops || has(rest, SPAN("redirect to")) || has(rest, SPAN("tproxy ip")));
+	       (c->drops || has(rest, SPAN("redirect to")) || has(rest, SPAN("tproxy ip")) ||
+		       has(rest, SPAN("dnat ip")));
 }
 
 void nft_counts(struct span listed, void (*each)(void *context, const struct nft_count *count),

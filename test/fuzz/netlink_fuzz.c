@@ -33,13 +33,14 @@ static void read_message(const struct nlmsghdr *m)
 static void read_records(struct span s)
 {
 	struct gate_verdict v[VERDICTS_MAX];
-	_Alignas(struct nlmsghdr) uint8_t room[VERDICT_MESSAGE];
+	_Alignas(struct nlmsghdr) uint8_t room[VERDICT_QUESTION];
 	size_t n = 0;
 
 	if (!verdicts_read(s, v, &n))
 		return;
 	for (size_t i = 0; i < n; i++)
-		HOLDS(verdict_put(&v[i], room) <= sizeof(room));
+		HOLDS(verdict_put(&v[i], room) <=
+			(verdict_asks(&v[i]) ? VERDICT_QUESTION : VERDICT_MESSAGE));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -261,7 +261,6 @@ class Sessions(Case):
                     self.assertEqual(sock.recv(100), b"")
                     sock.close()
                     wait_for("the end", lambda: gate.gate.pong()["sessions"] == 0)
-                    self.forget()
                     closed = gate.wait_records(code="PN1002", session=opened["session"])[0]
                     self.assertEqual((closed["ended_by"], closed["how"], closed["rule"]), (ender, "closed", "imaps"))
                     self.assertGreater(closed["c2s"], 10000)
@@ -275,9 +274,9 @@ class Sessions(Case):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         sock.close()
         wait_for("the end", lambda: gate.gate.pong()["sessions"] == 0)
-        self.forget()
         closed = gate.wait_records(code="PN1002")[0]
         self.assertEqual(closed["how"], "reset")
+        self.assertGreater(closed["c2s"], 100)
         self.assertNotIn("ended_by", closed)
 
     def test_limit(self):
@@ -312,7 +311,6 @@ class Sessions(Case):
         self.assertEqual([s["rule"] for s in gate.sessions()], ["imaps"])
         sock.close()
         wait_for("the end", lambda: gate.gate.pong()["sessions"] == 0)
-        self.forget()
         closed = gate.wait_records(code="PN1002")[0]
         self.assertEqual((closed["session"], closed["rule"]), (opened["session"], "imaps"))
 
@@ -402,6 +400,26 @@ class Deaths(Case):
         gate.wait_records(40, code="PN1002")
         self.assertEqual(gate.gate.pong()["sessions"], 0)
         self.assertGreater(len(gate.records(code="PN1002", how="closed")), 0)
+
+    def test_more_packets_than_can_be_read(self):
+        """What is lost is told; the others have their answers, and nothing stays in the queue."""
+        gate = self.keeper(RULES + "default drop\n", queue_room=32768)
+        self.greeted(PUBLISHED[4], 993, b"imap")
+        os.kill(gate.gate.pid, signal.SIGSTOP)
+        try:
+            with lab.client, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as out:
+                for port in range(5000, 5400):
+                    out.sendto(rawtcp.packet(THIRD_CLIENT, port, PUBLISHED[4], 993, port, 0, SYN), (PUBLISHED[4], 0))
+        finally:
+            os.kill(gate.gate.pid, signal.SIGCONT)
+        refused = wait_for("answers", lambda: gate.gate.pong()["refused"])
+        self.greeted(PUBLISHED[4], 993, b"imap", OTHER_CLIENT)  # its id tells how many are missing
+        lost = wait_for("the loss", lambda: sum(r["count"] for r in gate.records(code="PN8101", what="packets")))
+        wait_for("an empty queue", lambda: self.waiting() == 0)
+        refused = gate.gate.pong()["refused"]
+        self.assertGreater(refused, 10)
+        wait_for(lambda: f"400 packets: {refused} {gate.records(code='PN8101')}",
+                 lambda: refused + sum(r["count"] for r in gate.records(code="PN8101")) in (400, 401), 5)
 
     @unittest.skipUnless(sandboxed(), "this build has no sandbox")
     def test_sandboxes(self):

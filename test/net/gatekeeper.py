@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -21,7 +22,7 @@ import subprocess
 import tempfile
 import threading
 
-from fixture import BUILD, Fixture, Scratch, guard, wait_for
+from fixture import BUILD, SRC, Fixture, Scratch, guard, sandboxed, wait_for
 
 NFNL_QUEUE, NFNL_CONNTRACK = 3, 1
 NETLINK_NETFILTER, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 12, 270, 1
@@ -30,9 +31,25 @@ QUEUE, COPY = 525, 128
 LANE_MASK = 0xff000000
 RESET, REFUSE = 255, 254
 
-# base/talk.h, filter/gate/roles.h
-READY, PONG, PING, ADD, SESSIONS, KILLED, STOP, MEMBERS, ASK_SESSIONS, KILL = range(1, 11)
-HOLD, RULES, GO, DEAD, HELD, RULED, FAULT = range(64, 71)
+
+def numbers(header, enum):
+    """{name: number} of an enum of the sources, without its prefix: they are the build's own affair."""
+    text = re.sub(r"(?s)/\*.*?\*/", "", (SRC / header).read_text())
+    found, last = {}, -1
+    for item in re.search(r"enum %s \{(.*?)\}" % enum, text, re.S)[1].split(","):
+        name, _, value = (part.strip() for part in item.partition("="))
+        if name:
+            last = found[name] = last + 1 if not value else int(value) if value.isdigit() else TALK[value]
+    return found
+
+
+TALK = {}
+TALK = numbers("base/talk.h", "talk")
+GATE = numbers("filter/gate/roles.h", "gate_message")
+READY, PONG, PING, SESSIONS, KILLED, STOP, MEMBERS, ASK_SESSIONS, KILL = (
+    TALK["ROLE_" + name] for name in "READY PONG PING SESSIONS KILLED STOP MEMBERS ASK_SESSIONS KILL".split())
+HOLD, RULES, GO, DEAD, HELD, RULED, FAULT = (
+    GATE["GATE_" + name] for name in "HOLD RULES GO DEAD HELD RULED FAULT".split())
 MARK = 0x5073
 
 
@@ -56,9 +73,9 @@ def configure(sock, *attributes):
         raise OSError(-error, "queue")
 
 
-def bound_queue(copy=COPY, length=1024):
+def bound_queue(copy=COPY, room=1 << 20, length=1024):
     sock = netlink()
-    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, room)
     configure(sock, attribute(1, struct.pack("!BBH", 1, 0, 0)))        # NFQA_CFG_CMD: BIND
     configure(sock, attribute(2, struct.pack("!IB", copy, 2)))         # NFQA_CFG_PARAMS: COPY_PACKET
     configure(sock, attribute(3, struct.pack("!I", length)))           # NFQA_CFG_QUEUE_MAXLEN
@@ -89,7 +106,7 @@ class Role:
                 stack.callback(os.close, n)
             theirs.close()
             path = BUILD / "filter/gate" / program
-            argv = [program, "61010:62010:3:required", *words, *(str(4 + i) for i in range(len(files) + 1))]
+            argv = [program, "61010:62010:3:%s" % ("required" if sandboxed() else "optional"), *words, *(str(4 + i) for i in range(len(files) + 1))]
             actions = [(os.POSIX_SPAWN_DUP2, n, 3 + i) for i, n in enumerate(high)]
             self.pid = os.posix_spawn(path, argv, os.environ, file_actions=actions, setpgroup=0)
         guard.tell(f"+{self.pid}")
@@ -142,14 +159,15 @@ class Role:
 class Gatekeeper(Fixture):
     """Both roles, with what they are handed kept here so that each can be started anew."""
 
-    def __init__(self, host, rules, conf="version 1\n", track_room=1 << 20, copy=COPY):
-        self.host, self.rules, self.conf, self.track_room, self.copy = host, rules, conf, track_room, copy
+    def __init__(self, host, rules, conf="version 1\n", track_room=1 << 20, queue_room=1 << 20, copy=COPY):
+        self.host, self.rules, self.conf = host, rules, conf
+        self.track_room, self.queue_room, self.copy = track_room, queue_room, copy
         self.gate = self.writer = None
         self.lines, self.chains, self.open = [], [], []
 
     def start(self):
         self.scratch = Scratch("pn-gate-")
-        self.queue, self.track = bound_queue(self.copy), joined_track(self.track_room)
+        self.queue, self.track = bound_queue(self.copy, self.queue_room), joined_track(self.track_room)
         self.verdicts = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.log, self.log_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.lanes = b""

@@ -12,7 +12,7 @@ import os
 import subprocess
 import threading
 
-from fixture import BUILD, PATIENCE_S, Fixture, end_process, spawn, wait_for
+from fixture import BUILD, PATIENCE_S, Fixture, end_process, sandboxed, spawn, wait_for
 
 UID, GID = 61010, 61010
 
@@ -24,7 +24,8 @@ class Keeper(Fixture):
 
     def start(self):
         self.process = spawn(
-            [*self.prefix, BUILD / "test/net/kernel_drive", BUILD / "rules/postern-kernel", self.ids],
+            [*self.prefix, BUILD / "test/net/kernel_drive", BUILD / "rules/postern-kernel", self.ids,
+             "yes" if sandboxed() else "no"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -30,6 +30,7 @@ SPECIALS = {
     "a to z, A to Z": list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
     "0 to 9": list("1234567890"),
     "1 to 8 hexadecimal digits": ["00500000"],
+    "1 to 8 hexadecimal digits of three bits or more that stand together": ["ff000000"],
     "192.0.2.1 and its like": ["192.0.2.1", "192.0.2.2", "192.0.2.3"],
     "2001:db8::1 and its like": ["2001:db8::1", "2001:db8::2", "2001:db8::3"],
     "1 to 65535": ["25", "587", "465"],

@@ -19,6 +19,10 @@ static void postern_conf_is_checked(void **state)
 			"that stand "
 			"together is expected, as in \"connection-mark 0xff000000\"" },
 		{ "connection-mark 0x7", NULL },
+		{ "first-packets 100 per second", NULL },
+		{ "first-packets 100 per minute", "1:23: \"minute\": expected \"second\"" },
+		{ "first-packets 0 per second", "1:15: first-packets 0: give 1 to 100000, as in "
+						"\"first-packets 100 per second\"" },
 		{ "mode managed\nmark 0x1000000/0x1000000",
 			"2:1: the masks of \"mark\" and \"connection-mark\" have bits in common; "
 			"say "
@@ -85,6 +89,7 @@ static void postern_conf_is_checked(void **state)
 		{ "version 2", "1:9: version 2 is not known; this program reads \"version 1\"" },
 		{ "worker 2", "1:1: \"worker\": did you mean \"workers\"? Expected \"version\", "
 			      "\"mode\", \"intercept\", \"mark\", \"connection-mark\", "
+			      "\"first-packets\", "
 			      "\"workers\", \"drain\", "
 			      "\"require-sandbox\", \"user\", \"hostname\", \"postmaster\", "
 			      "\"client-prefix\", \"control\", \"state\", \"log\", \"metrics\" or "
@@ -93,11 +98,12 @@ static void postern_conf_is_checked(void **state)
 					  "postern.conf:1 already" },
 		{ "mode direct { }",
 			"1:1: \"mode\" takes no block; the statement is \"mode direct\"" },
-		{ "set a { }", "1:1: \"set\": expected \"version\", \"mode\", \"intercept\", "
-			       "\"mark\", \"connection-mark\", \"workers\", \"drain\", "
-			       "\"require-sandbox\", \"user\", "
-			       "\"hostname\", \"postmaster\", \"client-prefix\", \"control\", "
-			       "\"state\", \"log\", \"metrics\" or \"shared\"" },
+		{ "set a { }",
+			"1:1: \"set\": expected \"version\", \"mode\", \"intercept\", "
+			"\"mark\", \"connection-mark\", \"first-packets\", \"workers\", \"drain\", "
+			"\"require-sandbox\", \"user\", "
+			"\"hostname\", \"postmaster\", \"client-prefix\", \"control\", "
+			"\"state\", \"log\", \"metrics\" or \"shared\"" },
 		{ "log json \"x\" max 2GiB keep 30d required always",
 			"1:41: \"always\": nothing more belongs here; the statement is \"log json "
 			"\"postern.log\" max 1GiB keep 30d\"" },

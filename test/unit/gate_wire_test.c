@@ -260,18 +260,14 @@ static void records_are_checked(void **state)
 		if (good)
 			assert_int_equal(n, size / one);
 	}
-	in[1].way.family = 4;
 	for (uint32_t what = 0; what <= UINT16_MAX; what++) {
 		in[1].what = (uint16_t)what;
-		assert_int_equal(
-			verdicts_read(span_of(in, 2 * one), got, &n), what < VERDICT_WHATS);
+		assert_int_equal(verdicts_read(span_of(in, 2 * one), got, &n), what < VERDICT_ASK);
 	}
-	in[1].what = VERDICT_LOOK;
-	for (uint16_t family = 0; family < 20; family++) {
-		in[1].way.family = family;
-		assert_int_equal(
-			verdicts_read(span_of(in, 2 * one), got, &n), family == 4 || family == 6);
-	}
+	in[1].what = VERDICT_ASK;
+	for (in[1].family = 0; in[1].family < 8; in[1].family++)
+		assert_int_equal(verdicts_read(span_of(in, 2 * one), got, &n),
+			in[1].family == 4 || in[1].family == 6);
 }
 
 static void expect_verdict(const struct gate_verdict *v, unsigned type, uint32_t verdict, bool mark)
@@ -303,7 +299,7 @@ static void verdicts_are_what_the_kernel_takes(void **state)
 	struct gate_verdict v = {
 		.packet = 4711, .mark = 0x03000042, .queue = 525, .what = VERDICT_REPEAT
 	};
-	_Alignas(struct nlmsghdr) uint8_t room[VERDICT_MESSAGE];
+	_Alignas(struct nlmsghdr) uint8_t room[VERDICT_QUESTION];
 	const struct nlmsghdr *m = (const struct nlmsghdr *)(const void *)room;
 	size_t size;
 
@@ -314,38 +310,48 @@ static void verdicts_are_what_the_kernel_takes(void **state)
 	v.what = VERDICT_OLDER;
 	expect_verdict(&v, NFQNL_MSG_VERDICT_BATCH, NF_DROP, false);
 	v.what = VERDICT_DUMP;
-	assert_true(verdict_asks(&v));
-	size = verdict_put_question(&v, room);
+	size = verdict_put(&v, room);
 	assert_int_equal(size, m->nlmsg_len);
 	assert_int_equal(m->nlmsg_type, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET);
 	assert_int_equal(m->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
 	assert_int_equal(m->nlmsg_seq, 4711);
 }
 
-/* The kernel is asked for one connection by what a message about it would hold. */
-static void a_question_about_one_connection(void **state)
+/* The question for one connection holds what its reader reads. */
+static void a_question_is_what_the_kernel_takes(void **state)
 {
-	struct gate_verdict v = { .packet = 7, .what = VERDICT_LOOK };
-	_Alignas(struct nlmsghdr) uint8_t room[VERDICT_MESSAGE];
+	static const char *const peers[][2] = { { "203.0.113.9:4000", "198.51.100.2:993" },
+		{ "[2001:db8:1::9]:4000", "[2001:db8:2::2]:993" } };
+	_Alignas(struct nlmsghdr) uint8_t room[VERDICT_QUESTION];
 	const struct nlmsghdr *m = (const struct nlmsghdr *)(const void *)room;
-	const struct nlattr *table[CTA_MAX + 1];
-	struct span payload;
 
 	(void)state;
-	for (uint16_t family = 4; family <= 6; family += 2) {
-		v.way.family = family;
-		memset(v.way.client, 1, family == 4 ? 4 : 16);
-		memset(table, 0, sizeof(table));
-		assert_true(verdict_asks(&v));
-		const size_t size = verdict_put_question(&v, room);
+	for (size_t i = 0; i < COUNT_OF(peers); i++) {
+		const struct ip_port client = port_of(peers[i][0]), asked = port_of(peers[i][1]);
+		struct gate_verdict v = { .packet = 1,
+			.what = VERDICT_ASK,
+			.client_port = client.port,
+			.asked_port = asked.port,
+			.family = client.ip.family };
+		struct netlink_of n;
+		const struct ct_of c = {
+			.client = client, .asked = asked, .server = asked, .mark = 1
+		};
+		size_t size, tuple;
+
+		memcpy(v.client, client.ip.octets, 16);
+		memcpy(v.asked, asked.ip.octets, 16);
+		size = verdict_put(&v, room);
 		assert_int_equal(size, m->nlmsg_len);
-		assert_true(m->nlmsg_len <= VERDICT_MESSAGE && m->nlmsg_len % 4 == 0);
+		assert_true(size <= sizeof(room));
 		assert_int_equal(m->nlmsg_type, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET);
 		assert_int_equal(m->nlmsg_flags, NLM_F_REQUEST);
-		assert_int_equal(m->nlmsg_seq, 7);
-		assert_true(
-			attrs_of_message(m, &payload) && attrs_read(payload, table, CTA_MAX + 1));
-		assert_non_null(table[CTA_TUPLE_ORIG]);
+		assert_int_equal(((const struct nfgenmsg *)mnl_nlmsg_get_payload(m))->nfgen_family,
+			client.ip.family == IP_V4 ? AF_INET : AF_INET6);
+		netlink_of_ct(&n, &c); /* whose first attribute is the same tuple */
+		tuple = size - sizeof(*m) - sizeof(struct nfgenmsg);
+		expect_octets(span_of(room + size - tuple, tuple),
+			span_of(n.octets + size - tuple, tuple), "tuple", peers[i][0]);
 	}
 }
 
@@ -361,7 +367,7 @@ int main(void)
 		cmocka_unit_test(a_queued_packet_at_every_cut),
 		cmocka_unit_test(records_are_checked),
 		cmocka_unit_test(verdicts_are_what_the_kernel_takes),
-		cmocka_unit_test(a_question_about_one_connection),
+		cmocka_unit_test(a_question_is_what_the_kernel_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -332,6 +332,18 @@ static void by_tproxy(void **state)
 	expect_not(v4, "REDIRECT");
 }
 
+/* Else iptables-save would show another number than was asked for. */
+static void first_packets_as_the_kernel_counts_them(void **state)
+{
+	(void)state;
+	EXPECT_LINES(rendered(HEAD INSPECTED, HOST "first-packets 3600 per second\n", IP_V4),
+		"--hashlimit-above 3610/sec --hashlimit-burst 7200 ");
+	EXPECT_LINES(rendered(HEAD INSPECTED, HOST "first-packets 100000 per second\n", IP_V4),
+		"--hashlimit-above 100000/sec --hashlimit-burst 200000 ");
+	EXPECT_LINES(rendered(HEAD INSPECTED, HOST "first-packets 1 per second\n", IP_V4),
+		"--hashlimit-above 1/sec --hashlimit-burst 2 ");
+}
+
 static void the_gateways_address_for_a_passing_rule(void **state)
 {
 	(void)state;
@@ -377,6 +389,7 @@ int main(void)
 		cmocka_unit_test(each_lane_goes_its_way),
 		cmocka_unit_test(only_what_has_its_lane_and_its_way_is_forwarded),
 		cmocka_unit_test(by_tproxy),
+		cmocka_unit_test(first_packets_as_the_kernel_counts_them),
 		cmocka_unit_test(the_gateways_address_for_a_passing_rule),
 		cmocka_unit_test(by_nft),
 	};

@@ -25,6 +25,7 @@ static inline void netlink_of(struct netlink_of *n, unsigned subsystem, unsigned
 {
 	struct nfgenmsg *g;
 
+	memset(n->octets, 0, sizeof(n->octets));
 	n->m = mnl_nlmsg_put_header(n->octets);
 	n->m->nlmsg_type = (uint16_t)(subsystem << 8 | type);
 	g = mnl_nlmsg_put_extra_header(n->m, sizeof(*g));

@@ -35,9 +35,12 @@ static void many_changes_one_look(void **state)
 	pace_init(&p, T0);
 	for (unsigned i = 0; i < 500; i++)
 		pace_heard(&p, T0 + 5000 + i);
-	assert_int_equal(pace_next(&p), T0 + 5000 + PACE_SETTLE_MS);
+	assert_int_equal(pace_next(&p), T0 + 5499 + PACE_SETTLE_MS);
+	for (unsigned i = 500; i < 2000; i++) /* it does not end */
+		pace_heard(&p, T0 + 5000 + i);
+	assert_int_equal(pace_next(&p), T0 + 5000 + PACE_SETTLE_MAX);
 	look(&p, true, false);
-	assert_int_equal(pace_next(&p), T0 + 5000 + PACE_SETTLE_MS + LOOK + PACE_IDLE_MS);
+	assert_int_equal(pace_next(&p), T0 + 5000 + PACE_SETTLE_MAX + LOOK + PACE_IDLE_MS);
 }
 
 /* What is heard while it looks may have come too late for it. */

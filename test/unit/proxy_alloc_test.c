@@ -125,8 +125,9 @@ static void begin(void)
 	spare_init(&p.spare, -1, -1);
 	p.listeners = &listener;
 	p.n_listeners = 1;
-	assert_int_equal(
-		listen_begin(&p, &listener, fcntl(front, F_DUPFD_CLOEXEC, 0), LISTEN_DIRECT, LISTEN_JUDGE), 0);
+	assert_int_equal(listen_begin(&p, &listener, fcntl(front, F_DUPFD_CLOEXEC, 0),
+				 LISTEN_DIRECT, LISTEN_JUDGE),
+		0);
 	listen_serve(&p);
 }
 

@@ -140,14 +140,19 @@ static struct ct_of connection(uint16_t port, unsigned lane)
 	return c;
 }
 
-static void take(const struct ct_of *c, uint64_t now_ms)
+static bool take_from(const struct ct_of *c, enum track_from from, uint64_t now_ms)
 {
 	struct netlink_of n;
 	struct ct ct;
 
 	netlink_of_ct(&n, c);
 	assert_int_equal(ct_read(n.m, f.rules.rs->host.lane_mask, &ct), CT_OK);
-	track_take(&f.track, &ct, c->dumped, at(now_ms));
+	return track_take(&f.track, &ct, from, at(now_ms));
+}
+
+static void take(const struct ct_of *c, uint64_t now_ms)
+{
+	take_from(c, c->dumped ? TRACK_DUMP : TRACK_EVENT, now_ms);
 }
 
 /* The connection changes its state. */
@@ -275,6 +280,30 @@ static void it_ends_when_both_have_said_so(void **state)
 	expect_silence();
 }
 
+static void counters_are_asked_for(void **state)
+{
+	struct ct_of c = connection(4000, LANE_FIRST);
+
+	(void)state;
+	opens(&c, 1000);
+	logged();
+	c.state = TCP_CONNTRACK_LAST_ACK;
+	assert_false(take_from(&c, TRACK_EVENT, 2000)); /* one more packet is to come */
+	c.state = TCP_CONNTRACK_TIME_WAIT;
+	assert_true(take_from(&c, TRACK_EVENT, 2500));
+	expect_silence();
+	c.metered = true;
+	c.c2s = 1200;
+	assert_false(take_from(&c, TRACK_ANSWER, 2501));
+	expect_words(logged(), "\"c2s\":1200,");
+	expect_words(f.said, "\"duration_ms\":1000");
+	assert_int_equal(f.page.open, 0);
+	c.metered = false;
+	assert_false(take_from(&c, TRACK_EVENT, 3000)); /* of one that is forgotten */
+	is_destroyed(&c, 1, 1, 120000);
+	expect_silence();
+}
+
 static void it_ends_by_a_reset(void **state)
 {
 	struct ct_of c = connection(4000, LANE_FIRST);
@@ -298,75 +327,6 @@ static void it_ends_by_time(void **state)
 	is_destroyed(&c, 0, 0, 9000);
 	expect_words(logged(), "\"how\":\"timeout\",\"duration_ms\":8000"); /* nobody counts */
 	assert_int_equal(counted(), 0);
-}
-
-static void note_look(void *context, const struct track_session *s)
-{
-	*(unsigned *)context = *(unsigned *)context * 10000 + s->log.client.port;
-}
-
-/* The ports of those that are asked for. */
-static unsigned asked_for(uint64_t now_ms)
-{
-	unsigned ports = 0;
-
-	track_look(&f.track, at(now_ms), note_look, &ports);
-	return ports;
-}
-
-static void answer(struct ct_of *c, uint64_t c2s, uint64_t s2c, uint64_t now_ms)
-{
-	struct netlink_of n;
-	struct ct ct;
-
-	c->metered = c2s > 0;
-	c->c2s = c2s;
-	c->s2c = s2c;
-	netlink_of_ct(&n, c);
-	assert_int_equal(ct_read(n.m, f.rules.rs->host.lane_mask, &ct), CT_OK);
-	track_settle(&f.track, &ct, at(now_ms));
-}
-
-static void counters_are_asked_for_once_a_second_after_the_end(void **state)
-{
-	struct ct_of c = connection(4000, LANE_FIRST), d = connection(4001, LANE_FIRST);
-
-	(void)state;
-	opens(&c, 1000);
-	opens(&d, 1000);
-	becomes(&c, TCP_CONNTRACK_TIME_WAIT, 2000);
-	becomes(&d, TCP_CONNTRACK_TIME_WAIT, 2500);
-	logged();
-	assert_int_equal(asked_for(2000 + TRACK_LOOK_MS - 1), 0);
-	assert_int_equal(asked_for(2000 + TRACK_LOOK_MS), 4000);
-	assert_int_equal(asked_for(2500 + TRACK_LOOK_MS), 4001);
-	assert_int_equal(asked_for(9000), 0);
-	answer(&c, 0, 0, 3000); /* without counters it is none */
-	expect_silence();
-	answer(&c, 100, 200, 3000);
-	expect_words(logged(), "\"c2s\":100,\"s2c\":200,");
-	answer(&c, 100, 200, 3000);
-	is_destroyed(&c, 100, 200, 90000);
-	expect_silence();
-	is_destroyed(&d, 300, 400, 4000); /* which came before the answer */
-	expect_words(logged(), "\"c2s\":300");
-	answer(&d, 300, 400, 4000);
-	expect_silence();
-	assert_int_equal(f.page.open, 0);
-}
-
-/* An answer about one that is open is to a question about an earlier one of the same addresses. */
-static void an_answer_ends_nothing(void **state)
-{
-	struct ct_of c = connection(4000, LANE_FIRST);
-
-	(void)state;
-	opens(&c, 1000);
-	logged();
-	answer(&c, 100, 200, 2000);
-	expect_silence();
-	assert_int_equal(counted(), 1);
-	is_destroyed(&c, 100, 100, 5000);
 }
 
 static void a_destroy_that_never_comes(void **state)
@@ -598,10 +558,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(it_opens_with_the_handshake),
 		WITH(it_ends_when_both_have_said_so),
+		WITH(counters_are_asked_for),
 		WITH(it_ends_by_a_reset),
 		WITH(it_ends_by_time),
-		WITH(counters_are_asked_for_once_a_second_after_the_end),
-		WITH(an_answer_ends_nothing),
 		WITH(a_destroy_that_never_comes),
 		WITH(the_same_addresses_again),
 		WITH(only_passed_ones),

@@ -107,7 +107,7 @@ static void put_in_force(
 		m->settings[i] = want[i];
 }
 
-enum kernel_result managed_apply(struct managed *m, const struct kernel_plan *plan,
+static enum kernel_result apply_once(struct managed *m, const struct kernel_plan *plan,
 	const struct setting_want want[SETTINGS], struct out *text)
 {
 	struct netlink nl;
@@ -123,6 +123,20 @@ enum kernel_result managed_apply(struct managed *m, const struct kernel_plan *pl
 	apply_unsee(&s.seen);
 	netlink_close(&nl);
 	return result;
+}
+
+/* Once more, since somebody may have been in the middle of a change of his own. */
+enum kernel_result managed_apply(struct managed *m, const struct kernel_plan *plan,
+	const struct setting_want want[SETTINGS], struct out *text)
+{
+	const size_t begun = text->n;
+	const enum kernel_result first = apply_once(m, plan, want, text);
+
+	if (first != KERNEL_FAILED)
+		return first;
+	text->n = begun;
+	text->full = false;
+	return apply_once(m, plan, want, text);
 }
 
 /* ---- look ---- */
@@ -159,13 +173,19 @@ static enum kernel_repair repair(
 	return made > 0 ? KERNEL_BANS_LOST : KERNEL_REPAIRED;
 }
 
-static bool look_at_rules(
+/* Somebody who is in the middle of his own change takes away what was just seen: so a repair that
+ * fails begins anew, with what is there now. */
+#define ATTEMPTS 3
+
+/* Return: all is well. */
+static bool attempt(
 	struct managed *m, struct netlink *nl, enum kernel_repair *repairp, struct out *text)
 {
 	struct apply_seen seen;
 	const int r = apply_see(&seen, text);
 	bool well = false;
 
+	*repairp = KERNEL_LEFT;
 	if (r != 0) {
 		tell_errno(text, r);
 		*repairp = KERNEL_UNREPAIRED;
@@ -175,6 +195,20 @@ static bool look_at_rules(
 			*repairp = repair(m, nl, &seen, text);
 	}
 	apply_unsee(&seen);
+	return well;
+}
+
+static bool look_at_rules(
+	struct managed *m, struct netlink *nl, enum kernel_repair *repairp, struct out *text)
+{
+	const size_t begun = text->n;
+	bool well = attempt(m, nl, repairp, text);
+
+	for (int i = 1; !well && *repairp == KERNEL_UNREPAIRED && i < ATTEMPTS; i++) {
+		text->n = begun;
+		text->full = false;
+		well = attempt(m, nl, repairp, text);
+	}
 	return well;
 }
 
@@ -188,7 +222,6 @@ bool managed_look(struct managed *m, enum kernel_repair *repairp, struct out *te
 	*repairp = KERNEL_UNREPAIRED;
 	if (open_kernel(&nl, text) < 0)
 		return false;
-	*repairp = KERNEL_LEFT;
 	told = look_at_settings(m, text);
 	well = look_at_rules(m, &nl, repairp, text);
 	netlink_close(&nl);

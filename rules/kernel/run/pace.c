@@ -20,6 +20,7 @@ void pace_heard(struct pace *p, uint64_t now_ms)
 {
 	if (p->heard_ms == 0)
 		p->heard_ms = now_ms;
+	p->last_ms = now_ms;
 }
 
 /* What is heard from now on is a reason for the next one: it may have come too late for this. */
@@ -61,6 +62,6 @@ uint64_t pace_next(const struct pace *p)
 	const uint64_t rested = p->ended_ms + p->rest_ms;
 
 	if (p->heard_ms != 0)
-		return max(p->heard_ms + PACE_SETTLE_MS, rested);
+		return max(min(p->last_ms + PACE_SETTLE_MS, p->heard_ms + PACE_SETTLE_MAX), rested);
 	return p->again ? max(rested, p->ended_ms + PACE_REST_MS) : p->ended_ms + PACE_IDLE_MS;
 }

@@ -3,7 +3,8 @@
 /*
  * Pace: when to look at the kernel's rules again
  *
- * A moment after something was heard, so that a change of many rules is looked at once. Not again
+ * When it has become quiet after something was heard, or a second later, so that a change of many
+ * rules is looked at once: a tool that reloads takes a second or two. Not again
  * before as much time has passed as makes a tenth of it, so that a host whose rules change all day
  * does not do much else. And slower with each repair in a row, since two that undo each other's
  * work would go on for ever: after PACE_PATIENT of them the rest doubles, up to a minute; two
@@ -15,9 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACE_SETTLE_MS   200
+#define PACE_SETTLE_MS   250
+#define PACE_SETTLE_MAX  1000
 #define PACE_IDLE_MS     60000 /* what tells nothing is found then */
-#define PACE_PATIENT     4
+#define PACE_PATIENT     8
 #define PACE_REST_MS     1000
 #define PACE_REST_MAX    60000
 #define PACE_PEACE_MS    120000
@@ -26,6 +28,7 @@
 
 struct pace {
 	uint64_t heard_ms;    /* first that was heard since the last look; 0: nothing */
+	uint64_t last_ms;     /* and the last */
 	uint64_t began_ms;    /* of the look under way */
 	uint64_t ended_ms;    /* of the last one */
 	uint64_t rest_ms;     /* after it, whatever is heard */
