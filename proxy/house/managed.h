@@ -20,6 +20,7 @@
  * Callers: proxy/house.
  */
 #include "filter/limits/ledger.h"
+#include "proxy/house/barrier.h"
 #include "proxy/house/child.h"
 
 #define MANAGED_DEAD_MAX 1000
@@ -50,6 +51,8 @@ struct managed {
 	bool stale;                /* the kernel's rules are of interfaces that have changed */
 	const struct generation
 		*applying; /* postern-kernel makes its rules the kernel's; NULL: none */
+	struct barrier barrier;
+	struct bans_pace pace; /* of the gate */
 	size_t n_dead;
 	struct ip_port dead[MANAGED_DEAD_MAX]; /* internals, as the proxy that asks them told */
 };
