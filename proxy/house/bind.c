@@ -241,7 +241,7 @@ static int bind_for(const struct binding *b, const struct ruleset *rs, const str
 {
 	if (rs->host.mode == MODE_MANAGED)
 		return bind_lanes(b, &rs->host, lanes);
-	if (rs->host.mode == MODE_EXTERNAL)
+	if (rs->host.mode == MODE_EXTERNAL || rs->host.mode == MODE_SETS_ONLY)
 		return bind_intercept(b, &rs->host, lane_port(&rs->host, 0), LISTEN_JUDGE);
 	return bind_published(b, rs);
 }

@@ -118,7 +118,7 @@ static void run_first(struct house *h, const struct generation *g)
 
 void house_workers_ready(struct house *h, struct generation *g)
 {
-	if (h->managed.on)
+	if (h->managed.gate_on)
 		managed_bring_in(&h->managed, g);
 	else
 		house_generation_ready(h, g);

@@ -109,7 +109,7 @@ static void tell_dead(struct managed *m)
 /* The first of its generation is as good as any. */
 void managed_worker_ready(struct managed *m, struct worker *w)
 {
-	if (m->on && w->index == 0)
+	if (m->gate_on && w->index == 0)
 		child_send(&w->child, ROLE_PROBE, nothing, -1);
 }
 
@@ -117,7 +117,7 @@ bool managed_dead(struct managed *m, const struct msg *message)
 {
 	const size_t n = message->body.n / sizeof(m->dead[0]);
 
-	if (!m->on || message->fd >= 0 || n > MANAGED_DEAD_MAX ||
+	if (!m->gate_on || message->fd >= 0 || n > MANAGED_DEAD_MAX ||
 		n * sizeof(m->dead[0]) != message->body.n)
 		return false;
 	if (n > 0)
@@ -191,7 +191,9 @@ static void complain(struct span text)
 void managed_kernel_ready(struct managed *m)
 {
 	m->applying = NULL;
-	if (m->queue < 0)
+	if (!m->gate_on)
+		child_send(&m->kernel, KERNEL_SETS, nothing, -1);
+	else if (m->queue < 0)
 		child_send(&m->kernel, KERNEL_OPEN, nothing, -1);
 	else if (m->step != MANAGED_IDLE)
 		push(m);
@@ -237,11 +239,29 @@ static void refused(struct managed *m, struct span text)
 		house_generation_failed(h, g, NULL, 0);
 }
 
+/* Of "mode sets-only". Without them bans live in userspace alone, which is no reason to end later.
+ */
+static bool sets_done(struct managed *m, uint32_t result, struct span text)
+{
+	if (result != KERNEL_IS_DONE)
+		complain(text);
+	if (result != KERNEL_IS_DONE && !m->house->ready) {
+		house_end(m->house, EXIT_UNAVAILABLE);
+		return true;
+	}
+	m->sets = result == KERNEL_IS_DONE;
+	barrier_doubt(m);
+	house_child_ready(m->house, &m->kernel);
+	return true;
+}
+
 static bool kernel_done(struct managed *m, const struct msg *message)
 {
 	struct span text;
 	uint32_t result;
 
+	if (!m->gate_on)
+		return word_and_text(message, &result, &text) && sets_done(m, result, text);
 	if (!m->applying || !word_and_text(message, &result, &text))
 		return false;
 	const bool awaited = m->step == MANAGED_APPLYING && m->applying == m->coming;
@@ -309,8 +329,11 @@ bool managed_kernel_told(struct managed *m, const struct msg *message)
 
 int managed_init(struct managed *m, struct house *house)
 {
+	const enum host_mode mode = house_rules(house)->host.mode;
+
 	*m = (struct managed){ .house = house,
-		.on = house_rules(house)->host.mode == MODE_MANAGED,
+		.on = mode == MODE_MANAGED || mode == MODE_SETS_ONLY,
+		.gate_on = mode == MODE_MANAGED,
 		.queue = -1,
 		.track = -1,
 		.verdicts = { -1, -1 },
@@ -318,9 +341,11 @@ int managed_init(struct managed *m, struct house *house)
 		.held = true };
 	if (!m->on)
 		return 0;
-	m->seat = house_take_seat(house);
 	keeper_init(m);
 	gate_init(m);
+	if (!m->gate_on)
+		return 0;
+	m->seat = house_take_seat(house);
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, m->verdicts) <
 			       0
 		       ? -errno
@@ -337,6 +362,8 @@ int managed_start(struct managed *m)
 {
 	int r = start_if_none(&m->kernel);
 
+	if (!m->gate_on)
+		return r;
 	if (r == 0 && m->queue >= 0 && m->track >= 0)
 		r = start_if_none(&m->verdict);
 	if (r == 0 && m->verdict.state == CHILD_READY)
@@ -346,7 +373,7 @@ int managed_start(struct managed *m)
 
 bool managed_ready(const struct managed *m)
 {
-	return !m->on || m->gate.state == CHILD_READY;
+	return !m->on || (m->gate_on ? m->gate.state == CHILD_READY : m->sets);
 }
 
 void managed_tell_members(struct managed *m, int fd)
@@ -362,8 +389,8 @@ void managed_stale(struct managed *m)
 
 static void look_at_ways(struct managed *m)
 {
-	if (!m->stale || m->step != MANAGED_IDLE || m->applying || !m->house->running ||
-		m->kernel.state != CHILD_READY)
+	if (!m->gate_on || !m->stale || m->step != MANAGED_IDLE || m->applying ||
+		!m->house->running || m->kernel.state != CHILD_READY)
 		return;
 	m->stale = false;
 	tell_kernel(m, m->house->running);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * Managed: what `mode managed` adds to the house
+ * Managed: what `mode managed` adds to the house, and `mode sets-only` of it
  *
  *   keeper.c   postern-kernel, the only one that changes the kernel's rules
  *   gate.c     postern-gate and postern-verdict, which judge first packets
@@ -16,6 +16,8 @@
  * that is started again finds them as they were, and first packets wait in the queue meanwhile.
  * When posternd ends they go with it: then nothing takes packets from the queue and nobody gets in,
  * while the kernel's rules stay and what passes goes on.
+ *
+ * In `mode sets-only` there is postern-kernel alone, and it keeps the sets of bans alone.
  *
  * Callers: proxy/house.
  */
@@ -38,7 +40,9 @@ enum managed_step {
 
 struct managed {
 	struct house *house;
-	bool on;
+	bool on;      /* there is a keeper */
+	bool gate_on; /* and a gate */
+	bool sets;    /* without a gate: the sets are there */
 	struct child kernel, gate, verdict;
 	int queue, track; /* netlink; -1: not yet */
 	int verdicts[2];  /* the pair between gate and writer */

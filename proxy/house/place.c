@@ -54,13 +54,21 @@ static int find_owner(struct house *h, enum role_id role)
 	return no_owner(h, role, what);
 }
 
+/* The last three are for what we keep in the kernel. */
+static bool runs(enum role_id role, enum host_mode mode)
+{
+	if (role < ROLE_KERNEL || mode == MODE_MANAGED)
+		return true;
+	return role == ROLE_KERNEL && mode == MODE_SETS_ONLY;
+}
+
 static int find_owners(struct house *h)
 {
 	int r = 0;
 
 	for (enum role_id role = ROLE_LOG; h->as_root && role < ROLE_IDS; role++) {
-		if (role >= ROLE_KERNEL && house_rules(h)->host.mode != MODE_MANAGED)
-			break; /* the last three are for that */
+		if (!runs(role, house_rules(h)->host.mode))
+			continue;
 		int one = find_owner(h, role);
 		r = r ? r : one;
 	}
@@ -202,8 +210,9 @@ static int confine(struct house *h)
 	const struct role_place place = {
 		.as_root = h->as_root, .folder = -1, .required = h->required
 	};
-	const enum role_id role =
-		house_rules(h)->host.mode == MODE_MANAGED ? ROLE_POSTERND_MANAGED : ROLE_POSTERND;
+	const enum role_id role = runs(ROLE_KERNEL, house_rules(h)->host.mode)
+					  ? ROLE_POSTERND_MANAGED
+					  : ROLE_POSTERND;
 	unsigned layers;
 
 	return role_enter(role, &place, &layers) < 0 ? EXIT_UNAVAILABLE : 0;

@@ -248,18 +248,26 @@ static bool begin(struct house *h, bool asked)
 	return true;
 }
 
+static bool is_kept_by_us(enum host_mode mode)
+{
+	return mode == MODE_MANAGED || mode == MODE_SETS_ONLY;
+}
+
 /* The kernel's rules come and go with `mode managed`, and the gate with them; connections carry
  * marks by the mask they began under. */
 static bool same_house(struct house *h, const struct hostconf *new)
 {
-	const bool managed = new->mode == MODE_MANAGED;
-	const bool mask = new->lane_mask == h->running->rules.ruleset->host.lane_mask;
+	const struct managed *m = &h->managed;
+	const bool mode =
+		is_kept_by_us(new->mode) == m->on && (new->mode == MODE_MANAGED) == m->gate_on;
+	const bool mask =
+		!m->gate_on || new->lane_mask == h->running->rules.ruleset->host.lane_mask;
 
-	if (managed != h->managed.on || (managed && !mask))
-		put_line(&h->reload.text, "postern.conf: \"",
-			managed != h->managed.on ? "mode managed" : "connection-mark",
-			"\" changes by a restart of posternd only; nothing was changed");
-	return managed == h->managed.on && (!managed || mask);
+	if (!mode || !mask)
+		put_line(&h->reload.text, "postern.conf: \"", mode ? "connection-mark" : "mode",
+			"\" changes to or from this one by a restart of posternd only; nothing was "
+			"changed");
+	return mode && mask;
 }
 
 /* @bundle is taken over. */

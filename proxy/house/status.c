@@ -182,8 +182,9 @@ void status_tell(struct server *s)
 	tell_role(s, &h->logger.child, NULL);
 	if (h->as_root)
 		tell_role(s, &h->supplier.child, NULL);
-	if (m->on) {
+	if (m->on)
 		tell_role(s, &m->kernel, NULL);
+	if (m->gate_on) {
 		tell_role(s, &m->verdict, NULL);
 		tell_role(s, &m->gate, NULL);
 	}

@@ -13,7 +13,7 @@ static void each_child(struct server *s, child_visit *visit, void *context)
 	for (struct generation *g = s->house->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
 			visit(s, &g->workers[i].child, context);
-	if (!s->house->managed.on)
+	if (!s->house->managed.gate_on)
 		return;
 	visit(s, &s->house->managed.gate, context);
 	visit(s, &s->house->managed.kernel, context);

@@ -41,10 +41,15 @@ static struct rules_at either(struct rules_at at, struct rules_at otherwise)
 	return at.line ? at : otherwise;
 }
 
+static bool is_diverted(enum host_mode mode)
+{
+	return mode == MODE_EXTERNAL || mode == MODE_MANAGED || mode == MODE_SETS_ONLY;
+}
+
 /* Only a firewall that diverts connections brings what was for any address. */
 static void check_addresses(struct report *r, const struct publish *p)
 {
-	if (r->mode == MODE_EXTERNAL || r->mode == MODE_MANAGED)
+	if (is_diverted(r->mode))
 		return;
 	for (size_t i = 0; i < p->n_external; i++)
 		if (p->external[i].any)
@@ -131,20 +136,6 @@ static void check_rules(struct report *r, const struct ruleset *rs)
 			"say \"default reset\" or \"default refuse\"");
 }
 
-static const char *mode_name(enum host_mode mode)
-{
-	static const char *const text[] = {
-		[MODE_AUTO] = NULL,
-		[MODE_DIRECT] = NULL,
-		[MODE_EXTERNAL] = NULL,
-		[MODE_MANAGED] = NULL,
-		[MODE_SETS_ONLY] = "\"mode sets-only\" is not built yet: say \"mode direct\" or "
-				   "\"mode external\"",
-	};
-
-	return text[mode];
-}
-
 static void check_logs(struct report *r, const struct hostconf *h)
 {
 	unsigned json = 0;
@@ -170,14 +161,12 @@ static void check_logs(struct report *r, const struct hostconf *h)
 
 static void check_host(struct report *r, const struct hostconf *h)
 {
-	if (mode_name(h->mode))
-		report(r, h->mode_at, NULL, NULL, mode_name(h->mode));
-	if (h->mode == MODE_MANAGED && !r->may->root)
+	if ((h->mode == MODE_MANAGED || h->mode == MODE_SETS_ONLY) && !r->may->root)
 		report(r, h->mode_at, NULL, NULL,
-			"\"mode managed\" changes the kernel's rules: start posternd as root, or "
+			"this mode changes the kernel's rules: start posternd as root, or "
 			"say "
 			"\"mode direct\" or \"mode external\"");
-	if (h->intercept_at.line && h->mode != MODE_EXTERNAL && h->mode != MODE_MANAGED)
+	if (h->intercept_at.line && !is_diverted(h->mode))
 		report(r, h->intercept_at, NULL, NULL,
 			"\"intercept\" is for connections that a firewall diverts: add \"mode "
 			"managed\" or \"mode external\", or take it out");

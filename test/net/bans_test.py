@@ -75,9 +75,11 @@ def heard(address, source):
             return "reset"
 
 
-class Bans(unittest.TestCase):
+class Case(unittest.TestCase):
+    conf = CONF
+
     def setUp(self):
-        self.gate = Postern(RULES, CONF)
+        self.gate = Postern(RULES, self.conf)
         self.addCleanup(lab.clear)
         self.addCleanup(self.remove)
         self.enterContext(lab.gateway.begin(self.gate))
@@ -112,6 +114,8 @@ class Bans(unittest.TestCase):
         self.wait_entries([ENTRY[family]], family)
         self.assertEqual(heard(PUBLISHED[family], CLIENT[family]), "nothing")
 
+
+class Bans(Case):
     def test_one_client_gets_nothing_and_the_others_are_served(self):
         with lab.client:
             old = self.enterContext(socket.create_connection((PUBLISHED[4], 25), PATIENCE_S, (CLIENT[4], 0)))
@@ -203,6 +207,45 @@ class Bans(unittest.TestCase):
         self.gate.write("rules.conf", RULES.replace(" then refuse for 10m", ""))
         self.tool("apply")
         self.wait_entries([])
+
+
+class SetsOnly(Case):
+    """The administrator writes the rules, and we fill the sets that they name."""
+
+    conf = CONF.replace("mode managed", "mode sets-only")
+
+    def setUp(self):
+        super().setUp()
+        lab.redirect()
+        for family, program in ((4, "iptables"), (6, "ip6tables")):
+            rule = ("PREROUTING", "-p", "tcp", "--syn", "-m", "set", "--match-set", SETS[family], "dst,dst,src", "-j", "DROP")
+            lab.gateway.must(program, "-t", "raw", "-A", *rule)
+            self.addCleanup(lab.gateway.run, program, "-t", "raw", "-D", *rule)
+
+    def test_the_sets_are_filled_and_nothing_else_is_touched(self):
+        self.assertNotIn("-A POSTERN", lab.gateway.must("iptables-save"))
+        self.assertEqual(self.gate.roles("postern-gate"), [])
+        for family in (4, 6):
+            self.ban(family)
+        self.assertEqual(heard(PUBLISHED[4], OTHER_CLIENT)[:3], "220")
+        self.tool("set", "del", "bans", CLIENT[4])
+        self.assertEqual(heard(PUBLISHED[4], CLIENT[4])[:3], "220")
+
+    def test_they_outlive_posternd_and_its_keeper(self):
+        self.ban()
+        self.restart()
+        self.assertEqual(self.entries(), [ENTRY[4]])
+        for pid in self.gate.roles("postern-kernel"):
+            os.kill(pid, signal.SIGKILL)
+        self.tool("set", "del", "bans", CLIENT[4])
+        self.wait_entries([])
+
+    def test_another_mode_needs_a_restart(self):
+        self.gate.write("postern.conf", CONF)
+        with lab.gateway:
+            done = self.gate.tool("apply")
+        self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
+        self.assertIn("restart", done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

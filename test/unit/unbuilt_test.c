@@ -111,13 +111,13 @@ static void statements_of_the_host_are_told_by_their_line(void **state)
 {
 	(void)state;
 	expect_lines("mode", GOOD, "mode managed\n",
-		"postern.conf:2: error: \"mode managed\" changes the kernel's rules: start "
+		"postern.conf:2: error: this mode changes the kernel's rules: start "
 		"posternd as "
 		"root, or say \"mode direct\" or \"mode external\"\n");
 	expect_lines("mode sets-only", GOOD, "mode sets-only\n",
-		"postern.conf:2: error: \"mode sets-only\" is not built yet: say \"mode direct\" "
-		"or "
-		"\"mode external\"\n");
+		"postern.conf:2: error: this mode changes the kernel's rules: start posternd as "
+		"root, or "
+		"say \"mode direct\" or \"mode external\"\n");
 	expect_lines("intercept", GOOD, "mode direct\nintercept tproxy\n",
 		"postern.conf:3: error: \"intercept\" is for connections that a firewall diverts: "
 		"add \"mode managed\" or \"mode external\", or take it out\n");

@@ -258,6 +258,28 @@ static void pong(const struct kernel *k)
 	tell(k, ROLE_PONG, span_of(&p, sizeof(p)), -1);
 }
 
+/* Of "mode sets-only": what names them is somebody else's. */
+static void make_sets(const struct kernel *k)
+{
+	char text[KERNEL_TEXT_MAX];
+	struct netlink nl;
+	unsigned made;
+	struct out o;
+	int r = netlink_open(&nl, NETLINK_NETFILTER);
+	const uint32_t result =
+		r == 0 && (r = sets_make(&nl, &made)) == 0 ? KERNEL_IS_DONE : KERNEL_FAILED;
+
+	out_init(&o, text, sizeof(text));
+	out_bytes(&o, span_of(&result, sizeof(result)));
+	if (r != 0) {
+		out_str(&o, "sets POSTERN-BANS4 and POSTERN-BANS6: ");
+		out_str(&o, sets_problem(r));
+		out_octet(&o, '\n');
+	}
+	netlink_close(&nl);
+	tell(k, KERNEL_DONE, out_span(&o), -1);
+}
+
 static void obey(struct kernel *k, const struct msg *m)
 {
 	switch (m->type) {
@@ -265,6 +287,7 @@ static void obey(struct kernel *k, const struct msg *m)
 	case ROLE_FENCE: tell(k, ROLE_FENCED, nothing, -1); break;
 	case KERNEL_APPLY:
 	case KERNEL_PUT_BACK: take_job(k, m); return; /* its descriptor, too */
+	case KERNEL_SETS: make_sets(k); break;
 	case KERNEL_OPEN: open_sockets(k); break;
 	case KERNEL_BAN:
 	case KERNEL_UNBAN: ban(k, m); break;

@@ -30,13 +30,14 @@ enum kernel_message { /* beyond those of base/talk.h */
 			      KERNEL_DONE */
 	KERNEL_PUT_BACK,   /* take everything out: rules, routing, sets, settings. Answer
 			      KERNEL_DONE */
-	KERNEL_OPEN,       /* answer KERNEL_QUEUE_SOCKET and KERNEL_TRACK_SOCKET, or
-			      KERNEL_TROUBLE */
-	KERNEL_BAN,        /* struct kernel_ban; what is there gets the longer time. Nothing is
-			      answered but a KERNEL_TROUBLE */
-	KERNEL_UNBAN,      /* struct kernel_ban, whose seconds do not matter; one that is not there
-			      is well */
-	KERNEL_BANS,       /* answer KERNEL_BANS, or KERNEL_TROUBLE */
+	KERNEL_SETS,  /* the sets of bans alone, where they are not there. Answer KERNEL_DONE */
+	KERNEL_OPEN,  /* answer KERNEL_QUEUE_SOCKET and KERNEL_TRACK_SOCKET, or
+			 KERNEL_TROUBLE */
+	KERNEL_BAN,   /* struct kernel_ban; what is there gets the longer time. Nothing is
+			 answered but a KERNEL_TROUBLE */
+	KERNEL_UNBAN, /* struct kernel_ban, whose seconds do not matter; one that is not there
+			 is well */
+	KERNEL_BANS,  /* answer KERNEL_BANS, or KERNEL_TROUBLE */
 
 	/* from the role */
 	KERNEL_DONE = 80,    /* uint32_t enum kernel_result, text */
