@@ -40,7 +40,8 @@ static bool in_range(const json_t *range, uint16_t port)
 	       json_integer_value(to) >= port;
 }
 
-/* Somewhere in an expression: the port, or what may stand for it. */
+/* Somewhere in an expression: the port, or what may stand for it: a set, changed destinations,
+ * marks. */
 static bool names_port(const json_t *e, uint16_t port)
 {
 	const char *key, *text = json_string_value(e);
@@ -50,7 +51,7 @@ static bool names_port(const json_t *e, uint16_t port)
 	if (json_is_integer(e))
 		return json_integer_value(e) == port;
 	if (text != NULL)
-		return text[0] == '@' || strcmp(text, "dnat") == 0;
+		return text[0] == '@' || strcmp(text, "dnat") == 0 || strcmp(text, "mark") == 0;
 	json_array_foreach(e, i, part)
 	{
 		if (names_port(part, port))
@@ -150,4 +151,11 @@ bool nft_drops(struct span text, const char *hook, enum ip_family family, uint16
 	}
 	json_decref(whole);
 	return found;
+}
+
+bool nft_chain_of(const struct json_t *rule, struct nft_chain *c)
+{
+	return take_name(rule, "family", c->family, sizeof(c->family)) &&
+	       take_name(rule, "table", c->table, sizeof(c->table)) &&
+	       take_name(rule, "chain", c->name, sizeof(c->name));
 }

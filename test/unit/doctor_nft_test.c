@@ -58,6 +58,8 @@ static void a_rule_that_may_let_it_in_is_believed(void **state)
 {
 	static const char *const in[] = {
 		GUARD RULE(MATCH("10525") ACCEPT),
+		GUARD RULE("{\"match\":{\"op\":\"!=\",\"left\":{\"&\":[{\"ct\":{\"key\":\"mark\"}},"
+			   "4278190080]},\"right\":0}}" ACCEPT),
 		GUARD RULE(MATCH("{\"set\":[25,10525]}") ACCEPT),
 		GUARD RULE(MATCH("{\"range\":[10000,11000]}") ACCEPT),
 		GUARD RULE(MATCH("\"@ports\"") ACCEPT),
