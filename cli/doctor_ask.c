@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What several examinations ask of this host and of the rules. */
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -118,6 +119,19 @@ bool doctor_is_local(const struct ip *ip)
 	return found;
 }
 
+void doctor_interface_of(const struct ip *ip, char name[static ROUTES_NAME_MAX])
+{
+	struct ifaddrs *list;
+
+	name[0] = '\0';
+	if (getifaddrs(&list) < 0)
+		return;
+	for (const struct ifaddrs *a = list; a != NULL && name[0] == '\0'; a = a->ifa_next)
+		if (is_of(a, ip) && (a->ifa_flags & IFF_LOOPBACK) == 0)
+			snprintf(name, ROUTES_NAME_MAX, "%s", a->ifa_name);
+	freeifaddrs(list);
+}
+
 bool doctor_proc_number(const char *path, uint64_t *vp)
 {
 	size_t n;
@@ -210,4 +224,17 @@ enum doctor_route doctor_route(const struct ip *to, char name[static ROUTES_NAME
 	if (!found)
 		return DOCTOR_ROUTE_NONE;
 	return local ? DOCTOR_ROUTE_LOCAL : DOCTOR_ROUTE_OUT;
+}
+
+void doctor_default_interface(enum ip_family family, char name[static ROUTES_NAME_MAX])
+{
+	const char *const argv[] = { "ip", "-j", family == IP_V6 ? "-6" : "-4", "route", "show",
+		"default", NULL };
+	bool local;
+	char *text;
+	size_t n;
+
+	if (run_program(argv, &text, &n) != RUN_OK || !routes_first(span_of(text, n), name, &local))
+		name[0] = '\0';
+	free(text);
 }
