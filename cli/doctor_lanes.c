@@ -105,6 +105,21 @@ static void look(const struct way *w, enum seen seen, const char *what)
 	type_accept(w, f, t);
 }
 
+/* It would take out again whatever is put into its table. */
+static void type_nft(
+	struct doctor *d, struct doctor_finding *f, const char *hook, const struct nft_chain *c)
+{
+	const struct hostconf *host = d->host;
+
+	if (strcmp(c->table, "firewalld") == 0 && strcmp(hook, "input") == 0)
+		doctor_type(f,
+			"firewall-cmd --permanent --add-port=%u-%u/tcp && firewall-cmd --reload",
+			lane_port(host, 0), lane_port(host, lanes_max(host)));
+	else
+		doctor_type(f, "nft insert rule %s %s %s ct mark and 0x%x != 0 accept", c->family,
+			c->table, c->name, host->lane_mask);
+}
+
 /* Every chain of the hook must accept, those that iptables does not know, too. */
 static void look_at_nft(struct doctor *d, const char *hook, uint16_t port)
 {
@@ -119,12 +134,12 @@ static void look_at_nft(struct doctor *d, const char *hook, uint16_t port)
 	for (size_t i = 0; i < 2; i++) {
 		if (!nft_drops(span_of(text, n), hook, families[i], port, &c))
 			continue;
-		doctor_type(doctor_tell(d, DOCTOR_WARNING, NULL, DOCTOR_NOWHERE,
-				    "nft chain %s %s %s drops, and no rule there is seen to accept "
-				    "what the gate has let in",
-				    c.family, c.table, c.name),
-			"nft insert rule %s %s %s ct mark and 0x%x != 0 accept", c.family, c.table,
-			c.name, d->host->lane_mask);
+		type_nft(d,
+			doctor_tell(d, DOCTOR_WARNING, NULL, DOCTOR_NOWHERE,
+				"nft chain %s %s %s drops, and no rule there is seen to accept "
+				"what the gate has let in",
+				c.family, c.table, c.name),
+			hook, &c);
 		if (strcmp(c.family, "inet") == 0)
 			break; /* of both */
 	}
@@ -154,6 +169,7 @@ static void each_way(
 
 			w.packet.connmark = lane_mark(d->host, l->number);
 			w.packet.asked = e->addr;
+			w.packet.others = true; /* ours are for "divert" to judge */
 			if (e->any || e->addr.ip.family == w.family)
 				one(&w, &e->addr);
 		}

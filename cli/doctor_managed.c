@@ -93,8 +93,8 @@ static void tell_different(struct doctor *d, struct span how)
 
 	if (!d->runs) {
 		f = doctor_tell(d, DOCTOR_WARNING, NULL, DOCTOR_NOWHERE,
-			"the kernel rules are not in force (%s): posternd puts them in when it "
-			"starts",
+			"the kernel does not have the rules that posternd puts in when it starts "
+			"(%s)",
 			doctor_line(line, how));
 		doctor_advise(f, "start it; \"postern firewall status\" tells all");
 		return;

@@ -109,7 +109,37 @@ static bool table_accepts(const json_t *all, const json_t *chain, uint16_t port)
 	return false;
 }
 
+/* Whatever comes to it. */
+static bool ends_all(const json_t *rule)
+{
+	const json_t *expr = json_object_get(rule, "expr");
+
+	return (has_key(expr, "drop") || has_key(expr, "reject")) && !has_key(expr, "match") &&
+	       !has_key(expr, "vmap") && !has_key(expr, "limit");
+}
+
 /* ---- chains ---- */
+
+/* By its policy, or by a rule of its own for all that is left, as firewalld's. */
+static bool chain_drops(const json_t *all, const json_t *chain)
+{
+	json_t *item;
+	size_t i;
+
+	if (is(chain, "policy", "drop"))
+		return true;
+	json_array_foreach(all, i, item)
+	{
+		const json_t *rule = json_object_get(item, "rule");
+		const char *family = text_of(chain, "family"), *table = text_of(chain, "table"),
+			   *name = text_of(chain, "name");
+
+		if (family != NULL && table != NULL && name != NULL && is(rule, "family", family) &&
+			is(rule, "table", table) && is(rule, "chain", name) && ends_all(rule))
+			return true;
+	}
+	return false;
+}
 
 static bool is_of_family(const json_t *chain, enum ip_family family)
 {
@@ -143,8 +173,8 @@ bool nft_drops(struct span text, const char *hook, enum ip_family family, uint16
 	{
 		const json_t *chain = json_object_get(item, "chain");
 
-		found = is(chain, "hook", hook) && is(chain, "policy", "drop") &&
-			is_of_family(chain, family) && !is_of_iptables(chain) &&
+		found = is(chain, "hook", hook) && is_of_family(chain, family) &&
+			!is_of_iptables(chain) && chain_drops(all, chain) &&
 			!table_accepts(all, chain, port) && take_chain(chain, chainp);
 		if (found)
 			break;

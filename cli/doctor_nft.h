@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * What `nft -j list ruleset` prints of chains that drop
+ * What `nft -j list ruleset` prints of chains that drop, by policy or by a rule for all that is
+ * left
  *
  * iptables cannot overrule a chain that nft(8) or another tool made itself: every one of a hook
  * must accept. Which of its rules a packet meets is not worked out: a rule that accepts and names

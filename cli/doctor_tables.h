@@ -38,6 +38,7 @@ struct tables_packet {
 	uint32_t mark, connmark;
 	struct ip_port asked; /* before it was diverted; IP_NONE: not known */
 	struct ip server;     /* who answers the connection; IP_NONE: not known */
+	bool others;          /* only others are asked: chains of Postern's let it go on */
 };
 
 struct tables_end {

@@ -313,6 +313,17 @@ exec /usr/sbin/iptables "$@"
             self.assertEqual([(f["check"], f["level"]) for f in found], [("daemon", "warning"), ("intercept", "fault")], found)
             self.assertEqual(found[1]["rule"], "first")
 
+    def test_without_daemon_and_with_the_numbers_of_a_reload(self):
+        """What begins anew would give other ones, and the rest of the firewall is not to be blamed for that."""
+        self.gate.write("rules.conf", RULES.replace("publish first", "publish third { external 198.51.100.20:26; "
+                                                    "internal 10.0.0.30:26; pass }\npublish first"))
+        with lab.gateway:
+            self.assertEqual(self.gate.tool("apply").returncode, 0)
+        self.assertEqual(self.examine(), [])
+        self.gate.stop_daemon()
+        self.assertEqual([(f["check"], f["level"]) for f in self.examine()],
+                         [("daemon", "warning"), ("divert", "warning"), ("return", "skipped")])
+
     def test_without_daemon_and_rules(self):
         self.gate.stop_daemon()
         with lab.gateway:

@@ -131,6 +131,18 @@ static void marks_of_packet_and_connection_are_told_apart(void **state)
 		"server", "fate");
 }
 
+static void chains_of_ours_are_not_asked_about_others(void **state)
+{
+	static const char rules[] = ":POSTERN-INPUT - [0:0]\n-A INPUT -j POSTERN-INPUT\n"
+				    "-A POSTERN-INPUT -j DROP\n-A INPUT -j REJECT";
+	struct tables_packet p = { 0 };
+
+	(void)state;
+	expect_str(fate(rules, &p), "DROP", "all", "fate");
+	p.others = true;
+	expect_str(fate(rules, &p), "REJECT", "others", "fate");
+}
+
 static void what_is_looked_for_is_found_when_it_may_match(void **state)
 {
 	static const char text[] = "*nat\n:PREROUTING ACCEPT [0:0]\n:C - [0:0]\n"
@@ -244,6 +256,7 @@ int main(void)
 		cmocka_unit_test(each_match_holds_or_not_or_may),
 		cmocka_unit_test(chains_lead_on_and_back),
 		cmocka_unit_test(marks_of_packet_and_connection_are_told_apart),
+		cmocka_unit_test(chains_of_ours_are_not_asked_about_others),
 		cmocka_unit_test(what_is_looked_for_is_found_when_it_may_match),
 		cmocka_unit_test(an_option_that_is_negated_is_not_there),
 		cmocka_unit_test(marks_are_numbers),
