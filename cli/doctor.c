@@ -33,6 +33,7 @@ static const struct examination {
 	{ "input", IN_MANAGED | NEEDS_ROOT, doctor_input_lanes },
 	{ "forward", IN_MANAGED | NEEDS_ROOT, doctor_forward },
 	{ "around", IN_EXTERNAL | NEEDS_ROOT, doctor_around },
+	{ "tracking", IN_MANAGED | NEEDS_ROOT, doctor_track },
 	{ "marks", IN_BOTH | NEEDS_ROOT, doctor_marks },
 	{ "saved", IN_MANAGED, doctor_saved },
 	{ "stale", NEEDS_ROOT, doctor_stale },

@@ -136,6 +136,9 @@ void doctor_clients_option(struct doctor *d, char option[static DOCTOR_OPTION_MA
 
 bool doctor_drops(struct tables_end end);
 
+/* Where a line that is typed belongs: behind our jump, which is to stay the first of its hook. */
+unsigned doctor_place(const struct tables *t, const char *table, const char *hook);
+
 /* The head of a rule, escaped. */
 #define DOCTOR_LINE_MAX 640
 const char *doctor_line(char block[static DOCTOR_LINE_MAX], struct span line);
@@ -161,6 +164,7 @@ void doctor_divert(struct doctor *d);
 void doctor_input(struct doctor *d);
 void doctor_input_lanes(struct doctor *d);
 void doctor_forward(struct doctor *d);
+void doctor_track(struct doctor *d);
 void doctor_marks(struct doctor *d);
 void doctor_saved(struct doctor *d);
 void doctor_stale(struct doctor *d);

@@ -205,6 +205,18 @@ const struct tables *doctor_tables(struct doctor *d, enum ip_family family, cons
 	return r->why[0] == '\0' ? &r->tables : NULL;
 }
 
+unsigned doctor_place(const struct tables *t, const char *table, const char *hook)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct tables_line *l = &t->lines[i];
+
+		if (l->rule && span_eq(l->table, span_str(table)) &&
+			span_eq(l->chain, span_str(hook)))
+			return span_istarts(tables_option(l->rest, "-j"), SPAN("POSTERN-")) ? 2 : 1;
+	}
+	return 1;
+}
+
 /* ---- routes ---- */
 
 enum doctor_route doctor_route(const struct ip *to, char name[static ROUTES_NAME_MAX])

@@ -18,19 +18,6 @@ struct way {
 
 /* ---- lines that let it through, also those of rules that come later ---- */
 
-/* Behind our jump, which is to stay the first of its hook. */
-static unsigned place(const struct tables *t, const char *hook)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		const struct tables_line *l = &t->lines[i];
-
-		if (l->rule && span_eq(l->table, SPAN("filter")) &&
-			span_eq(l->chain, span_str(hook)))
-			return span_istarts(tables_option(l->rest, "-j"), SPAN("POSTERN-")) ? 2 : 1;
-	}
-	return 1;
-}
-
 static void type_ufw(const struct way *w, struct doctor_finding *f)
 {
 	const struct hostconf *host = w->d->host;
@@ -65,7 +52,7 @@ static void type_accept(const struct way *w, struct doctor_finding *f, const str
 		type_firewalld(w, f);
 	else
 		doctor_type(f, "%s -I %s %u -p tcp -m connmark ! --mark 0x0/0x%x -j ACCEPT",
-			doctor_iptables(w->family), w->hook, place(t, w->hook),
+			doctor_iptables(w->family), w->hook, doctor_place(t, "filter", w->hook),
 			w->d->host->lane_mask);
 }
 

@@ -185,6 +185,18 @@ class Beside:
             self.assertIn("ufw route prepend allow proto tcp to 10.0.0.30 port 25", advice)
             self.assertIn("ufw prepend allow proto tcp to any port " + ("25" if self.how == "tproxy" else "10525:10778"), advice)
 
+    def test_taken_out_of_connection_tracking(self):
+        with self.broken("iptables", "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "--dport", "25", "-j", "CT", "--notrack",
+                         mended=("sh", "-c", "iptables -t raw -F PREROUTING")):
+            self.assertFalse(self.reached())
+            found = self.find("tracking", count=2)
+            self.assertEqual(found[0]["advice"], "iptables -t raw -I PREROUTING 2 -d 198.51.100.2 -p tcp --dport 25 -j ACCEPT")
+            for finding in found:
+                self.type(finding)
+            self.assertEqual(self.examine(), [])
+            self.assertTrue(self.reached())
+            self.assert_in_sync()
+
     # -- marks
 
     def test_connection_marks_written_over(self):
