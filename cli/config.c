@@ -2,6 +2,8 @@
 #include "cli/config.h"
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 struct told {
 	const struct cli *c;
@@ -90,4 +92,23 @@ int config_host(const struct cli *c, struct load *l, struct hostconf *hostp)
 			"are taken",
 			c->dir);
 	return CLI_OK;
+}
+
+/* Asked in the same way as posternd asks: the kernel lets only those do it. */
+static bool may_manage(void)
+{
+	const int size = 4096, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const bool may =
+		fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return may;
+}
+
+enum host_mode config_mode(const struct hostconf *host)
+{
+	if (host->mode != MODE_AUTO)
+		return host->mode;
+	return geteuid() == 0 && may_manage() ? MODE_MANAGED : MODE_DIRECT;
 }

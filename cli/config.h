@@ -39,3 +39,7 @@ int config_check(const struct cli *c, struct load *l);
  * Return: CLI_OK, then load_free() is due; or an exit code after a message.
  */
 int config_host(const struct cli *c, struct load *l, struct hostconf *hostp);
+
+/* The mode that a posternd of this host has, started by who asks: where the file does not say one,
+ * root's with CAP_NET_ADMIN is managed. */
+enum host_mode config_mode(const struct hostconf *host);

@@ -12,9 +12,11 @@
 
 enum needs { /* bits: where an examination matters */
 	NEEDS_ROOT = 1,
-	NEEDS_DIRECT = 2,
-	NEEDS_EXTERNAL = 4,
-	NEEDS_KEEP = 8, /* a rule keeps the client's address */
+	NEEDS_KEEP = 2, /* a rule keeps the client's address */
+	IN_DIRECT = 4,  /* the modes; none: in all */
+	IN_EXTERNAL = 8,
+	IN_MANAGED = 16,
+	IN_BOTH = IN_EXTERNAL | IN_MANAGED,
 };
 
 static const struct examination {
@@ -23,17 +25,25 @@ static const struct examination {
 	void (*run)(struct doctor *d);
 } examinations[] = {
 	{ "daemon", 0, doctor_daemon }, /* first: others ask whether it is posternd that listens */
-	{ "listen", NEEDS_DIRECT, doctor_listen },
-	{ "intercept", NEEDS_EXTERNAL, doctor_intercept },
-	{ "divert", NEEDS_EXTERNAL | NEEDS_ROOT, doctor_divert },
-	{ "input", NEEDS_EXTERNAL | NEEDS_ROOT, doctor_input },
-	{ "around", NEEDS_EXTERNAL | NEEDS_ROOT, doctor_around },
-	{ "local-server", NEEDS_EXTERNAL | NEEDS_ROOT, doctor_local_server },
-	{ "client-path", NEEDS_EXTERNAL | NEEDS_ROOT, doctor_client_path },
+	{ "listen", IN_DIRECT, doctor_listen },
+	{ "intercept", IN_BOTH, doctor_intercept },
+	{ "tools", IN_MANAGED | NEEDS_ROOT, doctor_tools },
+	{ "divert", IN_BOTH | NEEDS_ROOT, doctor_divert },
+	{ "input", IN_EXTERNAL | NEEDS_ROOT, doctor_input },
+	{ "input", IN_MANAGED | NEEDS_ROOT, doctor_input_lanes },
+	{ "forward", IN_MANAGED | NEEDS_ROOT, doctor_forward },
+	{ "around", IN_EXTERNAL | NEEDS_ROOT, doctor_around },
+	{ "tracking", IN_MANAGED | NEEDS_ROOT, doctor_track },
+	{ "marks", IN_BOTH | NEEDS_ROOT, doctor_marks },
+	{ "saved", IN_MANAGED, doctor_saved },
+	{ "stale", NEEDS_ROOT, doctor_stale },
+	{ "local-server", IN_BOTH | NEEDS_ROOT, doctor_local_server },
+	{ "client-path", IN_BOTH | NEEDS_ROOT, doctor_client_path },
 	{ "right", NEEDS_KEEP, doctor_right },
 	{ "return", NEEDS_KEEP | NEEDS_ROOT, doctor_return },
-	{ "forwarding", NEEDS_KEEP, doctor_forwarding },
+	{ "forwarding", 0, doctor_forwarding },
 	{ "servers", 0, doctor_servers },
+	{ "way-back", NEEDS_KEEP | NEEDS_ROOT, doctor_way_back },
 	{ "zones", 0, doctor_zones },
 	{ "clock", 0, doctor_clock },
 	{ "descriptors", 0, doctor_descriptors },
@@ -186,12 +196,17 @@ static bool keeps_clients(const struct ruleset *rules)
 	return false;
 }
 
+static unsigned mode_bit(enum host_mode mode)
+{
+	return mode == MODE_EXTERNAL ? IN_EXTERNAL : mode == MODE_MANAGED ? IN_MANAGED : IN_DIRECT;
+}
+
 static void examine(struct doctor *d, const struct examination *e)
 {
-	const bool keeps = keeps_clients(d->rules);
+	const unsigned modes = e->needs & (IN_DIRECT | IN_BOTH);
 
-	if ((e->needs & NEEDS_DIRECT && d->external) ||
-		(e->needs & NEEDS_EXTERNAL && !d->external) || (e->needs & NEEDS_KEEP && !keeps))
+	if ((modes != 0 && (modes & mode_bit(d->mode)) == 0) ||
+		(e->needs & NEEDS_KEEP && !keeps_clients(d->rules)))
 		return;
 	d->check = e->name;
 	if (e->needs & NEEDS_ROOT && !d->root) {
@@ -207,14 +222,19 @@ static void begin(struct doctor *d, struct cli *c, const struct load *files)
 {
 	*d = (struct doctor){ .c = c,
 		.files = files,
-		.rules = files->ruleset,
-		.host = &files->ruleset->host,
-		.root = geteuid() == 0,
-		.external = files->ruleset->host.mode == MODE_EXTERNAL };
+		.own = *files->ruleset,
+		.mode = config_mode(&files->ruleset->host),
+		.root = geteuid() == 0 };
+	d->own.host.mode = d->mode;
+	d->rules = &d->own;
+	d->host = &d->own.host;
+	d->said = &files->ruleset->host;
 }
 
 static void end(struct doctor *d)
 {
+	free(d->lanes_memory);
+	unbundle_free(&d->running);
 	sockets_free(&d->sockets);
 	tables_free(&d->v4.tables);
 	tables_free(&d->v6.tables);

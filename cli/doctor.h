@@ -7,8 +7,8 @@
  * tells what it found: a value, and what to do. What other programs print is input: the functions
  * that read it (cli/doctor_tables.h, cli/doctor_routes.h, cli/doctor_sockets.h) take text.
  *
- * Limits: of what nft(8) made itself only chains of INPUT that drop are looked at. What posternd
- * may do is judged by what this process may do, unless posternd runs.
+ * Limits: of what nft(8) made itself only chains that drop and changes of marks are looked at. What
+ * posternd may do is judged by what this process may do, unless posternd runs.
  *
  * Owns:    struct doctor owns what is found and what was read.
  * Callers: cli/doctor*.c.
@@ -17,7 +17,9 @@
 #include "cli/doctor_routes.h"
 #include "cli/doctor_sockets.h"
 #include "cli/doctor_tables.h"
+#include "rules/kernel/lanes.h"
 #include "rules/load/load.h"
+#include "rules/load/unbundle.h"
 
 enum doctor_level {
 	DOCTOR_OK,
@@ -51,12 +53,19 @@ struct doctor_rules {
 struct doctor {
 	struct cli *c;
 	const struct load *files;
-	const struct ruleset *rules;
-	const struct hostconf *host;
-	bool root, external;
+	struct ruleset own;          /* of the files, with the mode that they have here */
+	const struct ruleset *rules; /* those examined: @own, or in `mode managed` those that run */
+	const struct hostconf *host; /* of @rules */
+	const struct hostconf *said; /* postern.conf itself, for its lines */
+	enum host_mode mode;         /* never MODE_AUTO */
+	bool root;
 	const char *check; /* the examination that runs */
 	unsigned told;     /* bits, its own: what it need not tell again */
 	bool runs;         /* posternd does */
+	struct unbundle running;
+	struct lanes lanes; /* of `mode managed` */
+	void *lanes_memory;
+	bool in_force; /* the kernel has the rules of `mode managed` */
 	struct ip_port listeners[DOCTOR_LISTENERS_MAX]; /* its own */
 	size_t n_listeners;
 	bool sockets_looked;
@@ -98,6 +107,10 @@ void doctor_each_internal(struct doctor *d, bool (*wants)(const struct publish *
 
 /* Is it an address of this host? */
 bool doctor_is_local(const struct ip *ip);
+/* The interface that has it; "": none, or lo. */
+void doctor_interface_of(const struct ip *ip, char name[static ROUTES_NAME_MAX]);
+/* The interface of the default route; "": there is none. */
+void doctor_default_interface(enum ip_family family, char name[static ROUTES_NAME_MAX]);
 
 /* Who listens at @at, or at all addresses of its port; NULL: nobody. */
 const struct sockets_listener *doctor_listener(struct doctor *d, const struct ip_port *at);
@@ -111,8 +124,10 @@ const struct tables *doctor_tables(struct doctor *d, enum ip_family family, cons
 struct tables_end doctor_diversion(
 	struct doctor *d, const struct tables *t, const struct ip_port *to);
 
-/* The interface that a diversion names, fit to be typed; "" when it names none. */
-void doctor_interface(struct tables_end diversion, char name[static ROUTES_NAME_MAX]);
+/* The interface by which clients of @to come, fit to be typed, as what diverts them names it; in
+ * `mode managed` the one that has the address, else the one of the default route. "": not known. */
+void doctor_interface(struct doctor *d, const struct tables *t, const struct ip_port *to,
+	char name[static ROUTES_NAME_MAX]);
 
 /* " -i ext", of what diverts any published address: for lines that are typed. "": none names one.
  */
@@ -120,6 +135,9 @@ void doctor_interface(struct tables_end diversion, char name[static ROUTES_NAME_
 void doctor_clients_option(struct doctor *d, char option[static DOCTOR_OPTION_MAX]);
 
 bool doctor_drops(struct tables_end end);
+
+/* Where a line that is typed belongs: behind our jump, which is to stay the first of its hook. */
+unsigned doctor_place(const struct tables *t, const char *table, const char *hook);
 
 /* The head of a rule, escaped. */
 #define DOCTOR_LINE_MAX 640
@@ -141,8 +159,15 @@ bool doctor_proc_number(const char *path, uint64_t *vp);
 void doctor_daemon(struct doctor *d); /* first: others ask who listens for posternd */
 void doctor_listen(struct doctor *d);
 void doctor_intercept(struct doctor *d);
+void doctor_tools(struct doctor *d);
 void doctor_divert(struct doctor *d);
 void doctor_input(struct doctor *d);
+void doctor_input_lanes(struct doctor *d);
+void doctor_forward(struct doctor *d);
+void doctor_track(struct doctor *d);
+void doctor_marks(struct doctor *d);
+void doctor_saved(struct doctor *d);
+void doctor_stale(struct doctor *d);
 void doctor_around(struct doctor *d);
 void doctor_local_server(struct doctor *d);
 void doctor_client_path(struct doctor *d);
@@ -150,6 +175,7 @@ void doctor_right(struct doctor *d);
 void doctor_return(struct doctor *d);
 void doctor_forwarding(struct doctor *d);
 void doctor_servers(struct doctor *d);
+void doctor_way_back(struct doctor *d);
 void doctor_zones(struct doctor *d);
 void doctor_clock(struct doctor *d);
 void doctor_descriptors(struct doctor *d);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Doctor: does the host forward something past the filter, or drop what clients send? */
-#include <stdlib.h>
+#include <string.h>
 
 #include "cli/doctor.h"
-#include "cli/doctor_run.h"
 
 /* ---- what would be forwarded, past the filter ---- */
 
@@ -125,19 +124,6 @@ static uint64_t rp_filter(const char *interface)
 	return all > one ? all : one;
 }
 
-static bool default_leaves_by(char name[static ROUTES_NAME_MAX])
-{
-	static const char *const argv[] = { "ip", "-j", "-4", "route", "show", "default", NULL };
-	bool local, found;
-	char *text;
-	size_t n;
-
-	found = run_program(argv, &text, &n) == RUN_OK &&
-		routes_first(span_of(text, n), name, &local);
-	free(text);
-	return found;
-}
-
 static void examine_client_path(
 	struct doctor *d, const struct publish *rule, const struct rule_endpoint *external)
 {
@@ -148,11 +134,12 @@ static void examine_client_path(
 
 	if (external->any || external->addr.ip.family != IP_V4 || t == NULL || d->told)
 		return;
-	doctor_interface(doctor_diversion(d, t, &external->addr), in);
+	doctor_interface(d, t, &external->addr, in);
 	if (in[0] == '\0' || strchr(in, '+') != NULL)
 		return;
 	d->told = 1;
-	if (rp_filter(in) != 1 || !default_leaves_by(back) || strcmp(in, back) == 0) {
+	doctor_default_interface(IP_V4, back);
+	if (rp_filter(in) != 1 || back[0] == '\0' || strcmp(in, back) == 0) {
 		doctor_tell(d, DOCTOR_OK, rule, external->at,
 			"the kernel takes clients' packets in on %s (rp_filter %u)", in,
 			(unsigned)rp_filter(in));

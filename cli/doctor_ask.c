@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What several examinations ask of this host and of the rules. */
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -118,6 +119,19 @@ bool doctor_is_local(const struct ip *ip)
 	return found;
 }
 
+void doctor_interface_of(const struct ip *ip, char name[static ROUTES_NAME_MAX])
+{
+	struct ifaddrs *list;
+
+	name[0] = '\0';
+	if (getifaddrs(&list) < 0)
+		return;
+	for (const struct ifaddrs *a = list; a != NULL && name[0] == '\0'; a = a->ifa_next)
+		if (is_of(a, ip) && (a->ifa_flags & IFF_LOOPBACK) == 0)
+			snprintf(name, ROUTES_NAME_MAX, "%s", a->ifa_name);
+	freeifaddrs(list);
+}
+
 bool doctor_proc_number(const char *path, uint64_t *vp)
 {
 	size_t n;
@@ -191,6 +205,18 @@ const struct tables *doctor_tables(struct doctor *d, enum ip_family family, cons
 	return r->why[0] == '\0' ? &r->tables : NULL;
 }
 
+unsigned doctor_place(const struct tables *t, const char *table, const char *hook)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct tables_line *l = &t->lines[i];
+
+		if (l->rule && span_eq(l->table, span_str(table)) &&
+			span_eq(l->chain, span_str(hook)))
+			return span_istarts(tables_option(l->rest, "-j"), SPAN("POSTERN-")) ? 2 : 1;
+	}
+	return 1;
+}
+
 /* ---- routes ---- */
 
 enum doctor_route doctor_route(const struct ip *to, char name[static ROUTES_NAME_MAX])
@@ -210,4 +236,17 @@ enum doctor_route doctor_route(const struct ip *to, char name[static ROUTES_NAME
 	if (!found)
 		return DOCTOR_ROUTE_NONE;
 	return local ? DOCTOR_ROUTE_LOCAL : DOCTOR_ROUTE_OUT;
+}
+
+void doctor_default_interface(enum ip_family family, char name[static ROUTES_NAME_MAX])
+{
+	const char *const argv[] = { "ip", "-j", family == IP_V6 ? "-6" : "-4", "route", "show",
+		"default", NULL };
+	bool local;
+	char *text;
+	size_t n;
+
+	if (run_program(argv, &text, &n) != RUN_OK || !routes_first(span_of(text, n), name, &local))
+		name[0] = '\0';
+	free(text);
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/control.h"
-#include "cli/doctor.h"
+#include "cli/doctor_managed.h"
 #include "cli/running.h"
 #include "cli/table.h"
 #include "log/place.h"
@@ -36,12 +36,12 @@ static void tell_absent(struct doctor *d, const char *path, int error)
 	struct doctor_finding *f;
 
 	if (error == EACCES || error == EPERM) {
-		f = doctor_tell(d, DOCTOR_SKIPPED, NULL, d->host->control_at,
+		f = doctor_tell(d, DOCTOR_SKIPPED, NULL, d->said->control_at,
 			"this user may not ask posternd (%s)", path);
 		doctor_type(f, "sudo postern doctor -c %s", d->c->dir);
 		return;
 	}
-	f = doctor_tell(d, DOCTOR_WARNING, NULL, d->host->control_at,
+	f = doctor_tell(d, DOCTOR_WARNING, NULL, d->said->control_at,
 		error == ECONNREFUSED ? "posternd does not run, and left %s behind"
 				      : "posternd does not run (%s)",
 		path);
@@ -150,7 +150,8 @@ static void compare(struct doctor *d)
 	running_free(&running);
 }
 
-void doctor_daemon(struct doctor *d)
+/* Does it run, and answer? */
+static bool ask(struct doctor *d)
 {
 	static struct control_end end;
 	const struct control_take take = { .text = take_lines, .context = d };
@@ -164,14 +165,21 @@ void doctor_daemon(struct doctor *d)
 	error = try_socket(path);
 	if (error != 0 && error != EAGAIN) {
 		tell_absent(d, path, error);
-		return;
+		return false;
 	}
 	if (control_ask(d->c, CONTROL_STATUS, SPAN(""), &take, &end) != CLI_OK) {
-		doctor_advise(doctor_tell(d, DOCTOR_FAULT, NULL, d->host->control_at,
+		doctor_advise(doctor_tell(d, DOCTOR_FAULT, NULL, d->said->control_at,
 				      "posternd does not answer (%s)", path),
 			"restart it");
-		return;
+		return false;
 	}
-	d->runs = true;
-	compare(d);
+	return true;
+}
+
+void doctor_daemon(struct doctor *d)
+{
+	d->runs = ask(d);
+	if (d->runs)
+		compare(d);
+	doctor_take_lanes(d);
 }

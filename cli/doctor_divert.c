@@ -4,9 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/doctor.h"
+#include "cli/doctor_managed.h"
 #include "cli/doctor_nft.h"
 #include "cli/doctor_run.h"
+#include "rules/kernel/plan.h"
 
 #define LINE_SHOWN 120 /* octets of somebody's rule; four times as many when escaped */
 
@@ -37,6 +38,9 @@ static bool is_diversion(struct span target, struct span options, const void *co
 {
 	const struct hostconf *host = context;
 
+	if (host->mode == MODE_MANAGED)
+		return span_eq(target, SPAN("NFQUEUE")) &&
+		       names_port(tables_option(options, "--queue-num"), KERNEL_QUEUE);
 	if (host->intercept == INTERCEPT_TPROXY)
 		return span_eq(target, SPAN("TPROXY")) &&
 		       names_port(tables_option(options, "--on-port"), host->intercept_port);
@@ -50,17 +54,17 @@ struct tables_end doctor_diversion(
 	struct doctor *d, const struct tables *t, const struct ip_port *to)
 {
 	const struct tables_packet packet = { .dst = to->ip, .dport = to->port };
-	const char *table = d->host->intercept == INTERCEPT_TPROXY ? "mangle" : "nat";
+	const bool mangle = d->mode == MODE_MANAGED || d->host->intercept == INTERCEPT_TPROXY;
+	const char *table = mangle ? "mangle" : "nat";
 
 	return tables_walk(t, table, "PREROUTING", &packet, is_diversion, d->host);
 }
 
-void doctor_interface(struct tables_end diversion, char name[static ROUTES_NAME_MAX])
+static void take_interface(struct span said, char name[static ROUTES_NAME_MAX])
 {
-	const struct span said = tables_option(diversion.line, "-i");
 	size_t n = 0;
 
-	for (; diversion.found && n < said.n && n + 1 < ROUTES_NAME_MAX; n++) {
+	for (; n < said.n && n + 1 < ROUTES_NAME_MAX; n++) {
 		const uint8_t c = said.p[n];
 
 		if (!ascii_alpha(c) && !ascii_digit(c) && strchr(".-_@+:", c) == NULL)
@@ -68,6 +72,23 @@ void doctor_interface(struct tables_end diversion, char name[static ROUTES_NAME_
 		name[n] = (char)c;
 	}
 	name[n == said.n ? n : 0] = '\0';
+}
+
+void doctor_interface(struct doctor *d, const struct tables *t, const struct ip_port *to,
+	char name[static ROUTES_NAME_MAX])
+{
+	char found[ROUTES_NAME_MAX];
+	struct tables_end end;
+
+	if (d->mode == MODE_MANAGED) {
+		doctor_interface_of(&to->ip, found);
+		if (found[0] == '\0')
+			doctor_default_interface(to->ip.family, found);
+		take_interface(span_str(found), name);
+		return;
+	}
+	end = doctor_diversion(d, t, to);
+	take_interface(end.found ? tables_option(end.line, "-i") : SPAN(""), name);
 }
 
 void doctor_clients_option(struct doctor *d, char option[static DOCTOR_OPTION_MAX])
@@ -83,7 +104,7 @@ void doctor_clients_option(struct doctor *d, char option[static DOCTOR_OPTION_MA
 
 		if (t == NULL)
 			continue;
-		doctor_interface(doctor_diversion(d, t, &e->addr), name);
+		doctor_interface(d, t, &e->addr, name);
 		if (name[0] != '\0')
 			snprintf(option, DOCTOR_OPTION_MAX, " -i %s", name);
 	}
@@ -128,6 +149,8 @@ static void tell_undiverted(struct doctor *d, const struct publish *rule, struct
 		doctor_advise(f, "take that rule out; \"%s-save\" shows it", program);
 		return;
 	}
+	if (d->mode == MODE_MANAGED)
+		return; /* told already: the kernel differs */
 	f = doctor_tell(d, DOCTOR_FAULT, rule, at,
 		"no %s rule brings connections for %s to posternd", program, asked);
 	type_diversion(d, f, family, to);
@@ -149,8 +172,9 @@ static void examine_divert_family(struct doctor *d, const struct publish *rule, 
 	if (!end.found)
 		tell_undiverted(d, rule, at, family, to, end);
 	else
-		doctor_tell(d, DOCTOR_OK, rule, at, "%s is brought to posternd (%s %s)",
-			what_is_asked(address, to), doctor_iptables(family),
+		doctor_tell(d, DOCTOR_OK, rule, at, "%s is brought to %s (%s %s)",
+			what_is_asked(address, to),
+			d->mode == MODE_MANAGED ? "the gate" : "posternd", doctor_iptables(family),
 			doctor_line(line, end.line));
 }
 
@@ -171,6 +195,8 @@ static void examine_divert(
 
 void doctor_divert(struct doctor *d)
 {
+	if (d->mode == MODE_MANAGED)
+		doctor_in_force(d);
 	doctor_each_external(d, examine_divert);
 }
 
@@ -237,7 +263,7 @@ static void examine_input_family(struct doctor *d, const struct publish *rule, s
 
 	if (t == NULL)
 		return; /* told by "divert" */
-	doctor_interface(doctor_diversion(d, t, to), in);
+	doctor_interface(d, t, to, in);
 	packet = diverted_packet(d, to, in);
 	end = tables_walk(t, "filter", "INPUT", &packet, NULL, NULL);
 	if (!doctor_drops(end)) {

@@ -89,7 +89,8 @@ static void examine_conntrack(struct doctor *d)
 	uint64_t most, now = 0;
 	struct doctor_finding *f;
 
-	if (!d->external || !doctor_proc_number("/proc/sys/net/netfilter/nf_conntrack_max", &most))
+	if (d->mode == MODE_DIRECT ||
+		!doctor_proc_number("/proc/sys/net/netfilter/nf_conntrack_max", &most))
 		return;
 	doctor_proc_number("/proc/sys/net/netfilter/nf_conntrack_count", &now);
 	if (most > 0 && now < most / 10 * 8 && most >= 2 * sessions_allowed(d->rules)) {

@@ -54,7 +54,7 @@ static void examine_user(struct doctor *d, const char *name, struct rules_at at)
 void doctor_users(struct doctor *d)
 {
 	if (d->host->user != NULL) {
-		examine_user(d, d->host->user, d->host->user_at);
+		examine_user(d, d->host->user, d->said->user_at);
 		return;
 	}
 	if (!d->root && !d->runs) {
@@ -79,7 +79,7 @@ static void examine_landlock(struct doctor *d)
 			d, DOCTOR_OK, NULL, DOCTOR_NOWHERE, "the kernel has Landlock %ld", version);
 		return;
 	}
-	f = doctor_tell(d, worse(d), NULL, d->host->require_sandbox_at,
+	f = doctor_tell(d, worse(d), NULL, d->said->require_sandbox_at,
 		"the kernel has no Landlock, or does not let us use it (%s)", strerror(errno));
 	doctor_advise(f, "add landlock to \"lsm=\" of the kernel's command line, or say "
 			 "\"require-sandbox no\" in postern.conf");
@@ -94,7 +94,7 @@ void doctor_kernel(struct doctor *d)
 		doctor_tell(d, DOCTOR_OK, NULL, DOCTOR_NOWHERE, "the kernel has seccomp filters");
 		return;
 	}
-	f = doctor_tell(d, worse(d), NULL, d->host->require_sandbox_at,
+	f = doctor_tell(d, worse(d), NULL, d->said->require_sandbox_at,
 		"the kernel has no seccomp filters");
 	doctor_advise(f, "use a kernel with CONFIG_SECCOMP_FILTER, or say \"require-sandbox no\" "
 			 "in postern.conf");

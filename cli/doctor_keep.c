@@ -220,39 +220,18 @@ static void examine_return(
 	tell(&w, DOCTOR_OK, what);
 }
 
+/* What the kernel carries to the server by itself has no socket here. */
+static bool keeps_by_proxy(const struct publish *rule)
+{
+	return keeps(rule) && !rule->pass;
+}
+
 void doctor_return(struct doctor *d)
 {
-	doctor_each_internal(d, keeps, examine_return);
-}
-
-/* ---- the rest of the servers' traffic ---- */
-
-static void examine_forwarding(
-	struct doctor *d, const struct publish *rule, const struct ip_port *server)
-{
-	const bool v6 = server->ip.family == IP_V6;
-	const char *name = v6 ? "net.ipv6.conf.all.forwarding" : "net.ipv4.ip_forward";
-	struct doctor_finding *f;
-	uint64_t on = 0;
-
-	if (d->told & 1u << server->ip.family)
-		return;
-	d->told |= 1u << server->ip.family;
-	doctor_proc_number(
-		v6 ? "/proc/sys/net/ipv6/conf/all/forwarding" : "/proc/sys/net/ipv4/ip_forward",
-		&on);
-	if (on != 0) {
-		doctor_tell(d, DOCTOR_OK, rule, rule->at, "%s forwarding is on (%s %u)",
-			v6 ? "IPv6" : "IPv4", name, (unsigned)on);
-		return;
-	}
-	f = doctor_tell(d, DOCTOR_WARNING, rule, rule->at,
-		"servers whose default route is this host reach nobody else (%s 0)", name);
-	doctor_type(f, "sysctl -w %s=1", name);
-}
-
-void doctor_forwarding(struct doctor *d)
-{
-	d->told = 0;
-	doctor_each_internal(d, keeps, examine_forwarding);
+	if (d->mode == MODE_MANAGED && !d->in_force)
+		doctor_tell(d, DOCTOR_SKIPPED, NULL, DOCTOR_NOWHERE,
+			"what brings the servers' answers here is not in force");
+	else
+		doctor_each_internal(
+			d, d->mode == MODE_MANAGED ? keeps_by_proxy : keeps, examine_return);
 }

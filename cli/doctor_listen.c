@@ -97,12 +97,25 @@ void doctor_listen(struct doctor *d)
 	doctor_each_external(d, examine_external);
 }
 
+static void examine_own_port(struct doctor *d, const struct publish *rule, uint16_t port)
+{
+	const struct ip_port where = { .ip = { .family = IP_V4 }, .port = port };
+
+	examine_port(d, rule, rule != NULL ? rule->at : d->said->intercept_at, &where);
+}
+
+/* In `mode managed` each rule that is inspected has its own, and those that none lists have one. */
 void doctor_intercept(struct doctor *d)
 {
-	const struct ip_port where = { .ip = { .family = IP_V4 },
-		.port = (uint16_t)d->host->intercept_port };
-
-	examine_port(d, NULL, d->host->intercept_at, &where);
+	if (d->mode != MODE_MANAGED) {
+		examine_own_port(d, NULL, (uint16_t)d->host->intercept_port);
+		return;
+	}
+	examine_own_port(d, NULL, lane_port(d->host, 0));
+	for (size_t i = 0; i < d->lanes.n; i++)
+		if (d->lanes.list[i].kind == LANE_PROXY)
+			examine_own_port(d, d->lanes.list[i].rule,
+				lane_port(d->host, d->lanes.list[i].number));
 }
 
 /* ---- a mail server where the rules publish ---- */

@@ -150,7 +150,7 @@ static enum match mark_holds(struct span text, uint32_t mark)
 	return sure((mark & mask) == value);
 }
 
-/* Each option that is known, with one value behind it. */
+/* Each option that is known of itself, with one value behind it. */
 static enum match option_holds(struct span name, struct span value, const struct tables_packet *p)
 {
 	if (match_is(name, "-p"))
@@ -174,8 +174,8 @@ static enum match option_holds(struct span name, struct span value, const struct
 		return address_holds(value, &p->asked.ip);
 	if (match_is(name, "--ctorigdstport"))
 		return ports_hold(value, p->asked.port);
-	if (match_is(name, "--mark"))
-		return mark_holds(value, p->mark);
+	if (match_is(name, "--ctreplsrc"))
+		return address_holds(value, &p->server);
 	if (match_is(name, "--comment"))
 		return MATCH_YES;
 	return MATCH_MAYBE;
@@ -191,7 +191,9 @@ static enum match flags_hold(struct span *rest, const struct tables_packet *p)
 	return p->answer ? MATCH_MAYBE : MATCH_YES;
 }
 
-static enum match take_option(struct span name, struct span *rest, const struct tables_packet *p)
+/* @module: of "-m", the last one: "--mark" is an option of two of them. */
+static enum match take_option(
+	struct span name, struct span *rest, const struct tables_packet *p, struct span *module)
 {
 	struct span ahead = *rest, value = match_word(&ahead);
 
@@ -202,12 +204,17 @@ static enum match take_option(struct span name, struct span *rest, const struct 
 		return MATCH_YES;
 	if (value.n > 0 && value.p[0] != '-' && !match_is(value, "!"))
 		*rest = ahead;
+	if (match_is(name, "-m"))
+		*module = value;
+	if (match_is(name, "--mark"))
+		return mark_holds(value, match_is(*module, "connmark") ? p->connmark : p->mark);
 	return option_holds(name, value, p);
 }
 
 enum match match_rule(struct span *rest, const struct tables_packet *p, bool *gotop)
 {
 	enum match all = MATCH_YES;
+	struct span module = SPAN("");
 	bool negated = false;
 
 	for (;;) {
@@ -223,7 +230,7 @@ enum match match_rule(struct span *rest, const struct tables_packet *p, bool *go
 			negated = true;
 			continue;
 		}
-		one = take_option(word, rest, p);
+		one = take_option(word, rest, p, &module);
 		if (negated && one != MATCH_MAYBE)
 			one = one == MATCH_YES ? MATCH_NO : MATCH_YES;
 		negated = false;

@@ -40,7 +40,8 @@ static bool in_range(const json_t *range, uint16_t port)
 	       json_integer_value(to) >= port;
 }
 
-/* Somewhere in an expression: the port, or what may stand for it. */
+/* Somewhere in an expression: the port, or what may stand for it: a set, changed destinations,
+ * marks. */
 static bool names_port(const json_t *e, uint16_t port)
 {
 	const char *key, *text = json_string_value(e);
@@ -50,7 +51,7 @@ static bool names_port(const json_t *e, uint16_t port)
 	if (json_is_integer(e))
 		return json_integer_value(e) == port;
 	if (text != NULL)
-		return text[0] == '@' || strcmp(text, "dnat") == 0;
+		return text[0] == '@' || strcmp(text, "dnat") == 0 || strcmp(text, "mark") == 0;
 	json_array_foreach(e, i, part)
 	{
 		if (names_port(part, port))
@@ -108,7 +109,37 @@ static bool table_accepts(const json_t *all, const json_t *chain, uint16_t port)
 	return false;
 }
 
+/* Whatever comes to it. */
+static bool ends_all(const json_t *rule)
+{
+	const json_t *expr = json_object_get(rule, "expr");
+
+	return (has_key(expr, "drop") || has_key(expr, "reject")) && !has_key(expr, "match") &&
+	       !has_key(expr, "vmap") && !has_key(expr, "limit");
+}
+
 /* ---- chains ---- */
+
+/* By its policy, or by a rule of its own for all that is left, as firewalld's. */
+static bool chain_drops(const json_t *all, const json_t *chain)
+{
+	json_t *item;
+	size_t i;
+
+	if (is(chain, "policy", "drop"))
+		return true;
+	json_array_foreach(all, i, item)
+	{
+		const json_t *rule = json_object_get(item, "rule");
+		const char *family = text_of(chain, "family"), *table = text_of(chain, "table"),
+			   *name = text_of(chain, "name");
+
+		if (family != NULL && table != NULL && name != NULL && is(rule, "family", family) &&
+			is(rule, "table", table) && is(rule, "chain", name) && ends_all(rule))
+			return true;
+	}
+	return false;
+}
 
 static bool is_of_family(const json_t *chain, enum ip_family family)
 {
@@ -142,12 +173,19 @@ bool nft_drops(struct span text, const char *hook, enum ip_family family, uint16
 	{
 		const json_t *chain = json_object_get(item, "chain");
 
-		found = is(chain, "hook", hook) && is(chain, "policy", "drop") &&
-			is_of_family(chain, family) && !is_of_iptables(chain) &&
+		found = is(chain, "hook", hook) && is_of_family(chain, family) &&
+			!is_of_iptables(chain) && chain_drops(all, chain) &&
 			!table_accepts(all, chain, port) && take_chain(chain, chainp);
 		if (found)
 			break;
 	}
 	json_decref(whole);
 	return found;
+}
+
+bool nft_chain_of(const struct json_t *rule, struct nft_chain *c)
+{
+	return take_name(rule, "family", c->family, sizeof(c->family)) &&
+	       take_name(rule, "table", c->table, sizeof(c->table)) &&
+	       take_name(rule, "chain", c->name, sizeof(c->name));
 }

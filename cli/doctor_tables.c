@@ -132,7 +132,8 @@ static enum goes walk_rule(
 
 	holds = holds < so_far ? holds : so_far;
 	target = match_word(&rest);
-	if (holds == MATCH_NO || target.n == 0)
+	if (holds == MATCH_NO || target.n == 0 ||
+		(w->packet->others && span_istarts(target, SPAN("POSTERN-"))))
 		return ON;
 	wanted = w->want != NULL && w->want(target, rest, w->context);
 	if (wanted || (holds == MATCH_YES && ends_the_walk(target))) {

@@ -35,8 +35,10 @@ struct tables_packet {
 	struct span in, out; /* interfaces; empty: not known */
 	bool diverted;       /* its destination was changed: "DNAT" of connection tracking */
 	bool answer;         /* it belongs to a transparent socket of this host; else it is new */
-	uint32_t mark;
+	uint32_t mark, connmark;
 	struct ip_port asked; /* before it was diverted; IP_NONE: not known */
+	struct ip server;     /* who answers the connection; IP_NONE: not known */
+	bool others;          /* only others are asked: chains of Postern's let it go on */
 };
 
 struct tables_end {

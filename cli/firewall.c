@@ -14,6 +14,7 @@
 #include "rules/kernel/run/links.h"
 #include "rules/kernel/run/lock.h"
 #include "rules/kernel/run/managed.h"
+#include "rules/kernel/run/queue.h"
 
 #define WHY_MAX 4096
 
@@ -142,8 +143,7 @@ static int find_rules(const struct cli *c, struct wanted *w)
 	if (exit != CLI_OK)
 		return exit;
 	w->files = *w->load.ruleset;
-	if (w->files.host.mode == MODE_AUTO && geteuid() == 0)
-		w->files.host.mode = MODE_MANAGED; /* as posternd takes it */
+	w->files.host.mode = config_mode(&w->files.host); /* as posternd takes it */
 	w->rs = &w->files;
 	w->runs = w->rs->host.mode == MODE_MANAGED && control_there(c);
 	if (!w->runs)
@@ -366,9 +366,21 @@ static int apply(struct cli *c, int argc, char **argv)
 	return exit;
 }
 
+/* A posternd that runs puts back within two seconds what is taken out: nobody wants that gap. */
+static int need_nobody_back(bool force)
+{
+	if (force || !queue_is_read(KERNEL_QUEUE))
+		return CLI_OK;
+	return cli_fail(CLI_UNAVAILABLE,
+		"firewall remove: posternd runs in \"mode managed\", and would put the rules in "
+		"again at once; end it first, as by \"systemctl stop postern\" (--force takes them "
+		"out all the same)");
+}
+
 /* Reads no file: it must work when they are faulty, and posternd is dead. */
 static int take_out(struct cli *c, int argc, char **argv)
 {
+	const bool force = args_flag(&argc, argv, "--force");
 	char text[WHY_MAX];
 	struct netlink lock;
 	struct out why;
@@ -377,6 +389,8 @@ static int take_out(struct cli *c, int argc, char **argv)
 	if (args_done(&argc, argv, 1, 1) != CLI_OK || no_json(c, "remove") != CLI_OK)
 		return CLI_USAGE;
 	exit = need_root("remove");
+	if (exit == CLI_OK)
+		exit = need_nobody_back(force);
 	if (exit != CLI_OK)
 		return exit;
 	hold_signals();
@@ -405,6 +419,34 @@ static int status(struct cli *c, int argc, char **argv)
 		return exit;
 	plan = has_rules(&w) ? &w.plan : NULL;
 	exit = backend == BACKEND_NFT ? firewall_status_nft(c, plan) : firewall_status(c, plan);
+	wanted_free(&w);
+	return exit;
+}
+
+static int differ(const struct wanted *w, bool *differsp, struct out *text)
+{
+	struct apply_wanted want = { 0 };
+	struct apply_seen seen;
+	int r = apply_see(&seen, text);
+
+	if (r == APPLY_OK) {
+		r = apply_want(&seen, &w->plan, &want);
+		if (r == APPLY_OK)
+			*differsp = apply_differ(&seen, &want, text);
+		apply_wanted_free(&want);
+	}
+	apply_unsee(&seen);
+	return r == APPLY_OK ? CLI_OK : firewall_exit("status", r, text);
+}
+
+int firewall_differs(const struct cli *c, bool *differsp, struct out *text)
+{
+	static struct wanted w; /* large */
+	int exit = want(c, &w, true);
+
+	if (exit != CLI_OK)
+		return exit;
+	exit = differ(&w, differsp, text);
 	wanted_free(&w);
 	return exit;
 }

@@ -3,7 +3,7 @@
 /*
  * postern firewall status: what the kernel has, held against what the rules say
  *
- * Callers: cli/firewall.c.
+ * Callers: cli/firewall.c; cli/doctor_managed.c asks only whether they differ.
  */
 #include "cli/cli.h"
 #include "rules/kernel/run/apply.h"
@@ -17,3 +17,7 @@ int firewall_status_nft(const struct cli *c, const struct kernel_plan *plan);
 
 /* What apply.h's functions return, as an exit code, after a message. */
 int firewall_exit(const char *verb, int r, struct out *why);
+
+/* Does the kernel differ from what the rules want? @text: a line for each place. Return: CLI_OK, or
+ * an exit code after a message. */
+int firewall_differs(const struct cli *c, bool *differsp, struct out *text);

@@ -12,8 +12,8 @@ const struct cli_verb cli_verbs[] = {
 		"--client ADDRESS --to ADDRESS:PORT [--at TIME] [--line 'COMMAND']",
 		"which rule takes a connection, and why the others do not" },
 	{ "firewall", cli_firewall, true,
-		"render [-4|-6] | apply | remove | status  [--backend iptables|nft]",
-		"the kernel rules that bring connections to posternd, in \"mode external\"" },
+		"render [-4|-6] | apply | remove [--force] | status  [--backend iptables|nft]",
+		"the kernel rules that bring connections to posternd" },
 	{ "log", cli_log, true,
 		"tail [-n N] [-f] | find [--since TIME] [--code PN] [--rule NAME] [--client "
 		"ADDRESS] [--mail ADDRESS] "

@@ -289,6 +289,18 @@ class Alone(unittest.TestCase):
             remove(gate)
             self.assertEqual(kernel(), before)
 
+    def test_remove_beside_a_running_posternd(self):
+        """Which would put back at once what is taken out."""
+        gate = begin(self, self.how)
+        before = kernel()
+        with lab.gateway:
+            done = gate.tool("firewall", "remove")
+            self.assertEqual(done.returncode, 69, done.stdout)
+            self.assertIn("end it first", done.stderr)
+            self.assertEqual(kernel(), before)
+            self.assertEqual(gate.tool("firewall", "remove", "--force").returncode, 0)
+            wait_for("the rules to be back", lambda: gate.tool("firewall", "status").returncode == 0)
+
     def test_reload_keeps_what_passes_and_what_is_inspected(self):
         gate = begin(self, self.how, SHARED + "default reset\n")
         with connection(lab.client, OTHER_PUBLISHED, 25, OTHER_CLIENT) as passed, \

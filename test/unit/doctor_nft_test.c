@@ -54,10 +54,26 @@ static void other_chains_do_not_drop(void **state)
 	assert_true(drops(CHAIN("ip", "guard", "input", "input", "drop")));
 }
 
+static void a_rule_for_all_that_is_left_drops(void **state)
+{
+#define OPEN   CHAIN("inet", "guard", "x", "input", "accept")
+#define REJECT "{\"reject\":{\"type\":\"icmpx\",\"expr\":\"admin-prohibited\"}}"
+	(void)state;
+	assert_false(drops(OPEN));
+	assert_true(drops(OPEN RULE("{\"counter\":null},{\"drop\":null}")));
+	assert_true(drops(OPEN RULE(REJECT)));
+	assert_false(drops(OPEN RULE(MATCH("7") "," REJECT)));
+	assert_false(drops(OPEN RULE("{\"limit\":{\"rate\":1}}," REJECT)));
+	assert_false(drops(OPEN RULE(MATCH("\"dnat\"") ACCEPT) RULE(REJECT)));
+	assert_false(drops(CHAIN("inet", "guard", "y", "input", "accept") RULE(REJECT)));
+}
+
 static void a_rule_that_may_let_it_in_is_believed(void **state)
 {
 	static const char *const in[] = {
 		GUARD RULE(MATCH("10525") ACCEPT),
+		GUARD RULE("{\"match\":{\"op\":\"!=\",\"left\":{\"&\":[{\"ct\":{\"key\":\"mark\"}},"
+			   "4278190080]},\"right\":0}}" ACCEPT),
 		GUARD RULE(MATCH("{\"set\":[25,10525]}") ACCEPT),
 		GUARD RULE(MATCH("{\"range\":[10000,11000]}") ACCEPT),
 		GUARD RULE(MATCH("\"@ports\"") ACCEPT),
@@ -103,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_chain_that_drops_is_named),
 		cmocka_unit_test(other_chains_do_not_drop),
+		cmocka_unit_test(a_rule_for_all_that_is_left_drops),
 		cmocka_unit_test(a_rule_that_may_let_it_in_is_believed),
 		cmocka_unit_test(what_is_no_such_json_holds_nothing),
 	};

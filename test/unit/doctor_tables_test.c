@@ -73,6 +73,9 @@ static void each_match_holds_or_not_or_may(void **state)
 		{ "-A INPUT -m conntrack --ctstate DNAT -j DROP", "ACCEPT" },
 		{ "-A INPUT -m mark --mark 0x0/0xf00000 -j DROP", "DROP" },
 		{ "-A INPUT -m mark --mark 0x500000/0xf00000 -j DROP", "ACCEPT" },
+		{ "-A INPUT -m connmark --mark 0x0/0xff000000 -j DROP", "DROP" },
+		{ "-A INPUT -m connmark ! --mark 0x0/0xff000000 -j DROP", "ACCEPT" },
+		{ "-A INPUT -m conntrack --ctreplsrc 10.0.0.21 -j DROP", "ACCEPT?" },
 		{ "-A INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP", "DROP" },
 		{ "-A INPUT -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j DROP", "ACCEPT" },
 		{ "-A INPUT -m comment --comment \"a \\\" -j ACCEPT\" -j DROP", "DROP" },
@@ -109,6 +112,35 @@ static void chains_lead_on_and_back(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		expect_str(fate(cases[i].rules, &smtp), cases[i].fate, cases[i].rules, "fate");
+}
+
+static void marks_of_packet_and_connection_are_told_apart(void **state)
+{
+	struct tables_packet p = { .mark = 0x500000, .connmark = 0x1000000 };
+
+	(void)state;
+	assert_true(ip_parse(SPAN("10.0.0.21"), &p.server));
+	expect_str(fate("-A INPUT -m mark --mark 0x500000 -j DROP", &p), "DROP", "packet", "fate");
+	expect_str(fate("-A INPUT -m connmark --mark 0x500000 -j DROP", &p), "ACCEPT", "connection",
+		"fate");
+	expect_str(fate("-A INPUT -m mark --mark 0x500000 -m connmark ! --mark 0x0/0xff000000 -j "
+			"DROP",
+			   &p),
+		"DROP", "both", "fate");
+	expect_str(fate("-A INPUT -m conntrack --ctreplsrc 10.0.0.22 -j DROP", &p), "ACCEPT",
+		"server", "fate");
+}
+
+static void chains_of_ours_are_not_asked_about_others(void **state)
+{
+	static const char rules[] = ":POSTERN-INPUT - [0:0]\n-A INPUT -j POSTERN-INPUT\n"
+				    "-A POSTERN-INPUT -j DROP\n-A INPUT -j REJECT";
+	struct tables_packet p = { 0 };
+
+	(void)state;
+	expect_str(fate(rules, &p), "DROP", "all", "fate");
+	p.others = true;
+	expect_str(fate(rules, &p), "REJECT", "others", "fate");
 }
 
 static void what_is_looked_for_is_found_when_it_may_match(void **state)
@@ -223,6 +255,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_match_holds_or_not_or_may),
 		cmocka_unit_test(chains_lead_on_and_back),
+		cmocka_unit_test(marks_of_packet_and_connection_are_told_apart),
+		cmocka_unit_test(chains_of_ours_are_not_asked_about_others),
 		cmocka_unit_test(what_is_looked_for_is_found_when_it_may_match),
 		cmocka_unit_test(an_option_that_is_negated_is_not_there),
 		cmocka_unit_test(marks_are_numbers),

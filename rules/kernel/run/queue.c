@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,6 +43,20 @@ int queue_claim(struct netlink *nl, uint16_t number)
 	if (r == -EPERM && command(nl, UINT16_MAX, NFQNL_CFG_CMD_PF_UNBIND) == 0)
 		return -EBUSY;
 	return r;
+}
+
+/* A line a queue; its number comes first. */
+bool queue_is_read(uint16_t number)
+{
+	FILE *file = fopen("/proc/net/netfilter/nfnetlink_queue", "re");
+	bool found = false;
+	char line[160];
+
+	while (!found && file != NULL && fgets(line, sizeof(line), file) != NULL)
+		found = strtoul(line, NULL, 10) == number;
+	if (file != NULL)
+		fclose(file);
+	return found;
 }
 
 /* Not NFQA_CFG_F_FAIL_OPEN: what does not fit is dropped. */

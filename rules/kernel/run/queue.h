@@ -7,8 +7,11 @@
  * (docs: DESIGN 7), so both are opened here and handed to two others.
  *
  * Owns:    nothing: the descriptors are the caller's.
- * Callers: rules/kernel/run/main.c; lock.c for the claim.
+ * Callers: rules/kernel/run/main.c; lock.c for the claim; cli/firewall.c asks who is there.
  */
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "rules/kernel/run/netlink.h"
 
 #define QUEUE_RANGE  128  /* octets of a packet: IPv6 and TCP with options */
@@ -16,6 +19,9 @@
 
 /* Asks for a number of NFQUEUE. Return: 0; -EBUSY: another socket has it; <0 errno. */
 int queue_claim(struct netlink *nl, uint16_t number);
+
+/* Has anybody the number, as the kernel lists it? False also where the kernel does not tell. */
+bool queue_is_read(uint16_t number);
 
 /* A socket that gets the packets of KERNEL_QUEUE: their first QUEUE_RANGE octets, also of those
  * that the card is to cut into several. When it is full packets are dropped: the gate fails closed.
