@@ -115,6 +115,8 @@ static void print_tcp(const struct spelling *s, const struct kernel_line *l)
 		print_port(s, l);
 	if (l->first)
 		out_str(s->o, " --tcp-flags FIN,SYN,RST,ACK SYN");
+	if (l->connected)
+		out_str(s->o, " -m socket");
 	if (l->socket)
 		out_str(s->o, " ! --tcp-flags FIN,SYN,RST,ACK SYN -m socket --transparent");
 }

@@ -18,6 +18,24 @@ void published_lines(const struct walk *w, struct kernel_line l)
 		target_line(w, &w->plan->published[i], l);
 }
 
+void undiverted_lines(const struct walk *w, uint16_t last_port)
+{
+	const uint16_t port = (uint16_t)w->plan->host->intercept_port;
+	struct kernel_line own = { .port = port,
+		.port_last = last_port,
+		.connected = true,
+		.action = KERNEL_RETURN,
+		.why = "own packets" };
+	struct kernel_line drop = { .port = port,
+		.port_last = last_port,
+		.not_diverted = !is_tproxy(w),
+		.action = KERNEL_DROP,
+		.why = "not diverted" };
+
+	line(w, own);
+	line(w, drop);
+}
+
 /* The first packet of a connection is left to TPROXY, which knows what to do when a client uses a
  * port again. */
 void socket_lines(const struct walk *w)

@@ -28,6 +28,10 @@ static inline bool is_tproxy(const struct walk *w)
 void target_line(const struct walk *w, const struct kernel_target *t, struct kernel_line l);
 void published_lines(const struct walk *w, struct kernel_line l);
 
+/* Who asks for a port of the listeners himself. What a server answers to a proxy may be for the
+ * same port, by chance: it is for another socket. */
+void undiverted_lines(const struct walk *w, uint16_t last_port);
+
 /* Packets of sockets that are the proxies' come to this host. */
 void socket_lines(const struct walk *w);
 /* Of what is for internals, past the rules: dropped where it would be forwarded. */

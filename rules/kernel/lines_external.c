@@ -6,10 +6,7 @@
  * comes by lo and was never for diversion. */
 static void input_lines(const struct walk *w)
 {
-	line(w, (struct kernel_line){ .port = (uint16_t)w->plan->host->intercept_port,
-			.not_diverted = !is_tproxy(w),
-			.action = KERNEL_DROP,
-			.why = "not diverted" });
+	undiverted_lines(w, 0);
 	line(w, (struct kernel_line){
 			.loopback = true, .action = KERNEL_RETURN, .why = "own packets" });
 	published_lines(w,

@@ -107,11 +107,7 @@ static void input_lines(const struct walk *w)
 {
 	const struct hostconf *host = w->plan->host;
 
-	line(w, (struct kernel_line){ .port = lane_port(host, 0),
-			.port_last = lane_port(host, lanes_max(host)),
-			.not_diverted = !is_tproxy(w),
-			.action = KERNEL_DROP,
-			.why = "not diverted" });
+	undiverted_lines(w, lane_port(host, lanes_max(host)));
 	line(w, (struct kernel_line){
 			.loopback = true, .action = KERNEL_RETURN, .why = "own packets" });
 	reset_line(w);

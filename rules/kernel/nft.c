@@ -84,6 +84,8 @@ static void print_where(const struct spelling *s, const struct kernel_line *l)
 		out_str(s->o, " meta l4proto tcp");
 	if (l->first)
 		out_str(s->o, " tcp flags & (fin | syn | rst | ack) == syn");
+	if (l->connected)
+		out_str(s->o, " socket wildcard 0");
 	if (l->socket)
 		out_str(s->o, " tcp flags & (fin | syn | rst | ack) != syn socket transparent 1");
 }

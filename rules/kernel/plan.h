@@ -109,6 +109,7 @@ struct kernel_line {
 	uint16_t port, source_port; /* of TCP; 0: any */
 	uint16_t port_last;         /* 0, or @port is the first of a range */
 	bool not_diverted;          /* its destination was not changed */
+	bool connected;             /* of TCP, for a socket that is no listener at all addresses */
 	bool socket; /* for a transparent socket, and not the first packet of a connection */
 	enum kernel_mark mark;
 	enum kernel_lane lane_is;

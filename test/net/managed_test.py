@@ -332,6 +332,17 @@ class Alone(unittest.TestCase):
         wait_for("the new way", lambda: [line for line in kernel() if "-o later" in line], timeout=15)
         self.assertEqual(gate.records(code="PN8007"), [])
 
+    def test_an_answer_for_a_port_of_the_listeners(self):
+        """The kernel may give a proxy's own connection such a port: what the server answers there is no direct hit."""
+        before = lab.gateway.must("sysctl", "-n", "net.ipv4.ip_local_port_range").split()
+        self.addCleanup(lab.gateway.must, "sysctl", "-qw", "net.ipv4.ip_local_port_range=" + " ".join(before))
+        begin(self, self.how, client_address="gateway")
+        lab.gateway.must("sysctl", "-qw", "net.ipv4.ip_local_port_range=10530 10560")
+        for _ in range(5):
+            send(lab.client, PUBLISHED[4])
+        postfix.wait_messages(5)
+        self.assertEqual(reach(lab.client, PUBLISHED[4], 10526), "nothing")
+
     def test_default_reset_and_default_refuse(self):
         for default, said in (("reset", "refused"), ('refuse "554 5.7.1 Not here"', "554 5.7.1 Not here")):
             with self.subTest(default):

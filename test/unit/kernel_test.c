@@ -79,6 +79,8 @@ static void one_rule_whole(void **state)
 	plan_of(&plan, ONE, HOST, 1);
 	expect_octets(set_of(text_block, &plan, IP_V4),
 		SPAN("*filter\n:POSTERN-INPUT - [0:0]\n"
+		     "-A POSTERN-INPUT -p tcp -m tcp --dport 10525 -m socket -m comment --comment "
+		     "\"postern: own packets\" -j RETURN\n"
 		     "-A POSTERN-INPUT -p tcp -m tcp --dport 10525 -m conntrack ! --ctstate DNAT"
 		     " -m comment --comment \"postern: not diverted\" -j DROP\n"
 		     "-A POSTERN-INPUT -i lo -m comment --comment \"postern: own packets\" -j "
