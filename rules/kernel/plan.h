@@ -101,6 +101,7 @@ struct kernel_line {
 	bool first;                 /* the first packet of a connection */
 	bool banned;                /* in the set of bans */
 	bool too_often;             /* above what one address may ask the gate */
+	bool bypass;                /* of KERNEL_ASK: without a gate it goes on to the next table */
 	const struct ip *server;    /* NULL, or who answers after translation, in both directions */
 	bool original;              /* @to and @port are what the client asked for at first */
 	bool loopback;              /* came by lo */
