@@ -196,6 +196,14 @@ static bool keeps_clients(const struct ruleset *rules)
 	return false;
 }
 
+/* Where others write the rules, they are examined the same, whoever fills the sets. */
+static enum host_mode mode_of(const struct hostconf *host)
+{
+	const enum host_mode mode = config_mode(host);
+
+	return mode == MODE_SETS_ONLY ? MODE_EXTERNAL : mode;
+}
+
 static unsigned mode_bit(enum host_mode mode)
 {
 	return mode == MODE_EXTERNAL ? IN_EXTERNAL : mode == MODE_MANAGED ? IN_MANAGED : IN_DIRECT;
@@ -223,7 +231,7 @@ static void begin(struct doctor *d, struct cli *c, const struct load *files)
 	*d = (struct doctor){ .c = c,
 		.files = files,
 		.own = *files->ruleset,
-		.mode = config_mode(&files->ruleset->host),
+		.mode = mode_of(&files->ruleset->host),
 		.root = geteuid() == 0 };
 	d->own.host.mode = d->mode;
 	d->rules = &d->own;

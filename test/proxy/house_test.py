@@ -246,7 +246,7 @@ class Reloads(unittest.TestCase):
             self.assertEqual(ask(gate, APPLY, b"0")[0], 0)
             code, said, _ = ask(gate, ROLLBACK, b"1")
             self.assertEqual(code, 78, said)
-            self.assertIn("mode managed", said)
+            self.assertIn("restart" if os.geteuid() == 0 else "mode", said)
             self.assertEqual(self.listens(gate), {gate.external})
 
     def test_new_rules_do_not_wait_for_a_log_that_does_not_come(self):
