@@ -164,7 +164,8 @@ static bool looks_like(struct span payload, uint8_t type)
 	       payload.p[RECORD_HEAD] == type;
 }
 
-/* What continues the octets there are; anything else is left out. False: no more room. */
+/* What continues the octets there are, as far as there is room; anything else is left out. Behind a
+ * hello may stand more, as a server's certificate does. False: no room at all. */
 static bool gather(struct hello_reader *r, uint32_t seq, struct span payload)
 {
 	const uint32_t known = r->seq + r->n - seq; /* octets of it that are here already */
@@ -172,8 +173,9 @@ static bool gather(struct hello_reader *r, uint32_t seq, struct span payload)
 	if (known > payload.n) /* before or beyond: a gap, or all known */
 		return true;
 	payload = span_from(payload, known);
-	if (payload.n > (size_t)HELLO_MAX - r->n)
+	if (r->n == HELLO_MAX)
 		return false;
+	payload = span_sub(payload, 0, (size_t)HELLO_MAX - r->n);
 	if (payload.n > 0)
 		memcpy(r->block + r->n, payload.p, payload.n);
 	r->n = (uint16_t)(r->n + payload.n);
@@ -255,4 +257,19 @@ enum hello_result hello_from_server(
 	if (result != HELLO_DONE)
 		return result;
 	return read_server(body, chosenp) ? HELLO_DONE : HELLO_NONE;
+}
+
+void hello_print_versions(struct out *o, unsigned versions)
+{
+	static const char *const names[] = { "ssl3", "1.0", "1.1", "1.2", "1.3" };
+	bool any = false;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!(versions & 1u << i))
+			continue;
+		if (any)
+			out_octet(o, ',');
+		out_str(o, names[i]);
+		any = true;
+	}
 }
