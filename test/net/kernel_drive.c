@@ -124,7 +124,12 @@ static void hear(void)
 
 static void tell(uint16_t type, struct span body, int fd)
 {
-	if (msg_send(control, type, body, fd) != MSG_OK)
+	struct pollfd p = { .fd = control, .events = POLLOUT };
+	int r;
+
+	while ((r = msg_send(control, type, body, fd)) == MSG_E_AGAIN && poll(&p, 1, 20000) > 0)
+		;
+	if (r != MSG_OK)
 		print_text("deaf", type, (struct span){ 0 });
 }
 
