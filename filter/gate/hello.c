@@ -90,13 +90,11 @@ static bool read_versions(struct span ext, struct hello_client *c)
 	return list.n == 0;
 }
 
-/* Up to and with the version that is in front of the extensions. A client offers all up to that
- * one, unless it says more. */
-static unsigned up_to(size_t version)
+/* The version that is in front of the extensions: the highest one, where the client says no more,
+ * and never above 1.2 (RFC 8446 4.1.2). */
+static unsigned highest(size_t version)
 {
-	const unsigned bit = version_bit(version < 0x0303 ? version : 0x0303);
-
-	return bit == 0 ? 0 : bit | (bit - 1);
+	return version_bit(version < 0x0303 ? version : 0x0303);
 }
 
 /* Of either hello: behind the random number and the session's id. False: malformed. */
@@ -117,7 +115,7 @@ static bool read_client(struct span body, struct hello_client *c)
 	if (!begin(&body, &version) || !take_vector(&body, 2, &part) ||
 		!take_vector(&body, 1, &part))
 		return false;
-	c->offered = up_to(version);
+	c->offered = highest(version);
 	if (body.n == 0) /* no extensions, RFC 5246 7.4.1.2 */
 		return true;
 	if (!take_vector(&body, 2, &extensions))

@@ -47,7 +47,8 @@ struct hello_reader {
 };
 
 struct hello_client {
-	unsigned offered; /* bits of enum hello_version */
+	unsigned offered; /* bits of enum hello_version. Of an older client, which names no others,
+			     the highest */
 	uint8_t name[HELLO_NAME_MAX];
 	size_t n_name;  /* 0: none was sent. Any octets: whoever shows them escapes them */
 	bool long_name; /* it was longer, and is cut */

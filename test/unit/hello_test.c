@@ -228,6 +228,25 @@ static void a_hello_that_is_too_long(void **state)
 	assert_int_equal(feed(&c, 1400, 1400), HELLO_NONE);
 }
 
+/* Records of no octets, and one whose length promises more than will ever come (TLS-22). */
+static void records_that_hold_nothing(void **state)
+{
+	struct hello_client c;
+
+	(void)state;
+	client_hello("mail.example.org", 16);
+	memmove(stream + 5, stream, n_stream);
+	stream[3] = stream[4] = 0;
+	n_stream += 5;
+	assert_int_equal(feed(&c, n_stream, 1), HELLO_MORE); /* does not look like a hello */
+	client_hello("mail.example.org", 16);
+	stream[3] = 0x40;
+	stream[4] = 1;
+	assert_int_equal(feed(&c, n_stream, 1), HELLO_DONE); /* the hello is whole all the same */
+	stream[6] = 1;                                       /* 64 KiB of it */
+	assert_int_equal(feed(&c, n_stream, 1), HELLO_NONE);
+}
+
 static void an_old_client(void **state)
 {
 	const size_t at = begin(1, 0x0301);
@@ -241,7 +260,7 @@ static void an_old_client(void **state)
 	close_vector(at, 3);
 	to_records(16384);
 	assert_int_equal(feed(&c, n_stream, 1), HELLO_DONE);
-	assert_int_equal(c.offered, HELLO_SSL3 | HELLO_TLS10);
+	assert_int_equal(c.offered, HELLO_TLS10);
 }
 
 /* Of a session that speaks SMTP first: its lines are passed over, 16 packets of them. */
@@ -358,6 +377,7 @@ int main(void)
 		cmocka_unit_test(any_octet_may_be_wrong),
 		cmocka_unit_test(tls_17_names_that_are_none),
 		cmocka_unit_test(a_hello_that_is_too_long),
+		cmocka_unit_test(records_that_hold_nothing),
 		cmocka_unit_test(an_old_client),
 		cmocka_unit_test(behind_starttls),
 		cmocka_unit_test(packets_twice_and_out_of_order),
