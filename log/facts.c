@@ -72,6 +72,18 @@ static void put_traffic(struct record *r, const struct log_close *close)
 	record_u64(r, "packets_s2c", close->packets_s2c);
 }
 
+static void put_tls(struct record *r, const struct log_close *close)
+{
+	if (close->tls_name.n > 0)
+		record_octets(r, "tls_name", close->tls_name, LOG_LINE_MAX);
+	if (close->tls_name_cut)
+		record_bool(r, "tls_name_cut", true);
+	if (close->tls_offered.n > 0)
+		record_octets(r, "tls_offered", close->tls_offered, LOG_LINE_MAX);
+	if (close->tls_version.n > 0)
+		record_octets(r, "tls_version", close->tls_version, LOG_LINE_MAX);
+}
+
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct log_close *close)
 {
@@ -89,6 +101,7 @@ void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *
 	record_str(r, "how", how_text(close->how));
 	put_traffic(r, close);
 	record_u64(r, "duration_ms", close->duration_ms);
+	put_tls(r, close);
 	if (session->rule == NULL || !session->rule->pass) {
 		record_u64(r, "commands", close->commands);
 		record_u64(r, "messages", close->messages);

@@ -60,6 +60,9 @@ struct log_close {
 	enum log_end_how how;
 	bool uncounted; /* nobody counted octets and packets */
 	uint64_t packets_c2s, packets_s2c;
+	/* what their TLS hellos said, borrowed; empty: not heard of */
+	struct span tls_name, tls_offered, tls_version;
+	bool tls_name_cut; /* it was longer */
 };
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct log_close *close);
@@ -124,7 +127,7 @@ void log_ban(struct log_sender *s, int64_t wall_ns, const struct log_ban *ban);
 
 /* PN8007 or PN8008: others changed the kernel's rules. @text: what was found, one line. */
 void log_kernel(struct log_sender *s, int64_t wall_ns, enum code code, struct span text);
-/* PN8101 to PN8105: what the gate lost, found or could not read. @what: of which kind, or NULL; of
+/* PN8101 to PN8106: what the gate lost, found or could not read. @what: of which kind, or NULL; of
  * PN8103 @n sessions were found and @gone are gone. */
 void log_gate(struct log_sender *s, int64_t wall_ns, enum code code, const char *what, uint64_t n,
 	uint64_t gone);

@@ -222,7 +222,10 @@ struct timeouts_reading {
 void timeout_read(struct words *w, struct timeouts_reading *t);
 /* Of a rule with `pass`: tells each timeout that only an inspected session has. */
 void timeouts_check_pass(struct check *c, const struct timeouts_reading *t);
-void log_read(struct words *w, unsigned *logp);
+/* Return: where "tls" stands, or NULL. */
+const struct word *log_read(struct words *w, unsigned *logp);
+/* @tls: of log_read(), which may have found none. @passed: it is of a rule with `pass`. */
+void log_check_tls(struct check *c, const struct word *tls, unsigned log, bool passed);
 
 /* `inspect [commands NAME] [screen NAME]`, `banner pass|"text"`, `when NAME` */
 void inspect_read(

@@ -205,29 +205,51 @@ void timeouts_check_pass(struct check *c, const struct timeouts_reading *t)
 
 /* ---- log ---- */
 
-void log_read(struct words *w, unsigned *logp)
+const struct word *log_read(struct words *w, unsigned *logp)
 {
-	static const char *const names[] = { "sessions", "denials", "commands", "messages",
+	static const char *const names[] = { "sessions", "denials", "commands", "messages", "tls",
 		"none" };
+	const struct word *tls = NULL;
 
 	*logp = 0;
 	if (words_take(w, "none")) {
 		if (w->at != NULL && w->at->kind == WORD_COMMA)
 			WORDS_TELL(w, w->before, NULL,
 				SPAN("\"none\" stands alone, as in \"log none\""));
-		return;
+		return NULL;
 	}
 	do {
 		const struct word *word = w->at;
 		size_t i = words_choice(w, names, ROWS(names));
 
 		if (i == ROWS(names))
-			return;
+			return tls;
 		if (i == ROWS(names) - 1 || (*logp & 1u << i))
 			WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
 				span_str(i == ROWS(names) - 1
 						 ? "\" stands alone, as in \"log none\""
 						 : "\" stands twice"));
 		*logp |= 1u << i;
+		if (1u << i == RULE_LOG_TLS)
+			tls = word;
 	} while (words_comma(w));
+	return tls;
+}
+
+void log_check_tls(struct check *c, const struct word *tls, unsigned log, bool passed)
+{
+	if (tls == NULL)
+		return;
+	if (!passed)
+		DIAG(c->diags, DIAG_ERROR, tls->at, tls->width,
+			"take \"tls\" out, or let the rule \"pass\"",
+			SPAN("\"log tls\" tells of the TLS of passed sessions, and this rule "
+			     "passes "
+			     "none"));
+	else if (!(log & RULE_LOG_SESSIONS))
+		DIAG(c->diags, DIAG_ERROR, tls->at, tls->width,
+			"add \"sessions\", as in \"log sessions, tls\"",
+			SPAN("\"log tls\" adds to the record of a session, which this rule does "
+			     "not "
+			     "log"));
 }

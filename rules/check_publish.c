@@ -7,6 +7,7 @@
 struct publish_reading {
 	struct publish *p;
 	struct timeouts_reading timeouts;
+	const struct word *log_tls; /* where it stands, or NULL */
 };
 
 /* ---- where ---- */
@@ -170,7 +171,8 @@ static void read_log(struct words *w, void *object)
 	struct publish *p = ((struct publish_reading *)object)->p;
 
 	p->log_given = true;
-	log_read(w, &p->log);
+	p->log_at = w->st->first->at;
+	((struct publish_reading *)object)->log_tls = log_read(w, &p->log);
 }
 
 /* Order matters: cross_publish() finds what was said by these places. */
@@ -257,6 +259,7 @@ void publish_read(struct check *c, struct named *named)
 	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, PUBLISH_ROWS, &r, seen);
 	fill_ports(p);
+	log_check_tls(c, r.log_tls, p->log, p->pass);
 	if (p->pass) {
 		timeouts_check_pass(c, &r.timeouts);
 		return;

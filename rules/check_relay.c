@@ -6,6 +6,7 @@ struct relay_reading {
 	struct relay *r;
 	struct relay_listen *listen; /* room for one each statement */
 	struct timeouts_reading timeouts;
+	const struct word *log_tls; /* where it stands, or NULL */
 };
 
 /* ---- listen ADDRESS:PORT [starttls [required] | tls] [certificate NAME] ---- */
@@ -122,7 +123,7 @@ static void read_log(struct words *w, void *object)
 	struct relay *r = ((struct relay_reading *)object)->r;
 
 	r->log_given = true;
-	log_read(w, &r->log);
+	((struct relay_reading *)object)->log_tls = log_read(w, &r->log);
 }
 
 static const struct block_row rows[RELAY_ROWS] = {
@@ -161,6 +162,7 @@ void relay_read(struct check *c, struct named *named)
 	r->log = RULE_LOG_DEFAULT;
 	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, RELAY_ROWS, &reading, named->seen);
+	log_check_tls(c, reading.log_tls, r->log, false);
 	if (r->commands == NULL)
 		r->commands = command_table_builtin(
 			r->auth != NULL ? SPAN("submission") : SPAN("internet"));

@@ -155,13 +155,13 @@ static void print_timeouts(struct print *pr, const struct rule_timeouts *timeout
 
 static void print_log(struct print *pr, bool given, unsigned log)
 {
-	static const char *const names[] = { "sessions", "denials", "commands", "messages" };
+	static const char *const names[] = { "sessions", "denials", "commands", "messages", "tls" };
 	size_t n = 0;
 
 	if (!given)
 		return;
 	print_row(pr, NULL, "log");
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (log & 1u << i) {
 			print_comma(pr, n++);
 			print_word(pr, names[i]);

@@ -194,6 +194,7 @@ enum rule_log { /* bits */
 	RULE_LOG_DENIALS = 2,
 	RULE_LOG_COMMANDS = 4,
 	RULE_LOG_MESSAGES = 8,
+	RULE_LOG_TLS = 16, /* of a passed session, in its record: what the hellos say */
 };
 #define RULE_LOG_DEFAULT (RULE_LOG_SESSIONS | RULE_LOG_DENIALS | RULE_LOG_MESSAGES)
 
@@ -246,6 +247,7 @@ struct publish {
 	struct rule_timeouts timeouts;
 	unsigned log; /* enum rule_log bits */
 	bool log_given;
+	struct rules_at log_at;
 	const char *banner; /* NULL: pass */
 	struct rules_at banner_at;
 	struct smtp_conf

@@ -9,7 +9,7 @@
  * passed over.
  *
  * Owns:    nothing. Tables point into the message.
- * Callers: filter/gate/queued.c, filter/gate/ct.c.
+ * Callers: filter/gate/queued.c, filter/gate/copied.c, filter/gate/ct.c.
  * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include <libmnl/libmnl.h>

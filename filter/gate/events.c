@@ -5,6 +5,7 @@
 #include "filter/gate/gate.h"
 
 #define PACKETS    16   /* at a call */
+#define CALLS      64   /* at a time: others are to get their turn */
 #define REST_MS    1000 /* between sweeps */
 #define ASKED      1    /* the number of questions for one connection; of no sweep */
 #define SILENCE_MS 5000 /* of a sweep: the writer was not there, or is gone */
@@ -77,6 +78,7 @@ void events_tick(struct gate *g)
 {
 	struct sweep_state *s = &g->sweep;
 
+	events_ask(g);
 	if (s->question != 0 && g->now.now_ms >= s->heard_ms + SILENCE_MS)
 		fail_sweep(g);
 	if (may_begin(g))
@@ -103,7 +105,22 @@ static void ask_for(struct gate *g, const struct ct *ct)
 
 	memcpy(v.client, ct->client.ip.octets, sizeof(v.client));
 	memcpy(v.asked, ct->asked.ip.octets, sizeof(v.asked));
-	out_verdict(g, &v);
+	if (g->questions.n < GATE_QUESTIONS)
+		g->questions.list[g->questions.n++] = v;
+	else
+		out_verdict(g, &v);
+}
+
+void events_ask(struct gate *g)
+{
+	size_t n = 0;
+
+	while (n < g->questions.n && (g->n_verdicts < VERDICTS_MAX || out_flush(g)))
+		out_verdict(g, &g->questions.list[n++]);
+	g->questions.n -= n;
+	memmove(g->questions.list, g->questions.list + n,
+		g->questions.n * sizeof(g->questions.list[0]));
+	out_flush(g);
 }
 
 /* Events have the number 0. Answers of a sweep that is given up, or was another gate's, are none.
@@ -153,26 +170,41 @@ static void on_message(void *context, const struct nlmsghdr *m)
 		take(g, m);
 }
 
-static void on_events(struct ev_loop *loop, ev_io *w, int events)
+/* False: there was nothing more. */
+static bool read_some(struct gate *g)
 {
-	struct gate *g = w->data;
 	unsigned n;
-	int r;
+	const int r = inbox_fill(&g->sweep.inbox, g->events.fd, &n);
 
-	(void)events;
-	gate_now(g);
-	r = inbox_fill(&g->sweep.inbox, w->fd, &n);
 	if (r < 0) {
 		fprintf(stderr, "postern-gate: connection tracking cannot be read: %s\n",
 			strerror(-r));
-		ev_break(loop, EVBREAK_ALL);
+		ev_break(g->loop, EVBREAK_ALL);
 	}
 	if (r == INBOX_E_OVERRUN)
 		lost(g);
 	for (unsigned i = 0; i < n; i++)
 		if (!inbox_each(&g->sweep.inbox, i, on_message, g))
 			lost(g);
-	out_flush(g);
+	return n == PACKETS || r == INBOX_E_OVERRUN;
+}
+
+void events_read(struct gate *g)
+{
+	for (unsigned i = 0; i < CALLS && read_some(g); i++)
+		;
+}
+
+static void on_events(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct gate *g = w->data;
+
+	(void)loop;
+	(void)events;
+	gate_now(g);
+	read_some(g);
+	if (copies_read(g))
+		events_ask(g);
 }
 
 void events_begin(struct gate *g, int fd)

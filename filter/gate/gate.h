@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * Gate: one process, one loop, two netlink sockets
+ * Gate: one process, one loop, three netlink sockets
  *
  *   queue.c    packets that wait for a decision come in
  *   decide.c   packet -> answer, and what is told of it
  *   out.c      verdicts go out, to the writer
  *   events.c   what connection tracking tells; sweeps
+ *   copies.c   first packets of passed sessions, copied for their hellos
  *   orders.c   what posternd says
  *
  * A packet costs no allocation. When the writer does not keep up, the queue is not read; nothing
@@ -25,8 +26,9 @@
 #include "filter/gate/track.h"
 #include "filter/gate/wire.h"
 
-#define GATE_TICK_S  1.0
-#define GATE_BATCH_S 0.1 /* records wait so long for others */
+#define GATE_TICK_S    1.0
+#define GATE_BATCH_S   0.1  /* records wait so long for others */
+#define GATE_QUESTIONS 1024 /* more ends than a round of events tells */
 
 struct gate {
 	struct ev_loop *loop;
@@ -67,8 +69,16 @@ struct gate {
 		bool wanted; /* one more is to begin */
 		bool told;   /* its end is worth a record */
 	} sweep;
+	struct {
+		struct inbox inbox;
+		ev_io watch;
+	} copies;
+	struct { /* for counters of sessions that have ended: not yet with out.c */
+		struct gate_verdict list[GATE_QUESTIONS];
+		size_t n;
+	} questions;
 	struct { /* not yet told */
-		uint64_t packets, overruns, verdicts, events, malformed;
+		uint64_t packets, overruns, verdicts, events, malformed, copies;
 	} lost;
 	struct role_pong counted;
 };
@@ -98,6 +108,15 @@ void events_begin(struct gate *g, int fd);
 void events_sweep(struct gate *g, bool told);
 void events_tick(struct gate *g);
 bool events_wait(const struct gate *g); /* is there something for a tick to do? */
+/* All that has come by now, within reason. */
+void events_read(struct gate *g);
+/* Asks for the counters of what has ended, as far as there is room. */
+void events_ask(struct gate *g);
+
+/* ---- copies.c ---- */
+void copies_begin(struct gate *g, int fd);
+/* All that has come by now, within reason. False: there is more. */
+bool copies_read(struct gate *g);
 
 /* ---- orders.c ---- */
 void orders_begin(struct gate *g, int fd);

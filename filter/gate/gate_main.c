@@ -42,6 +42,7 @@ static void tell_lost(struct gate *g)
 	g->lost.overruns = 0;
 	tell(g, CODE_GATE_LOST, "packets", &g->lost.packets);
 	tell(g, CODE_GATE_LOST, "verdicts", &g->lost.verdicts);
+	tell(g, CODE_GATE_COPIES_LOST, NULL, &g->lost.copies);
 	tell(g, CODE_GATE_EVENTS_LOST, NULL, &g->lost.events);
 	tell(g, CODE_GATE_MALFORMED, NULL, &g->lost.malformed);
 	tell(g, CODE_GATE_FULL, NULL, &g->track.full);
@@ -50,7 +51,7 @@ static void tell_lost(struct gate *g)
 static bool has_lost(const struct gate *g)
 {
 	return g->lost.packets || g->lost.overruns || g->lost.verdicts || g->lost.events ||
-	       g->lost.malformed || g->track.full;
+	       g->lost.malformed || g->lost.copies || g->track.full;
 }
 
 /* ---- rounds ---- */
@@ -188,6 +189,7 @@ static int gate_init(struct gate *g, const struct start *s)
 	watch(g);
 	queue_begin(g, s->fds[GATE_FD_QUEUE]);
 	events_begin(g, s->fds[GATE_FD_TRACK]);
+	copies_begin(g, s->fds[GATE_FD_COPIES]);
 	out_begin(g, s->fds[GATE_FD_VERDICTS]);
 	orders_begin(g, s->fds[GATE_FD_CONTROL]);
 	return 0;

@@ -90,13 +90,11 @@ static bool read_versions(struct span ext, struct hello_client *c)
 	return list.n == 0;
 }
 
-/* Up to and with the version that is in front of the extensions. A client offers all up to that
- * one, unless it says more. */
-static unsigned up_to(size_t version)
+/* The version that is in front of the extensions: the highest one, where the client says no more,
+ * and never above 1.2 (RFC 8446 4.1.2). */
+static unsigned highest(size_t version)
 {
-	const unsigned bit = version_bit(version < 0x0303 ? version : 0x0303);
-
-	return bit == 0 ? 0 : bit | (bit - 1);
+	return version_bit(version < 0x0303 ? version : 0x0303);
 }
 
 /* Of either hello: behind the random number and the session's id. False: malformed. */
@@ -117,7 +115,7 @@ static bool read_client(struct span body, struct hello_client *c)
 	if (!begin(&body, &version) || !take_vector(&body, 2, &part) ||
 		!take_vector(&body, 1, &part))
 		return false;
-	c->offered = up_to(version);
+	c->offered = highest(version);
 	if (body.n == 0) /* no extensions, RFC 5246 7.4.1.2 */
 		return true;
 	if (!take_vector(&body, 2, &extensions))
@@ -164,7 +162,8 @@ static bool looks_like(struct span payload, uint8_t type)
 	       payload.p[RECORD_HEAD] == type;
 }
 
-/* What continues the octets there are; anything else is left out. False: no more room. */
+/* What continues the octets there are, as far as there is room; anything else is left out. Behind a
+ * hello may stand more, as a server's certificate does. False: no room at all. */
 static bool gather(struct hello_reader *r, uint32_t seq, struct span payload)
 {
 	const uint32_t known = r->seq + r->n - seq; /* octets of it that are here already */
@@ -172,8 +171,9 @@ static bool gather(struct hello_reader *r, uint32_t seq, struct span payload)
 	if (known > payload.n) /* before or beyond: a gap, or all known */
 		return true;
 	payload = span_from(payload, known);
-	if (payload.n > (size_t)HELLO_MAX - r->n)
+	if (r->n == HELLO_MAX)
 		return false;
+	payload = span_sub(payload, 0, (size_t)HELLO_MAX - r->n);
 	if (payload.n > 0)
 		memcpy(r->block + r->n, payload.p, payload.n);
 	r->n = (uint16_t)(r->n + payload.n);
@@ -255,4 +255,19 @@ enum hello_result hello_from_server(
 	if (result != HELLO_DONE)
 		return result;
 	return read_server(body, chosenp) ? HELLO_DONE : HELLO_NONE;
+}
+
+void hello_print_versions(struct out *o, unsigned versions)
+{
+	static const char *const names[] = { "ssl3", "1.0", "1.1", "1.2", "1.3" };
+	bool any = false;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!(versions & 1u << i))
+			continue;
+		if (any)
+			out_octet(o, ',');
+		out_str(o, names[i]);
+		any = true;
+	}
 }

@@ -14,9 +14,10 @@
  *
  * Owns:    nothing; the block is embedded.
  * Limits:  HELLO_MAX octets of one side, HELLO_PACKETS packets that hold octets.
- * Callers: filter/gate/track.c.
+ * Callers: filter/gate/gather.c, filter/gate/track.c; test/fuzz/hello_fuzz.c.
  * Purity:  no allocation, no clock, no log, no syscall.
  */
+#include "base/out.h"
 #include "base/span.h"
 
 #define HELLO_MAX      4096
@@ -46,7 +47,8 @@ struct hello_reader {
 };
 
 struct hello_client {
-	unsigned offered; /* bits of enum hello_version */
+	unsigned offered; /* bits of enum hello_version. Of an older client, which names no others,
+			     the highest */
 	uint8_t name[HELLO_NAME_MAX];
 	size_t n_name;  /* 0: none was sent. Any octets: whoever shows them escapes them */
 	bool long_name; /* it was longer, and is cut */
@@ -59,3 +61,7 @@ enum hello_result hello_from_client(
 /* @chosen: one bit, or 0 for a version that is not known here. */
 enum hello_result hello_from_server(
 	struct hello_reader *r, uint32_t seq, struct span payload, unsigned *chosenp);
+
+#define HELLO_VERSIONS_TEXT 24 /* octets at most */
+/* As in "1.2,1.3"; nothing for 0. */
+void hello_print_versions(struct out *o, unsigned versions);

@@ -7,7 +7,7 @@
  * get their turn.
  *
  * Owns:    nothing; the room is the caller's.
- * Callers: filter/gate/queue.c, filter/gate/events.c.
+ * Callers: filter/gate/queue.c, filter/gate/events.c, filter/gate/copies.c.
  */
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>

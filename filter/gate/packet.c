@@ -58,6 +58,7 @@ static int read_tcp(struct span tcp, size_t whole, struct packet *p)
 	p->asked.port = u16(tcp.p + 2);
 	p->seq = u32(tcp.p + 4);
 	p->flags = tcp.p[13];
+	p->payload = span_from(tcp, header);
 	return p->client.port && p->asked.port ? PACKET_OK : PACKET_E_MALFORMED;
 }
 

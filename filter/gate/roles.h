@@ -3,7 +3,7 @@
 /*
  * What posternd, the gate and the writer of its verdicts agree on
  *
- *     postern-gate    SANDBOX SEAT CONTROL LOG COUNTS LEDGER QUEUE TRACK VERDICTS
+ *     postern-gate    SANDBOX SEAT CONTROL LOG COUNTS LEDGER QUEUE TRACK VERDICTS COPIES
  *     postern-verdict SANDBOX CONTROL QUEUE TRACK VERDICTS
  *
  * SANDBOX, CONTROL, LOG, COUNTS and LEDGER are as for a proxy (proxy/roles.h); SEAT is a number
@@ -13,6 +13,9 @@
  * verdict must come from the socket that bound the queue, and the answers of a dump go to the one
  * that asked for it; posternd keeps both, and both ends of the pair VERDICTS (SOCK_SEQPACKET,
  * filter/gate/wire.h), so that either role can be started anew alone.
+ *
+ * COPIES is a netlink socket that has bound the packet log (copy mode packet, KERNEL_COPY octets of
+ * each, each at once); one that has bound none brings nothing, and no session has a TLS name then.
  *
  * The gate begins held, and without rules. Of net.netfilter, nf_conntrack_acct is needed for
  * octets and packets in the records of passed sessions, nf_conntrack_timestamp for the age of
@@ -59,6 +62,7 @@ enum {
 	GATE_FD_QUEUE,
 	GATE_FD_TRACK,
 	GATE_FD_VERDICTS,
+	GATE_FD_COPIES,
 	GATE_FDS
 };
 enum { VERDICT_FD_CONTROL, VERDICT_FD_QUEUE, VERDICT_FD_TRACK, VERDICT_FD_VERDICTS, VERDICT_FDS };

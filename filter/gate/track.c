@@ -19,15 +19,19 @@ int track_init(struct track *t)
 	/* the kernel's, until they are touched */
 	t->sessions = calloc(TRACK_MAX, sizeof(*t->sessions));
 	t->buckets = calloc(TRACK_MAX, sizeof(*t->buckets));
-	return t->sessions && t->buckets ? 0 : -ENOMEM;
+	t->inside = calloc(TRACK_MAX, sizeof(*t->inside));
+	return t->sessions && t->buckets && t->inside ? 0 : -ENOMEM;
 }
 
 void track_deinit(struct track *t)
 {
+	for (uint32_t i = 0; t->sessions && i < t->end; i++)
+		gather_forget(&t->gather, &t->sessions[i].tls);
 	free(t->sessions);
 	free(t->buckets);
+	free(t->inside);
 	t->sessions = NULL;
-	t->buckets = NULL;
+	t->buckets = t->inside = NULL;
 }
 
 /* ---- places ---- */
@@ -49,15 +53,21 @@ static size_t put_peer(uint8_t *to, const struct ip_port *peer)
 	return 16 + sizeof(peer->port);
 }
 
-/* A connection is known by its addresses; its id tells it from an earlier one of the same. */
-static uint32_t *bucket_of(
-	const struct track *t, const struct ip_port *client, const struct ip_port *to)
+static uint32_t *bucket_in(const struct track *t, uint32_t *buckets, const struct ip_port *client,
+	const struct ip_port *to)
 {
 	uint8_t key[64];
 	size_t n = put_peer(key, client);
 
 	n += put_peer(key + n, to);
-	return &t->buckets[sip13(t->seed, span_of(key, n)) % TRACK_MAX];
+	return &buckets[sip13(t->seed, span_of(key, n)) % TRACK_MAX];
+}
+
+/* A connection is known by its addresses; its id tells it from an earlier one of the same. */
+static uint32_t *bucket_of(
+	const struct track *t, const struct ip_port *client, const struct ip_port *to)
+{
+	return bucket_in(t, t->buckets, client, to);
 }
 
 static bool same_peer(const struct ip_port *a, const struct ip_port *b)
@@ -83,6 +93,57 @@ static void unlink_bucket(struct track *t, const struct track_session *s)
 		link = &linked(t, *link)->next;
 	*link = s->next;
 }
+
+/* ---- by the internal's address ---- */
+
+/* The youngest of these addresses. Two may have them that a client opened from one port to two
+ * published addresses: then it may have named itself what it likes in either. */
+static struct track_session *find_inside(
+	const struct track *t, const struct ip_port *client, const struct ip_port *internal)
+{
+	struct track_session *s = linked(t, *bucket_in(t, t->inside, client, internal));
+
+	while (s && (!same_peer(&s->log.client, client) || !same_peer(&s->log.internal, internal)))
+		s = linked(t, s->next_inside);
+	return s;
+}
+
+static bool tells_tls(const struct track_session *s)
+{
+	return s->log.rule->log & RULE_LOG_TLS;
+}
+
+static void link_inside(struct track *t, struct track_session *s)
+{
+	uint32_t *bucket = bucket_in(t, t->inside, &s->log.client, &s->log.internal);
+
+	s->next_inside = *bucket;
+	*bucket = link_to(t, s);
+}
+
+static void unlink_inside(struct track *t, const struct track_session *s)
+{
+	uint32_t *link = bucket_in(t, t->inside, &s->log.client, &s->log.internal);
+
+	while (*link != link_to(t, s))
+		link = &linked(t, *link)->next_inside;
+	*link = s->next_inside;
+}
+
+void track_copy(struct track *t, const struct packet *p)
+{
+	struct track_session *s = find_inside(t, &p->client, &p->asked);
+
+	if (s) {
+		gather_take(&t->gather, &s->tls, GATHER_CLIENT, p->seq, p->payload);
+		return;
+	}
+	s = find_inside(t, &p->asked, &p->client);
+	if (s)
+		gather_take(&t->gather, &s->tls, GATHER_SERVER, p->seq, p->payload);
+}
+
+/* ---- those that have ended ---- */
 
 static void link_ended(struct track *t, struct track_session *s)
 {
@@ -142,9 +203,37 @@ static void end(
 	link_ended(t, s);
 }
 
-static void tell(struct track *t, const struct track_session *s, int64_t wall_ns)
+struct tls_text {
+	char offered[HELLO_VERSIONS_TEXT], version[HELLO_VERSIONS_TEXT];
+};
+
+static struct span versions_text(char *block, unsigned versions)
 {
-	const struct log_close close = {
+	struct out o;
+
+	out_init(&o, block, HELLO_VERSIONS_TEXT);
+	hello_print_versions(&o, versions);
+	return out_span(&o);
+}
+
+/* @text: what @close borrows, beside the name. */
+static void add_tls(
+	struct track *t, struct track_session *s, struct log_close *close, struct tls_text *text)
+{
+	const struct gather_told *told = gather_end(&t->gather, &s->tls);
+
+	if (!told)
+		return;
+	close->tls_name = span_of(told->name, told->n_name);
+	close->tls_name_cut = told->long_name;
+	close->tls_offered = versions_text(text->offered, told->offered);
+	close->tls_version = versions_text(text->version, told->chosen);
+}
+
+static void tell(struct track *t, struct track_session *s, int64_t wall_ns)
+{
+	struct tls_text text;
+	struct log_close close = {
 		.by = ended_by(s),
 		.why = CODE_COUNT,
 		.c2s = s->c2s.octets,
@@ -156,6 +245,7 @@ static void tell(struct track *t, const struct track_session *s, int64_t wall_ns
 		.packets_s2c = s->s2c.packets,
 	};
 
+	add_tls(t, s, &close, &text);
 	log_close(t->log, wall_ns, &s->log, &close);
 }
 
@@ -163,8 +253,11 @@ static void tell(struct track *t, const struct track_session *s, int64_t wall_ns
 static void finish(struct track *t, struct track_session *s, struct track_time now)
 {
 	tell(t, s, now.wall_ns);
+	gather_forget(&t->gather, &s->tls);
 	unlink_ended(t, s);
 	unlink_bucket(t, s);
+	if (tells_tls(s))
+		unlink_inside(t, s);
 	s->page->open--;
 	s->state = TRACK_FREE;
 	s->next = t->free;
@@ -257,6 +350,8 @@ static void begin(struct track *t, const struct ct *ct, bool found, struct track
 		.opened_ms = (int64_t)now.now_ms - age_ms(ct, found, now),
 	};
 	*bucket = link_to(t, s);
+	if (tells_tls(s))
+		link_inside(t, s);
 	page->open++;
 	t->n_open++;
 	t->opened++;

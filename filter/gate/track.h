@@ -17,13 +17,19 @@
  * answers of a dump between track_sweep_begin() and track_sweep_end(). Sessions found then are
  * counted, but in no rate: their rate was counted when they began.
  *
- * Owns:    the table: TRACK_MAX sessions, some 240 octets each once they were used; what is beyond
+ * Of rules with `log tls` the caller passes on copies of a session's first packets, too, after the
+ * event that told of its beginning; what their hellos say goes into the record of the end. A copy
+ * whose session is not there is nothing.
+ *
+ * Owns:    the table: TRACK_MAX sessions, some 270 octets each once they were used; what is beyond
  *          goes on uncounted. Refers to pages of the book, and counts how often.
- * Callers: filter/gate/events.c, filter/gate/list.c.
+ * Callers: filter/gate/events.c, filter/gate/copies.c, filter/gate/list.c.
  * Threads: one. No clock: time comes in.
  */
 #include "filter/gate/book.h"
 #include "filter/gate/ct.h"
+#include "filter/gate/gather.h"
+#include "filter/gate/packet.h"
 #include "filter/limits/limits.h"
 #include "log/facts.h"
 
@@ -37,6 +43,7 @@ struct track_session {
 	struct book_page *page; /* whose rule it is */
 	uint32_t ct_id;
 	uint32_t next; /* links hold a place + 1; 0: none. In its bucket, or among the free */
+	uint32_t next_inside;   /* in its bucket by the internal's address; of `log tls` only */
 	uint32_t before, after; /* among the ended, in the order of their ends */
 	uint32_t place;         /* in the ledger, while it is counted */
 	uint32_t sweep;         /* that saw it last */
@@ -45,6 +52,7 @@ struct track_session {
 	bool counted;         /* in the limits */
 	bool metered;         /* counters were told */
 	struct ct_way c2s, s2c;
+	struct gathered tls;
 	int64_t opened_ms, ended_ms; /* before our clock began: negative */
 };
 
@@ -55,7 +63,8 @@ struct track_time {
 
 struct track {
 	struct track_session *sessions;
-	uint32_t *buckets;
+	uint32_t *buckets, *inside;
+	struct gather gather;
 	uint32_t free, end; /* places from @end on were never used */
 	uint32_t first_ended, last_ended;
 	uint32_t sweep;
@@ -85,6 +94,9 @@ enum track_from {
 
 /* Return: counters of this connection are to be asked for, since it has come to its end. */
 bool track_take(struct track *t, const struct ct *ct, enum track_from from, struct track_time now);
+
+/* A packet of a session on the way between client and internal, either way. */
+void track_copy(struct track *t, const struct packet *p);
 
 void track_sweep_begin(struct track *t);
 /* What the sweep did not see is gone. */

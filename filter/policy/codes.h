@@ -193,7 +193,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(8104, GATE_MALFORMED, INFO, 0, "", "first packets were dropped as malformed", "", \
 		"No TCP header within the octets looked at, an impossible address, or no SYN: counted, not told one by one.") \
 	X(8105, GATE_FULL, WARNING, 0, "", "passed sessions are too many to be counted", "", \
-		"They go on, outside of limits and without records.")
+		"They go on, outside of limits and without records.") \
+	X(8106, GATE_COPIES_LOST, INFO, 0, "", "copies of passed sessions' packets were lost", "", \
+		"More came than could be read. The packets themselves went on; records of \"log tls\" tell less.")
 
 #define CODES(X)                                                                                   \
 	CODES_SESSION(X) CODES_MESSAGE(X) CODES_MALFORMED(X) CODES_REFUSED(X) CODES_LIMIT(X)       \

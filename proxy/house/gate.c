@@ -82,7 +82,7 @@ static void forget(struct managed *m)
 	m->log = -1;
 }
 
-/* postern-gate SANDBOX SEAT CONTROL LOG COUNTS LEDGER QUEUE TRACK VERDICTS */
+/* postern-gate SANDBOX SEAT CONTROL LOG COUNTS LEDGER QUEUE TRACK VERDICTS COPIES */
 static pid_t start_gate(struct child *c, int control)
 {
 	struct managed *m = of_gate(c);
@@ -96,7 +96,7 @@ static pid_t start_gate(struct child *c, int control)
 	}
 	if (pid >= 0) {
 		const int fds[] = { control, log, m->house->counts, ledger, m->queue, m->track,
-			m->verdicts[0] };
+			m->verdicts[0], m->copies };
 		put(&a, m->seat);
 		put_fds(&a, fds, sizeof(fds) / sizeof(fds[0]));
 		pid = execute(m->house, ROLE_GATE, GATE_FOLDER, &a);

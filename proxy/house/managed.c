@@ -210,9 +210,16 @@ static bool word_and_text(const struct msg *message, uint32_t *wordp, struct spa
 	return true;
 }
 
+static int *place_of(struct managed *m, uint16_t type)
+{
+	if (type == KERNEL_QUEUE_SOCKET)
+		return &m->queue;
+	return type == KERNEL_TRACK_SOCKET ? &m->track : &m->copies;
+}
+
 static bool socket_came(struct managed *m, const struct msg *message)
 {
-	int *place = message->type == KERNEL_QUEUE_SOCKET ? &m->queue : &m->track;
+	int *place = place_of(m, message->type);
 
 	if (*place >= 0 || message->fd < 0)
 		return false;
@@ -316,7 +323,8 @@ bool managed_kernel_told(struct managed *m, const struct msg *message)
 {
 	switch (message->type) {
 	case KERNEL_QUEUE_SOCKET:
-	case KERNEL_TRACK_SOCKET: return socket_came(m, message);
+	case KERNEL_TRACK_SOCKET:
+	case KERNEL_COPY_SOCKET: return socket_came(m, message);
 	case KERNEL_DONE: return kernel_done(m, message);
 	case KERNEL_TROUBLE: return kernel_trouble(m, message);
 	case KERNEL_CHANGED: return kernel_changed(m, message);
@@ -336,6 +344,7 @@ int managed_init(struct managed *m, struct house *house)
 		.gate_on = mode == MODE_MANAGED,
 		.queue = -1,
 		.track = -1,
+		.copies = -1,
 		.verdicts = { -1, -1 },
 		.log = -1,
 		.held = true };
@@ -364,7 +373,7 @@ int managed_start(struct managed *m)
 
 	if (!m->gate_on)
 		return r;
-	if (r == 0 && m->queue >= 0 && m->track >= 0)
+	if (r == 0 && m->queue >= 0 && m->track >= 0 && m->copies >= 0)
 		r = start_if_none(&m->verdict);
 	if (r == 0 && m->verdict.state == CHILD_READY)
 		r = start_if_none(&m->gate);
@@ -437,6 +446,7 @@ void managed_deinit(struct managed *m)
 	ledger_unmap(&m->ledger);
 	sockets_close(m->queue);
 	sockets_close(m->track);
+	sockets_close(m->copies);
 	sockets_close(m->verdicts[0]);
 	sockets_close(m->verdicts[1]);
 }

@@ -12,7 +12,7 @@
  * the gate, change the kernel, give the gate its rules: then the generation is in force. When the
  * kernel refuses, everything is as it was before and the gate goes on.
  *
- * The two netlink sockets, of the queue and of connection tracking, are posternd's to keep: a role
+ * The netlink sockets, of the queue, connection tracking and copies, are posternd's to keep: a role
  * that is started again finds them as they were, and first packets wait in the queue meanwhile.
  * When posternd ends they go with it: then nothing takes packets from the queue and nobody gets in,
  * while the kernel's rules stay and what passes goes on.
@@ -44,10 +44,10 @@ struct managed {
 	bool gate_on; /* and a gate */
 	bool sets;    /* without a gate: the sets are there */
 	struct child kernel, gate, verdict;
-	int queue, track; /* netlink; -1: not yet */
-	int verdicts[2];  /* the pair between gate and writer */
-	unsigned seat;    /* of the gate */
-	int log;          /* the gate's sender; -1: none */
+	int queue, track, copies; /* netlink; -1: not yet */
+	int verdicts[2];          /* the pair between gate and writer */
+	unsigned seat;            /* of the gate */
+	int log;                  /* the gate's sender; -1: none */
 	struct ledger ledger;
 	enum managed_step step;
 	struct generation *coming; /* that the step is about */

@@ -103,8 +103,23 @@ static void check_families(struct report *r, const struct publish *p)
 				"\"client-address proxy-v2\"");
 }
 
+/* The gate reads the hellos, of what the kernel carries. */
+static void check_tls(struct report *r, const struct publish *p)
+{
+	if (!(p->log & RULE_LOG_TLS))
+		return;
+	if (r->mode != MODE_MANAGED)
+		report(r, p->log_at, "publish", p->name,
+			"\"log tls\" needs the gate of \"mode managed\": take \"tls\" out");
+	else if (p->client_address == CLIENT_PROXY_V2)
+		report(r, p->log_at, "publish", p->name,
+			"\"log tls\" is for sessions that the kernel carries, and \"client-address "
+			"proxy-v2\" leaves them to a proxy: take \"tls\" out");
+}
+
 static void check_publish(struct report *r, const struct publish *p)
 {
+	check_tls(r, p);
 	check_addresses(r, p);
 	check_families(r, p);
 	check_keep(r, p);

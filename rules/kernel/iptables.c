@@ -7,6 +7,7 @@ const struct iptables_place iptables_places[KERNEL_CHAINS] = {
 	[KERNEL_RAW_IN] = { "raw", "PREROUTING", "POSTERN-PREROUTING" },
 	[KERNEL_RAW_OUT] = { "raw", "OUTPUT", "POSTERN-OUTPUT" },
 	[KERNEL_MANGLE] = { "mangle", "PREROUTING", "POSTERN-PREROUTING" },
+	[KERNEL_MANGLE_THROUGH] = { "mangle", "FORWARD", "POSTERN-FORWARD" },
 	[KERNEL_NAT] = { "nat", "PREROUTING", "POSTERN-PREROUTING" },
 	[KERNEL_NAT_OUT] = { "nat", "POSTROUTING", "POSTERN-POSTROUTING" },
 };
@@ -172,6 +173,11 @@ static void print_measures(const struct spelling *s, const struct kernel_line *l
 	}
 	if (l->too_often)
 		print_hashlimit(s);
+	if (l->early) {
+		out_str(s->o, " -m connbytes --connbytes 0:");
+		out_u64(s->o, KERNEL_COPIES);
+		out_str(s->o, " --connbytes-mode packets --connbytes-dir both");
+	}
 }
 
 static void print_destination(const struct spelling *s, const struct kernel_line *l)
@@ -225,6 +231,12 @@ static void print_target(const struct spelling *s, const struct kernel_line *l)
 		print_masked(s->o, 0, s->host->lane_mask);
 		break;
 	case KERNEL_RESET: out_str(s->o, " -j REJECT --reject-with tcp-reset"); break;
+	case KERNEL_TELL:
+		out_str(s->o, " -j NFLOG --nflog-group ");
+		out_u64(s->o, KERNEL_GROUP);
+		out_str(s->o, " --nflog-size ");
+		out_u64(s->o, KERNEL_COPY);
+		break;
 	}
 }
 

@@ -59,6 +59,7 @@ void lines_external(const struct walk *w, enum kernel_chain chain)
 	case KERNEL_RAW_OUT: raw_lines(w, false); break;
 	case KERNEL_MANGLE: mangle_lines(w); break;
 	case KERNEL_NAT: nat_lines(w); break;
+	case KERNEL_MANGLE_THROUGH:
 	case KERNEL_NAT_OUT: break;
 	case KERNEL_CHAINS: break;
 	}

@@ -191,6 +191,18 @@ static void mangle_lines(const struct walk *w)
 	}
 }
 
+/* Copies hold nothing up, and what becomes of them changes nothing. */
+static void copy_lines(const struct walk *w)
+{
+	for (size_t i = 0; i < w->plan->lanes->n; i++) {
+		const struct lane *l = &w->plan->lanes->list[i];
+
+		if (l->kind != LANE_PROXY && (l->rule->log & RULE_LOG_TLS) && in_family(w, l))
+			lane_line(
+				w, l, (struct kernel_line){ .early = true, .action = KERNEL_TELL });
+	}
+}
+
 /* ---- nat ---- */
 
 static void nat_lines(const struct walk *w)
@@ -244,6 +256,7 @@ void lines_managed(const struct walk *w, enum kernel_chain chain)
 		break;
 	case KERNEL_RAW_OUT: raw_lines(w, false); break;
 	case KERNEL_MANGLE: mangle_lines(w); break;
+	case KERNEL_MANGLE_THROUGH: copy_lines(w); break;
 	case KERNEL_NAT: nat_lines(w); break;
 	case KERNEL_NAT_OUT: nat_out_lines(w); break;
 	case KERNEL_CHAINS: break;

@@ -10,6 +10,7 @@ static const struct nft_place {
 	[KERNEL_RAW_IN] = { "raw-prerouting", "filter hook prerouting priority raw" },
 	[KERNEL_RAW_OUT] = { "raw-output", "filter hook output priority raw" },
 	[KERNEL_MANGLE] = { "mangle-prerouting", "filter hook prerouting priority mangle - 1" },
+	[KERNEL_MANGLE_THROUGH] = { "mangle-forward", "filter hook forward priority mangle - 1" },
 	[KERNEL_NAT] = { "nat-prerouting", "nat hook prerouting priority dstnat - 1" },
 	[KERNEL_NAT_OUT] = { "nat-postrouting", "nat hook postrouting priority srcnat - 1" },
 };
@@ -135,6 +136,10 @@ static void print_measures(const struct spelling *s, const struct kernel_line *l
 	if (l->banned)
 		out_str(s->o, v4 ? " ip daddr . tcp dport . ip saddr @bans4"
 				 : " ip6 daddr . tcp dport . ip6 saddr @bans6");
+	if (l->early) {
+		out_str(s->o, " ct packets <= ");
+		out_u64(s->o, KERNEL_COPIES);
+	}
 	if (!l->too_often)
 		return;
 	out_str(s->o, v4 ? " update @asking4 { ip saddr limit rate over "
@@ -195,6 +200,12 @@ static void print_action(const struct spelling *s, const struct kernel_line *l)
 		print_masked(s, " meta mark set meta mark & ", ~s->host->lane_mask, " | ", 0);
 		break;
 	case KERNEL_RESET: out_str(s->o, " reject with tcp reset"); break;
+	case KERNEL_TELL:
+		out_str(s->o, " log group ");
+		out_u64(s->o, KERNEL_GROUP);
+		out_str(s->o, " snaplen ");
+		out_u64(s->o, KERNEL_COPY);
+		break;
 	}
 }
 

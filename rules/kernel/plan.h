@@ -20,9 +20,13 @@
  *   nat     each lane goes its way: REDIRECT to its rule's listener, DNAT to its internal
  *   filter  the standing drop: what is published and has no lane, or not the way of its lane, goes
  *           nowhere; the lane of refusals is reset
+ *   mangle, on the way through: with `log tls` the gate gets copies of a session's first packets.
+ *           There both directions have the addresses of client and internal: translated already
+ *           is the one's destination, not yet the other's source
  *
  * Limits:  one line for each published address and port, internal and port, port and interface;
- * with lanes one more for each of them, in nat and filter, and two for each address in mangle.
+ * with lanes one more for each of them, in nat and filter, two for each address in mangle, and one
+ * for each internal with `log tls`.
  * Callers: rules/kernel, cli/firewall.c.
  * Purity:  no allocation beyond the arena, no clock, no log, no syscall.
  */
@@ -30,6 +34,9 @@
 #include "rules/kernel/lanes.h"
 
 #define KERNEL_QUEUE    525             /* number of the gate's NFQUEUE */
+#define KERNEL_GROUP    525             /* number of the gate's NFLOG */
+#define KERNEL_COPY     4224            /* octets of a packet that is copied: headers and a hello */
+#define KERNEL_COPIES   20              /* packets of a session that are copied, of both sides */
 #define KERNEL_BANS_V4  "POSTERN-BANS4" /* ipsets: published address, port, client */
 #define KERNEL_BANS_V6  "POSTERN-BANS6"
 #define KERNEL_LINK_MAX 16 /* octets of an interface's name, NUL included: IFNAMSIZ */
@@ -40,6 +47,7 @@ enum kernel_chain { /* in the order in which they are made; taken out the other 
 	KERNEL_RAW_IN,
 	KERNEL_RAW_OUT,
 	KERNEL_MANGLE,
+	KERNEL_MANGLE_THROUGH,
 	KERNEL_NAT,
 	KERNEL_NAT_OUT,
 	KERNEL_CHAINS,
@@ -80,6 +88,7 @@ enum kernel_action {
 	KERNEL_SAVE,  /* the lane of the packet becomes the connection's */
 	KERNEL_CLEAR, /* the packet's lane goes */
 	KERNEL_RESET,
+	KERNEL_TELL, /* the gate: by a copy; the packet goes on */
 };
 
 enum kernel_mark {
@@ -102,6 +111,7 @@ struct kernel_line {
 	bool banned;                /* in the set of bans */
 	bool too_often;             /* above what one address may ask the gate */
 	bool bypass;                /* of KERNEL_ASK: without a gate it goes on to the next table */
+	bool early;                 /* one of the first KERNEL_COPIES packets of a connection */
 	const struct ip *server;    /* NULL, or who answers after translation, in both directions */
 	bool original;              /* @to and @port are what the client asked for at first */
 	bool loopback;              /* came by lo */

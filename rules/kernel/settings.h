@@ -34,7 +34,8 @@ enum kernel_setting {
 struct settings_row {
 	const char *name;
 	const char *path;
-	bool needed; /* without it a rule does not work; else the log only tells less */
+	bool needed; /* without it a rule does not work; else the log only tells less. The needed
+			ones open a way */
 };
 extern const struct settings_row settings_rows[SETTINGS];
 

@@ -5,8 +5,10 @@
  * The first octet chooses the kind of message, the others follow its head.
  */
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 
+#include "filter/gate/copied.h"
 #include "filter/gate/ct.h"
 #include "filter/gate/queued.h"
 #include "filter/gate/verdict.h"
@@ -14,16 +16,20 @@
 
 static const uint16_t types[] = { NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET,
 	NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW,
-	NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE };
+	NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
+	NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET };
 
 static void read_message(const struct nlmsghdr *m)
 {
+	struct span octets;
 	struct queued q;
 	struct ct ct;
 	const int r = queued_read(m, &q);
 
 	if (r == QUEUED_OK)
 		HOLDS(q.octets.n < m->nlmsg_len);
+	if (copied_read(m, &octets) == COPIED_OK)
+		HOLDS(octets.n < m->nlmsg_len);
 	if (ct_read(m, 0xff000000, &ct) == CT_OK) {
 		HOLDS(ct.mark & 0xff000000);
 		HOLDS(ct.client.ip.family != IP_NONE && ct.server.ip.family != IP_NONE);
@@ -51,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > 4096)
 		return 0;
 	head.nlmsg_len = (uint32_t)(sizeof(head) + size - 1);
-	head.nlmsg_type = types[data[0] % 3];
+	head.nlmsg_type = types[data[0] % 4];
 	block = malloc(head.nlmsg_len);
 	if (block == NULL)
 		abort();

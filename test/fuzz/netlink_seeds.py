@@ -39,6 +39,8 @@ SEEDS = {
     "not-ours": b"\1" + TRACKED.replace(b"\3\0\0\0", b"\0\0\0\3"),
     "length-0": b"\1" + HEAD + b"\0\0\1\0" * 4,
     "long": b"\1" + HEAD + b"\xff\xff\1\x80" + TRACKED[4:],
+    "copy": b"\3" + HEAD + attribute(1, struct.pack("!HBx", 0x0800, 2)) + attribute(10, b"\0") + attribute(9, b"\x45" + bytes(39)),
+    "copy-elsewhere": b"\3" + HEAD + attribute(1, struct.pack("!HBx", 0x0800, 0)) + attribute(9, b"\x45"),
     "records": b"\0" + struct.pack("=IIHHHHI32x", 7, 0x03000000, 525, 1, 0, 0, 0) * 3
     + struct.pack("=IIHHHHI32x", 1, 0, 0, 4, 4000, 993, 4),
 }

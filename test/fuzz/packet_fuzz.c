@@ -22,6 +22,7 @@ static void same(const struct packet *a, const struct packet *b)
 	HOLDS(ip_eq(&a->client.ip, &b->client.ip) && a->client.port == b->client.port);
 	HOLDS(ip_eq(&a->asked.ip, &b->asked.ip) && a->asked.port == b->asked.port);
 	HOLDS(a->seq == b->seq && a->flags == b->flags);
+	HOLDS(b->payload.n <= a->payload.n);
 }
 
 static void possible(const struct packet *p, uint8_t first)
@@ -31,6 +32,7 @@ static void possible(const struct packet *p, uint8_t first)
 
 	HOLDS(p->client.ip.family == family && p->asked.ip.family == family);
 	HOLDS(p->client.port != 0 && p->asked.port != 0);
+	HOLDS(p->payload.n <= 2048 - 40);
 	HOLDS(family == IP_V6 ? a[0] != 0xff : a[0] != 0 && a[0] != 127 && a[0] >> 4 != 14);
 }
 

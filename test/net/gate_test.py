@@ -287,6 +287,7 @@ class Sessions(Case):
         refused = gate.wait_records(code="PN4001")[0]
         self.assertEqual((refused["client"], refused["rule"]), (CLIENT[4], "imaps"))
         self.greeted(PUBLISHED[4], 993, b"imap", OTHER_CLIENT)
+        gate.wait_records(4, code="PN1004")
         socks.pop().close()
         wait_for("the end", lambda: gate.gate.pong()["sessions"] == 3)
         self.greeted(PUBLISHED[4], 993, b"imap")

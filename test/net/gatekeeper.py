@@ -24,7 +24,7 @@ import threading
 
 from fixture import BUILD, SRC, Fixture, Scratch, guard, sandboxed, wait_for
 
-NFNL_QUEUE, NFNL_CONNTRACK = 3, 1
+NFNL_QUEUE, NFNL_CONNTRACK, NFNL_ULOG = 3, 1, 4
 NETLINK_NETFILTER, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 12, 270, 1
 SO_RCVBUFFORCE = 33
 QUEUE, COPY = 525, 128
@@ -65,9 +65,9 @@ def attribute(kind, octets):
     return struct.pack("=HH", 4 + len(octets), kind) + octets + bytes(-len(octets) % 4)
 
 
-def configure(sock, *attributes):
+def configure(sock, *attributes, command=NFNL_QUEUE << 8 | 2):
     body = struct.pack("!BBH", 0, 0, QUEUE) + b"".join(attributes)
-    sock.send(struct.pack("=IHHII", 16 + len(body), NFNL_QUEUE << 8 | 2, 5, 1, 0) + body)  # REQUEST | ACK
+    sock.send(struct.pack("=IHHII", 16 + len(body), command, 5, 1, 0) + body)  # REQUEST | ACK
     error = struct.unpack("=i", sock.recv(4096)[16:20])[0]
     if error:
         raise OSError(-error, "queue")
@@ -79,6 +79,15 @@ def bound_queue(copy=COPY, room=1 << 20, length=1024):
     configure(sock, attribute(1, struct.pack("!BBH", 1, 0, 0)))        # NFQA_CFG_CMD: BIND
     configure(sock, attribute(2, struct.pack("!IB", copy, 2)))         # NFQA_CFG_PARAMS: COPY_PACKET
     configure(sock, attribute(3, struct.pack("!I", length)))           # NFQA_CFG_QUEUE_MAXLEN
+    return sock
+
+
+def bound_log(room=1 << 20):
+    sock = netlink()
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, room)
+    configure(sock, attribute(1, b"\1"), command=NFNL_ULOG << 8 | 1)                       # NFULA_CFG_CMD: BIND
+    configure(sock, attribute(2, struct.pack("!IBB", 4224, 2, 0)),                          # NFULA_CFG_MODE: COPY_PACKET
+              attribute(5, struct.pack("!I", 1)), command=NFNL_ULOG << 8 | 1)               # NFULA_CFG_QTHRESH
     return sock
 
 
@@ -168,6 +177,7 @@ class Gatekeeper(Fixture):
     def start(self):
         self.scratch = Scratch("pn-gate-")
         self.queue, self.track = bound_queue(self.copy, self.queue_room), joined_track(self.track_room)
+        self.copies = bound_log()
         self.verdicts = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.log, self.log_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.lanes = b""
@@ -182,7 +192,7 @@ class Gatekeeper(Fixture):
             if role:
                 role.kill()
         self.clear()
-        for sock in (self.queue, self.track, *self.verdicts, self.log_theirs):
+        for sock in (self.queue, self.track, self.copies, *self.verdicts, self.log_theirs):
             sock.close()
         self.reader.join()
         self.log.close()
@@ -224,7 +234,7 @@ class Gatekeeper(Fixture):
     def start_gate(self, judge=True):
         ledger = self.parts(self.rules)[2]
         self.gate = Role("postern-gate", ["7"],
-                         [self.log_theirs, self.counts, ledger, self.queue, self.track, self.verdicts[0]])
+                         [self.log_theirs, self.counts, ledger, self.queue, self.track, self.verdicts[0], self.copies])
         if judge:
             self.judge_by(self.rules)
 

@@ -29,7 +29,7 @@
 
 #define BLOCK (8 << 20)
 
-static int control, sockets[2] = { -1, -1 };
+static int control, sockets[3] = { -1, -1, -1 };
 static pid_t role;
 
 static _Noreturn void fail(const char *what)
@@ -111,7 +111,8 @@ static void hear(void)
 	case KERNEL_BANS: print_bans(fds[0]); break;
 	case KERNEL_QUEUE_SOCKET:
 	case KERNEL_TRACK_SOCKET:
-		sockets[m.type == KERNEL_TRACK_SOCKET] = fds[0];
+	case KERNEL_COPY_SOCKET:
+		sockets[m.type - KERNEL_QUEUE_SOCKET] = fds[0];
 		print_text("socket", m.type, (struct span){ 0 });
 		return;
 	default: print_text("nonsense", m.type, (struct span){ 0 });
@@ -124,7 +125,12 @@ static void hear(void)
 
 static void tell(uint16_t type, struct span body, int fd)
 {
-	if (msg_send(control, type, body, fd) != MSG_OK)
+	struct pollfd p = { .fd = control, .events = POLLOUT };
+	int r;
+
+	while ((r = msg_send(control, type, body, fd)) == MSG_E_AGAIN && poll(&p, 1, 20000) > 0)
+		;
+	if (r != MSG_OK)
 		print_text("deaf", type, (struct span){ 0 });
 }
 
@@ -186,7 +192,7 @@ static void obey(char *line)
 	else if (strcmp(words[0], "open") == 0)
 		tell(KERNEL_OPEN, (struct span){ 0 }, -1);
 	else if (strcmp(words[0], "release") == 0)
-		close(sockets[0]), close(sockets[1]);
+		close(sockets[0]), close(sockets[1]), close(sockets[2]);
 	else if (strcmp(words[0], "packet") == 0)
 		packet();
 	else if (strcmp(words[0], "ban") == 0)

@@ -15,6 +15,7 @@ import unittest
 
 from firewall_test import FOREIGN
 from fixture import BUILD, Scratch, main, sandboxed, wait_for
+from gatekeeper import bound_log
 from keeper import Keeper
 from lab import Lab
 
@@ -341,10 +342,10 @@ class Bans(Case):
 
 
 class Sockets(Case):
-    def test_both_are_handed_out(self):
+    def test_all_are_handed_out(self):
         keeper = self.applied()
         keeper.tell("open")
-        self.assertEqual([keeper.wait("socket")["number"] for _ in range(2)], [81, 82])
+        self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [81, 82, 83])
         with lab.client, socket.socket() as s:
             s.settimeout(0.3)
             with self.assertRaises(OSError):
@@ -354,11 +355,11 @@ class Sockets(Case):
         keeper.tell("open")  # posternd holds what it was given, also for a role that came later
         self.assertIn("another program has it", keeper.wait("trouble")["text"])
 
-    def test_the_role_keeps_neither(self):
+    def test_the_role_keeps_none(self):
         keeper = self.keeper()
         for _ in range(2):
             keeper.tell("open")
-            self.assertEqual([keeper.wait("socket")["number"] for _ in range(2)], [81, 82])
+            self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [81, 82, 83])
             keeper.tell("release")
 
     def test_the_queue_is_taken(self):
@@ -370,6 +371,18 @@ class Sockets(Case):
             self.assertIn("nfnetlink_queue", trouble["text"])
         keeper.tell("open")
         keeper.wait("socket")
+
+
+    def test_the_log_is_taken(self):
+        """Told, and all else goes on."""
+        keeper = self.keeper()
+        with lab.gateway:
+            other = bound_log()
+        with other:
+            keeper.tell("open")
+            trouble = keeper.wait("trouble")
+            self.assertEqual((trouble["number"], "nfnetlink_log" in trouble["text"]), (83, True), trouble)
+            self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [81, 82, 83])
 
 
 class Watched(Case):

@@ -177,15 +177,21 @@ static void values_have_units_and_ranges(void **state)
 			"2:89: \"timeout command\" may stand only once in a rule" },
 		{ PUBLISH("log sesions"),
 			"2:65: \"sesions\": did you mean \"sessions\"? Expected \"sessions\", "
-			"\"denials\", \"commands\", \"messages\" or \"none\"" },
+			"\"denials\", \"commands\", \"messages\", \"tls\" or \"none\"" },
 		{ PUBLISH("log sessions, none"),
 			"2:75: \"none\" stands alone, as in \"log none\"" },
 		{ PUBLISH("log none, sessions"),
 			"2:65: \"none\" stands alone, as in \"log none\"" },
 		{ PUBLISH("log sessions, sessions"), "2:75: \"sessions\" stands twice" },
 		{ PUBLISH("log"),
-			"2:64: expected \"sessions\", \"denials\", \"commands\", \"messages\" or "
-			"\"none\" here, as in \"log sessions, denials\"" },
+			"2:64: expected \"sessions\", \"denials\", \"commands\", \"messages\", "
+			"\"tls\" or \"none\" here, as in \"log sessions, denials\"" },
+		{ PUBLISH("log sessions, tls"),
+			"2:75: \"log tls\" tells of the TLS of passed sessions, and this rule "
+			"passes none; take \"tls\" out, or let the rule \"pass\"" },
+		{ PUBLISH("pass; log denials, tls"),
+			"2:80: \"log tls\" adds to the record of a session, which this rule does "
+			"not log; add \"sessions\", as in \"log sessions, tls\"" },
 	};
 
 	(void)state;

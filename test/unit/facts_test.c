@@ -136,6 +136,17 @@ static void the_kernels_sessions_have_packets_and_an_end(void **state)
 		"\"code\":\"PN1002\",\"severity\":\"info\",\"event\":\"session-close\"," WHO RULE
 		",\"to\":\"198.51.100.2\",\"to_port\":25,\"how\":\"unseen\",\"duration_ms\":0}\n",
 		"unseen");
+	close.tls_name = SPAN("a\\\"\n");
+	close.tls_name_cut = true;
+	close.tls_offered = SPAN("1.2,1.3");
+	close.tls_version = SPAN("1.3");
+	log_close(&sender, WALL_NS, &session, &close);
+	expect(HEAD
+		"\"code\":\"PN1002\",\"severity\":\"info\",\"event\":\"session-close\"," WHO RULE
+		",\"to\":\"198.51.100.2\",\"to_port\":25,\"how\":\"unseen\",\"duration_ms\":0,"
+		"\"tls_name\":\"a\\\\\\\\\\\"\\\\n\",\"tls_name_cut\":true,"
+		"\"tls_offered\":\"1.2,1.3\",\"tls_version\":\"1.3\"}\n",
+		"tls");
 	log_gate(&sender, WALL_NS, CODE_GATE_LOST, "packets", 3, 0);
 	expect(HEAD "\"code\":\"PN8101\",\"severity\":\"warning\",\"event\":\"gate-lost\","
 		    "\"what\":\"packets\",\"count\":3}\n",

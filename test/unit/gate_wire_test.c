@@ -3,6 +3,7 @@
  * made as the kernel takes them. */
 #include "test/unit/support.h"
 
+#include "filter/gate/copied.h"
 #include "filter/gate/ct.h"
 #include "filter/gate/queued.h"
 #include "filter/gate/verdict.h"
@@ -244,6 +245,53 @@ static void a_queued_packet_at_every_cut(void **state)
 	fence_deinit(&f);
 }
 
+/* ---- copies ---- */
+
+static void put_copy(struct netlink_of *n, uint8_t hook)
+{
+	const struct nfulnl_msg_packet_hdr head = { .hw_protocol = htobe16(ETH_P_IP),
+		.hook = hook };
+
+	netlink_of(n, NFNL_SUBSYS_ULOG, NFULNL_MSG_PACKET, 525);
+	mnl_attr_put(n->m, NFULA_PACKET_HDR, sizeof(head), &head);
+	mnl_attr_put_strz(n->m, NFULA_PREFIX, "");
+	mnl_attr_put(n->m, NFULA_PAYLOAD, 8, "a packet");
+}
+
+static int read_copy(const struct nlmsghdr *m, struct span *octetsp)
+{
+	static char kept[NETLINK_OF_MAX];
+	struct fence f;
+	int r;
+
+	fence_init(&f, NETLINK_OF_MAX);
+	r = copied_read(fenced(&f, m), octetsp);
+	if (r == COPIED_OK && octetsp->n > 0)
+		*octetsp = span_of(memcpy(kept, octetsp->p, octetsp->n), octetsp->n);
+	fence_deinit(&f);
+	return r;
+}
+
+static void a_copy_at_every_cut(void **state)
+{
+	struct span octets = { 0 };
+	struct netlink_of n;
+	uint32_t whole;
+
+	(void)state;
+	put_copy(&n, NF_INET_FORWARD);
+	assert_int_equal(read_copy(n.m, &octets), COPIED_OK);
+	assert_true(span_eq(octets, SPAN("a packet")));
+	whole = n.m->nlmsg_len;
+	for (n.m->nlmsg_len = sizeof(*n.m); n.m->nlmsg_len < whole; n.m->nlmsg_len++)
+		if (read_copy(n.m, &octets) == COPIED_OK) /* between two attributes */
+			assert_int_equal(octets.n, 0);
+	put_copy(&n, NF_INET_PRE_ROUTING); /* somebody else's line */
+	assert_int_equal(read_copy(n.m, &octets), COPIED_E_OTHER);
+	netlink_of(&n, NFNL_SUBSYS_QUEUE, NFQNL_MSG_PACKET, 525);
+	assert_int_equal(read_copy(n.m, &octets), COPIED_E_OTHER);
+}
+
 /* ---- verdicts ---- */
 
 static void records_are_checked(void **state)
@@ -368,6 +416,7 @@ int main(void)
 		cmocka_unit_test(records_are_checked),
 		cmocka_unit_test(verdicts_are_what_the_kernel_takes),
 		cmocka_unit_test(a_question_is_what_the_kernel_takes),
+		cmocka_unit_test(a_copy_at_every_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,8 +185,8 @@ static void any_octet_may_be_wrong(void **state)
 		for (unsigned v = 0; v < 256; v += 5) {
 			const uint8_t was = stream[i];
 			stream[i] = (uint8_t)v;
-			feed(&c, n_stream, 1); /* for the sanitizers */
-			assert_true(c.n_name <= HELLO_NAME_MAX);
+			if (feed(&c, n_stream, 1) == HELLO_DONE) /* for the sanitizers */
+				assert_true(c.n_name <= HELLO_NAME_MAX);
 			stream[i] = was;
 		}
 }
@@ -228,6 +228,25 @@ static void a_hello_that_is_too_long(void **state)
 	assert_int_equal(feed(&c, 1400, 1400), HELLO_NONE);
 }
 
+/* Records of no octets, and one whose length promises more than will ever come (TLS-22). */
+static void records_that_hold_nothing(void **state)
+{
+	struct hello_client c;
+
+	(void)state;
+	client_hello("mail.example.org", 16);
+	memmove(stream + 5, stream, n_stream);
+	stream[3] = stream[4] = 0;
+	n_stream += 5;
+	assert_int_equal(feed(&c, n_stream, 1), HELLO_MORE); /* does not look like a hello */
+	client_hello("mail.example.org", 16);
+	stream[3] = 0x40;
+	stream[4] = 1;
+	assert_int_equal(feed(&c, n_stream, 1), HELLO_DONE); /* the hello is whole all the same */
+	stream[6] = 1;                                       /* 64 KiB of it */
+	assert_int_equal(feed(&c, n_stream, 1), HELLO_NONE);
+}
+
 static void an_old_client(void **state)
 {
 	const size_t at = begin(1, 0x0301);
@@ -241,7 +260,7 @@ static void an_old_client(void **state)
 	close_vector(at, 3);
 	to_records(16384);
 	assert_int_equal(feed(&c, n_stream, 1), HELLO_DONE);
-	assert_int_equal(c.offered, HELLO_SSL3 | HELLO_TLS10);
+	assert_int_equal(c.offered, HELLO_TLS10);
 }
 
 /* Of a session that speaks SMTP first: its lines are passed over, 16 packets of them. */
@@ -312,6 +331,43 @@ static void what_the_server_chose(void **state)
 		HELLO_MORE);
 }
 
+/* In one packet, or as much of it as was copied: not a whole server's hello is beyond 4 KiB. */
+static void a_certificate_behind_it(void **state)
+{
+	static struct hello_reader r;
+	unsigned chosen = 99;
+	const size_t at = begin(2, 0x0303);
+	size_t n;
+
+	(void)state;
+	put(0x002f, 2);
+	put(0, 1);
+	close_vector(at, 3);
+	to_records(16384);
+	n = n_stream;
+	memcpy(stream + n, "\x16\x03\x03\x20\x00\x0b", 6); /* a record more */
+	memset(stream + n + 6, 7, 8192);
+	assert_int_equal(hello_from_server(&r, 7, span_of(stream, n + 8192), &chosen), HELLO_DONE);
+	assert_int_equal(chosen, HELLO_TLS12);
+}
+
+static void versions_as_text(void **state)
+{
+	char block[HELLO_VERSIONS_TEXT + 1];
+	struct out o;
+
+	(void)state;
+	out_init(&o, block, sizeof(block));
+	hello_print_versions(&o, HELLO_TLS13 | HELLO_TLS12);
+	assert_string_equal(out_cstr(&o), "1.2,1.3");
+	out_init(&o, block, sizeof(block));
+	hello_print_versions(&o, ~0u);
+	assert_string_equal(out_cstr(&o), "ssl3,1.0,1.1,1.2,1.3");
+	out_init(&o, block, sizeof(block));
+	hello_print_versions(&o, 0);
+	assert_string_equal(out_cstr(&o), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,10 +377,13 @@ int main(void)
 		cmocka_unit_test(any_octet_may_be_wrong),
 		cmocka_unit_test(tls_17_names_that_are_none),
 		cmocka_unit_test(a_hello_that_is_too_long),
+		cmocka_unit_test(records_that_hold_nothing),
 		cmocka_unit_test(an_old_client),
 		cmocka_unit_test(behind_starttls),
 		cmocka_unit_test(packets_twice_and_out_of_order),
 		cmocka_unit_test(what_the_server_chose),
+		cmocka_unit_test(a_certificate_behind_it),
+		cmocka_unit_test(versions_as_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -390,6 +390,32 @@ static void the_gateways_address_for_a_passing_rule(void **state)
 		"-j MASQUERADE\n");
 }
 
+#define TOLD                                                                                       \
+	"publish told { external 198.51.100.2:993, [2001:db8::2]:993; internal 10.0.0.3, "         \
+	"fd00::4\n"                                                                                \
+	" pass; log sessions, tls }\n"
+
+/* Of `log tls`, and of nothing else. */
+static void first_packets_of_a_session_are_copied(void **state)
+{
+	(void)state;
+	EXPECT_LINES(rendered(HEAD PASSED TOLD, HOST, IP_V4), "*mangle\n:POSTERN-PREROUTING",
+		"*mangle\n:POSTERN-FORWARD - [0:0]\n"
+		"-A POSTERN-FORWARD -p tcp -m connmark --mark 0x4000000/0xff000000 -m connbytes "
+		"--connbytes 0:20 --connbytes-mode packets --connbytes-dir both -m comment "
+		"--comment \"publish told rules.conf:4\" -j NFLOG --nflog-group 525 "
+		"--nflog-size 4224\n"
+		"*nat\n");
+	EXPECT_LINES(rendered(HEAD PASSED TOLD, HOST, IP_V6), "*mangle\n:POSTERN-FORWARD",
+		"--mark 0x5000000/0xff000000 -m connbytes ", "*nat\n");
+	EXPECT_LINES(rendered(HEAD PASSED TOLD, HOST, IP_NONE), "chain mangle-forward",
+		" ct mark & 0xff000000 == 0x04000000 ct packets <= 20 counter log group 525 "
+		"snaplen 4224 comment",
+		"chain nat-prerouting");
+	expect_not(rendered(HEAD PASSED, HOST, IP_V4), "NFLOG");
+	expect_not(rendered(HEAD PASSED, HOST, IP_V4), "*mangle\n:POSTERN-FORWARD");
+}
+
 static void by_nft(void **state)
 {
 	const struct span text = rendered(HEAD INSPECTED PASSED, HOST, IP_NONE);
@@ -426,6 +452,7 @@ int main(void)
 		cmocka_unit_test(a_rule_that_fails_open),
 		cmocka_unit_test(first_packets_as_the_kernel_counts_them),
 		cmocka_unit_test(the_gateways_address_for_a_passing_rule),
+		cmocka_unit_test(first_packets_of_a_session_are_copied),
 		cmocka_unit_test(by_nft),
 	};
 

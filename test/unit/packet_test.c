@@ -103,7 +103,8 @@ static int read_at_end(struct span s, struct packet *p)
 	return r;
 }
 
-/* It is malformed when cut before @enough, and the same from there on. */
+/* It is malformed when cut before @enough, and the same from there on. Behind that all is payload.
+ */
 static void at_every_cut(
 	const struct bytes *b, size_t enough, const char *client, const char *asked)
 {
@@ -117,6 +118,7 @@ static void at_every_cut(
 		} else {
 			assert_int_equal(r, PACKET_OK);
 			expect_read(&p, client, asked);
+			assert_int_equal(p.payload.n, n - enough);
 		}
 	}
 }
@@ -130,6 +132,30 @@ static void ipv4_at_every_cut(void **state)
 		b.p[3] = (uint8_t)(b.n + 30); /* more than was copied */
 		put(&b, "some octets behind", 18);
 		at_every_cut(&b, 40 + options, "203.0.113.9", "198.51.100.2");
+	}
+}
+
+/* TCP options may be cut, and what is behind the packet's own end is none of it. */
+static void payload_at_every_cut(void **state)
+{
+	struct bytes b = plain_v4();
+
+	(void)state;
+	b.p[32] = 0x80; /* 12 octets of options */
+	b.p[3] = 40 + 12 + 5;
+	put(&b, "twelve byteshello, and more", 27);
+	for (size_t n = 40; n <= b.n; n++) {
+		const size_t want = n < 52 ? 0 : n < 57 ? n - 52 : 5;
+		struct fence f;
+		struct packet p;
+
+		fence_init(&f, ROOM);
+		assert_int_equal(
+			packet_read(span_of(fence_at_end(&f, span_of(b.p, n)), n), &p), PACKET_OK);
+		assert_int_equal(p.payload.n, want);
+		if (want > 0)
+			assert_memory_equal(p.payload.p, "hello", want);
+		fence_deinit(&f);
 	}
 }
 
@@ -270,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ipv4_at_every_cut),
+		cmocka_unit_test(payload_at_every_cut),
 		cmocka_unit_test(ipv6_at_every_cut),
 		cmocka_unit_test(headers_are_bounded),
 		cmocka_unit_test(what_is_malformed),

@@ -22,9 +22,11 @@ static const char text[] =
 	"publish mail { external 198.51.100.2:25; internal 10.0.0.21:25 }\n"
 	"publish asis { external any:4190; internal original; pass }\n"
 	"publish strict { external 198.51.100.2:995; internal 10.0.0.21:995; pass\n"
-	"  limit rate 2 per 1m per client then refuse for 10m }\n";
+	"  limit rate 2 per 1m per client then refuse for 10m }\n"
+	"publish told { external 198.51.100.2:465; internal 10.0.0.21:993; pass\n"
+	"  log sessions, tls }\n";
 
-enum { LANE_FIRST = 1, LANE_SECOND, LANE_MAIL, LANE_OWN, LANE_STRICT };
+enum { LANE_FIRST = 1, LANE_SECOND, LANE_MAIL, LANE_OWN, LANE_STRICT, LANE_TOLD };
 
 struct fixture {
 	struct rules_of rules;
@@ -484,6 +486,106 @@ static void what_a_sweep_finds_is_in_no_rate(void **state)
 		CODE_COUNT);
 }
 
+/* ---- hellos ---- */
+
+/* name "a\\", TLS 1.3 and 1.2; the server takes 1.2 */
+static const uint8_t client_hello[] = { 22, 3, 1, 0, 67, 1, 0, 0, 63, 3, 3, 1, 2, 3, 4, 5, 6, 7, 8,
+	9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+	32, 0, 0, 2, 19, 1, 1, 0, 0, 20, 0, 0, 0, 7, 0, 5, 0, 0, 2, 97, 92, 0, 43, 0, 5, 4, 3, 4, 3,
+	3 };
+static const uint8_t server_hello[] = { 22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3, 1, 2, 3, 4, 5, 6, 7, 8,
+	9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+	32, 0, 0, 47, 0 };
+
+static void copy(const char *from, const char *to, uint32_t seq, const uint8_t *octets, size_t n)
+{
+	const struct packet p = { .client = port_of(from),
+		.asked = port_of(to),
+		.seq = seq,
+		.payload = span_of(octets, n) };
+
+	track_copy(&f.track, &p);
+}
+
+static void from_client(const char *client)
+{
+	copy(client, "10.0.0.21:993", 1, client_hello, 30);
+	copy(client, "10.0.0.21:993", 31, client_hello + 30, sizeof(client_hello) - 30);
+}
+
+static void from_server(const char *client)
+{
+	copy("10.0.0.21:993", client, 1, server_hello, sizeof(server_hello));
+}
+
+static struct ct_of told(uint16_t port)
+{
+	struct ct_of c = connection(port, LANE_TOLD);
+
+	c.asked = port_of("198.51.100.2:465");
+	return c;
+}
+
+static void what_the_hellos_say(void **state)
+{
+	struct ct_of c = told(4000), d = connection(4001, LANE_FIRST);
+
+	(void)state;
+	from_client("203.0.113.9:4000"); /* of a session that is not there */
+	opens(&c, 1000);
+	opens(&d, 1000);
+	from_client("203.0.113.9:4000");
+	from_server("203.0.113.9:4000");
+	from_client("203.0.113.9:4001"); /* its rule does not tell it */
+	assert_int_equal(f.track.gather.n, 0);
+	logged();
+	is_destroyed(&c, 1200, 3400, 5000);
+	expect_words(logged(), "\"duration_ms\":4000,\"tls_name\":\"a\\\\\\\\\",\"tls_offered\":"
+			       "\"1.2,1.3\",\"tls_version\":\"1.2\"}");
+	is_destroyed(&d, 1200, 3400, 5000);
+	assert_null(strstr(logged(), "tls"));
+	from_client("203.0.113.9:4000"); /* late */
+	assert_int_equal(f.track.gather.n, 0);
+}
+
+static void a_hello_that_was_not_whole(void **state)
+{
+	struct ct_of c = told(4000), d = told(4001), e = told(4002);
+
+	(void)state;
+	opens(&c, 1000);
+	opens(&d, 1000);
+	opens(&e, 1000);
+	copy("203.0.113.9:4000", "10.0.0.21:993", 1, client_hello, 30);
+	from_server("203.0.113.9:4001");
+	from_client("203.0.113.9:4002"); /* and goes on, when this gate ends */
+	assert_int_equal(f.track.gather.n, 3);
+	logged();
+	is_destroyed(&c, 0, 0, 2000);
+	assert_null(strstr(logged(), "tls"));
+	is_destroyed(&d, 0, 0, 2000);
+	expect_words(logged(), "\"duration_ms\":1000,\"tls_version\":\"1.2\"}");
+	assert_int_equal(f.track.gather.n, 1);
+}
+
+/* A port used again: the copies are the younger one's. */
+static void hellos_of_the_same_addresses_again(void **state)
+{
+	struct ct_of c = told(4000), d = told(4000);
+
+	(void)state;
+	d.id++;
+	opens(&c, 1000);
+	becomes(&c, TCP_CONNTRACK_TIME_WAIT, 2000);
+	opens(&d, 3000);
+	from_client("203.0.113.9:4000");
+	logged();
+	is_destroyed(&c, 100, 100, 4000);
+	assert_null(strstr(logged(), "tls"));
+	is_destroyed(&d, 100, 100, 5000);
+	expect_words(logged(), "\"tls_name\"");
+}
+
 /* The oldest end makes room; where all are open, the next goes on uncounted. */
 static void the_table_is_bounded(void **state)
 {
@@ -527,13 +629,17 @@ static void any_events_at_all(void **state)
 		seed ^= seed >> 17;
 		seed ^= seed << 5;
 		r = seed;
-		c = connection((uint16_t)(4000 + r % 64), 1 + (r >> 6) % 5);
+		c = connection((uint16_t)(4000 + r % 64), 1 + (r >> 6) % 6);
 		c.id += (r >> 9) % 2;
 		c.dumped = (r >> 10) % 4 == 0;
 		c.destroyed = (r >> 12) % 8 == 0;
 		c.metered = (r >> 15) % 2;
 		c.status = (r >> 16) % 8 ? COMPLETE : 0;
 		becomes(&c, (uint8_t)((r >> 19) % 12), 1000 + i * 100);
+		track_copy(&f.track,
+			&(struct packet){ .client = r >> 31 ? c.client : port_of("10.0.0.21:993"),
+				.asked = r >> 31 ? port_of("10.0.0.21:993") : c.client,
+				.payload = span_of(client_hello, sizeof(client_hello)) });
 		if (i % 1000 == 0)
 			track_sweep_begin(&f.track);
 		if (i % 1000 == 500)
@@ -549,6 +655,7 @@ static void any_events_at_all(void **state)
 	assert_int_equal(f.page.open, 0);
 	assert_int_equal(counted(), 0);
 	assert_int_equal(f.track.first_ended, 0);
+	assert_int_equal(f.track.gather.n, 0);
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, begin, finish)
@@ -568,6 +675,9 @@ int main(void)
 		WITH(a_ban_is_told_to_posternd),
 		WITH(a_sweep_finds_and_misses),
 		WITH(what_a_sweep_finds_is_in_no_rate),
+		WITH(what_the_hellos_say),
+		WITH(a_hello_that_was_not_whole),
+		WITH(hellos_of_the_same_addresses_again),
 		WITH(the_table_is_bounded),
 		WITH(any_events_at_all),
 	};

@@ -142,6 +142,25 @@ static void statements_of_the_host_are_told_by_their_line(void **state)
 		"out\n");
 }
 
+#define TLS(more)                                                                                  \
+	"publish p {\n external 192.0.2.1:993\n internal 10.0.0.1\n pass\n log sessions, tls\n "   \
+	"client-address " more "\n}\n"
+
+static void the_gate_reads_hellos(void **state)
+{
+	static const struct unbuilt_may may = { .transparent = true, .root = true };
+
+	(void)state;
+	expect_lines_if(&may, "managed", TLS("gateway"), "mode managed\n", "");
+	expect_lines_if(&may, "direct", TLS("gateway"), "mode direct\n",
+		"rules.conf:6: error: publish p: \"log tls\" needs the gate of \"mode managed\": "
+		"take \"tls\" out\n");
+	expect_lines_if(&may, "by a proxy", TLS("proxy-v2"), "mode managed\n",
+		"rules.conf:6: error: publish p: \"log tls\" is for sessions that the kernel "
+		"carries, and \"client-address proxy-v2\" leaves them to a proxy: take \"tls\" "
+		"out\n");
+}
+
 /* The kernel carries what passes. */
 static void what_the_kernel_cannot_carry(void **state)
 {
@@ -183,6 +202,7 @@ int main(void)
 		cmocka_unit_test(rules_are_told_by_their_line),
 		cmocka_unit_test(what_root_may_do_is_not_told),
 		cmocka_unit_test(statements_of_the_host_are_told_by_their_line),
+		cmocka_unit_test(the_gate_reads_hellos),
 		cmocka_unit_test(what_the_kernel_cannot_carry),
 		cmocka_unit_test(what_has_no_effect_is_a_warning),
 	};

@@ -145,10 +145,34 @@ static void take_answer(struct kernel *k)
 
 /* ---- the gate's sockets ---- */
 
+static int open_copies(const struct kernel *k)
+{
+	int problem = 0;
+	const int fd = copies_open(&problem);
+
+	if (fd < 0)
+		trouble(k, KERNEL_OPEN, "NFLOG 525", strerror(-fd));
+	else if (problem == -EBUSY)
+		trouble(k, KERNEL_COPY_SOCKET, "NFLOG 525",
+			"another program has it, so \"log tls\" tells nothing: \"cat "
+			"/proc/net/netfilter/nfnetlink_log\" shows it; end it, and start posternd "
+			"anew");
+	else if (problem < 0)
+		trouble(k, KERNEL_COPY_SOCKET, "NFLOG 525, so \"log tls\" tells nothing",
+			strerror(-problem));
+	return fd;
+}
+
+static void close_one(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void open_sockets(const struct kernel *k)
 {
 	const int queue = queue_open();
-	int track;
+	int track, copies;
 
 	if (queue == -EBUSY) {
 		trouble(k, KERNEL_OPEN, "NFQUEUE 525",
@@ -161,14 +185,17 @@ static void open_sockets(const struct kernel *k)
 		return;
 	}
 	track = conntrack_open();
+	copies = open_copies(k);
 	if (track < 0) {
 		trouble(k, KERNEL_OPEN, "events of conntrack", strerror(-track));
-	} else {
+	} else if (copies >= 0) {
 		tell(k, KERNEL_QUEUE_SOCKET, nothing, queue);
 		tell(k, KERNEL_TRACK_SOCKET, nothing, track);
-		close(track);
+		tell(k, KERNEL_COPY_SOCKET, nothing, copies);
 	}
-	close(queue);
+	close_one(queue);
+	close_one(track);
+	close_one(copies);
 }
 
 /* ---- bans ---- */

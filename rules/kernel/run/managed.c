@@ -53,16 +53,20 @@ static int bring(struct step *s, const struct setting_want want[SETTINGS], struc
 {
 	int r = make_sets(s->nl, &s->made, text);
 
+	if (r == 0)
+		r = sysctl_see(s->nl, &s->sysctl);
+	if (r == 0) { /* a line with connbytes turns accounting on: its old value is seen before */
+		s->settings = true;
+		r = sysctl_bring(s->nl, want, false, &s->sysctl, text);
+	}
 	if (r == 0) {
 		s->tables = true;
 		r = apply_bring_in(&s->seen, &s->wanted, text);
 	}
 	if (r == 0)
 		r = apply_remove_nft(text); /* of "mode external" */
-	if (r == 0) {
-		s->settings = true;
-		r = sysctl_bring(s->nl, want, &s->sysctl, text);
-	}
+	if (r == 0)
+		r = sysctl_bring(s->nl, want, true, &s->sysctl, text);
 	return r;
 }
 

@@ -4,8 +4,8 @@
  * Managed: everything that "mode managed" keeps in the kernel, as one
  *
  * Sets, tables, routing and settings go in together or not at all, in the order in which each
- * finds what it needs and no door opens before the standing drop is there: sets, drop, routing,
- * ways, settings. They are taken out the other way round.
+ * finds what it needs and no door opens before the standing drop is there: sets, accounting, drop,
+ * routing, ways, forwarding. They are taken out the other way round.
  *
  * Owns:    the texts that are in force, until managed_free().
  * Callers: rules/kernel/run/worker.c; cli/firewall.c takes out. Who calls holds the lock.

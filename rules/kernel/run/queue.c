@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
  * than 512, the kernel counts its own structures as well, and doubles what it is told. */
 #define QUEUE_BUFFER  (QUEUE_LENGTH * 1024)
 #define EVENTS_BUFFER (16 << 20) /* 100000 connections that begin or end while nobody reads */
+#define COPIES_BUFFER (4 << 20)  /* of 100 sessions at least, with long hellos */
 
 static struct nlmsghdr *config(void *block, uint16_t number)
 {
@@ -113,4 +115,53 @@ int conntrack_open(void)
 			    sizeof(groups[i])) < 0)
 			r = -errno;
 	return hand_out(&nl, r, EVENTS_BUFFER);
+}
+
+/* ---- copies ---- */
+
+static struct nlmsghdr *log_config(void *block)
+{
+	return netlink_request(
+		block, NFNL_SUBSYS_ULOG, NFULNL_MSG_CONFIG, NLM_F_ACK, AF_UNSPEC, KERNEL_GROUP);
+}
+
+/* EPERM means that another socket has it: that we may ask is shown by the queue, claimed before. */
+static int log_claim(struct netlink *nl)
+{
+	const struct nfulnl_msg_config_cmd cmd = { .command = NFULNL_CFG_CMD_BIND };
+	uint8_t block[NETLINK_BLOCK];
+	struct nlmsghdr *m = log_config(block);
+	int r;
+
+	mnl_attr_put(m, NFULA_CFG_CMD, sizeof(cmd), &cmd);
+	r = netlink_ask(nl, m, NULL, NULL);
+	return r == -EPERM ? -EBUSY : r;
+}
+
+/* Each at once: the kernel would keep them back for a second, and sessions are shorter. */
+static int log_set_up(struct netlink *nl)
+{
+	const struct nfulnl_msg_config_mode mode = { .copy_range = htonl(KERNEL_COPY),
+		.copy_mode = NFULNL_COPY_PACKET };
+	uint8_t block[NETLINK_BLOCK];
+	struct nlmsghdr *m = log_config(block);
+
+	mnl_attr_put(m, NFULA_CFG_MODE, sizeof(mode), &mode);
+	mnl_attr_put_u32(m, NFULA_CFG_QTHRESH, htonl(1));
+	return netlink_ask(nl, m, NULL, NULL);
+}
+
+int copies_open(int *problemp)
+{
+	struct netlink nl;
+	int r = netlink_open(&nl, NETLINK_NETFILTER);
+
+	if (r < 0)
+		return r;
+	*problemp = log_claim(&nl);
+	if (*problemp == 0)
+		*problemp = log_set_up(&nl);
+	if (*problemp > 0)
+		*problemp = -EPROTO;
+	return hand_out(&nl, 0, COPIES_BUFFER);
 }

@@ -4,7 +4,7 @@
  * Queue: the sockets of the gate, opened by the one who may
  *
  * Configuring needs CAP_NET_ADMIN, receiving does not, and sending a verdict does again
- * (docs: DESIGN 7), so both are opened here and handed to two others.
+ * (docs: DESIGN 7), so they are opened here and handed to two others.
  *
  * Owns:    nothing: the descriptors are the caller's.
  * Callers: rules/kernel/run/main.c; lock.c for the claim; cli/firewall.c asks who is there.
@@ -30,3 +30,9 @@ int queue_open(void);
 
 /* A socket that hears of each connection that begins, changes and ends. */
 int conntrack_open(void);
+
+/* A socket that gets the packets copied to KERNEL_GROUP, each at once. Another may have the number,
+ * or the kernel no such log: nothing hangs on it, so the socket is handed out all the same, brings
+ * nothing then, and *@problemp is <0 errno. Return: the descriptor; <0 errno: there is no socket.
+ */
+int copies_open(int *problemp);

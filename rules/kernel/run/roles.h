@@ -31,8 +31,8 @@ enum kernel_message { /* beyond those of base/talk.h */
 	KERNEL_PUT_BACK,   /* take everything out: rules, routing, sets, settings. Answer
 			      KERNEL_DONE */
 	KERNEL_SETS,  /* the sets of bans alone, where they are not there. Answer KERNEL_DONE */
-	KERNEL_OPEN,  /* answer KERNEL_QUEUE_SOCKET and KERNEL_TRACK_SOCKET, or
-			 KERNEL_TROUBLE */
+	KERNEL_OPEN,  /* answer KERNEL_QUEUE_SOCKET, KERNEL_TRACK_SOCKET and
+			 KERNEL_COPY_SOCKET, or KERNEL_TROUBLE */
 	KERNEL_BAN,   /* struct kernel_ban; what is there gets the longer time. Nothing is
 			 answered but a KERNEL_TROUBLE */
 	KERNEL_UNBAN, /* struct kernel_ban, whose seconds do not matter; one that is not there
@@ -43,6 +43,8 @@ enum kernel_message { /* beyond those of base/talk.h */
 	KERNEL_DONE = 80,    /* uint32_t enum kernel_result, text */
 	KERNEL_QUEUE_SOCKET, /* descriptor: netlink, bound to the queue */
 	KERNEL_TRACK_SOCKET, /* descriptor: netlink, joined to the events of connection tracking */
+	KERNEL_COPY_SOCKET,  /* descriptor: netlink, bound to the packet log, or to nothing after a
+				KERNEL_TROUBLE of this type */
 	KERNEL_TROUBLE,      /* uint32_t: type of the message that failed, text */
 	KERNEL_CHANGED,      /* uint32_t enum kernel_repair, text: somebody changed what is ours */
 };

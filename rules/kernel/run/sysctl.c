@@ -164,14 +164,20 @@ static int put_back_one(struct netlink *nl, const struct setting_memory *m, stru
 	return before_drop(nl, s);
 }
 
-int sysctl_bring(struct netlink *nl, const struct setting_want want[SETTINGS],
+int sysctl_see(struct netlink *nl, struct sysctl_change *c)
+{
+	*c = (struct sysctl_change){ 0 };
+	return before_read(nl, &c->before);
+}
+
+int sysctl_bring(struct netlink *nl, const struct setting_want want[SETTINGS], bool needed,
 	struct sysctl_change *c, struct out *text)
 {
-	int r;
+	int r = 0;
 
-	*c = (struct sysctl_change){ 0 };
-	r = before_read(nl, &c->before);
 	for (enum kernel_setting s = 0; r == 0 && s < SETTINGS; s++) {
+		if (settings_rows[s].needed != needed)
+			continue;
 		if (want[s].wanted)
 			r = bring_one(nl, s, &want[s], c, text);
 		else if (c->before.has[s])

@@ -17,8 +17,13 @@ struct sysctl_change { /* for undoing */
 	struct before before;
 };
 
+/* What is remembered. Return: 0; <0 errno; SETS_*. */
+int sysctl_see(struct netlink *nl, struct sysctl_change *change);
+
 /**
  * sysctl_bring() - what is wanted gets 1; what is wanted no more is put back
+ * @needed: those without which a rule does not work, or the others
+ * @change: of sysctl_see()
  * @text: a line for each that changed, or could not
  *
  * One that is not there or cannot be written is only told, unless a rule would not work.
@@ -26,7 +31,7 @@ struct sysctl_change { /* for undoing */
  * Return: 0; <0 errno; SETS_*: the memory; SYSCTL_E_NEEDED: told. Then sysctl_undo() is due.
  */
 #define SYSCTL_E_NEEDED 64
-int sysctl_bring(struct netlink *nl, const struct setting_want want[SETTINGS],
+int sysctl_bring(struct netlink *nl, const struct setting_want want[SETTINGS], bool needed,
 	struct sysctl_change *change, struct out *text);
 void sysctl_undo(struct netlink *nl, const struct sysctl_change *change, struct out *text);
 
