@@ -76,6 +76,7 @@ NEEDED = [
     ("publish", "external", None, "external 198.51.100.2:25"),
     ("publish", "internal", None, "internal 10.0.0.21:25"),
     ("publish", "pass", "gate", "pass"),
+    ("publish", "pass", "tls", "pass"),
     ("publish", "recipients", "client-address gateway", "recipients in example.org"),
     ("relay", "listen", None, "listen 198.51.100.2:25"),
     ("relay", "recipients", None, "recipients in example.org"),
