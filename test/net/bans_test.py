@@ -12,7 +12,7 @@ import unittest
 
 from fixture import PATIENCE_S, main, wait_for
 from gateway import ROLES, Postern
-from lab import CLIENT, OTHER_CLIENT, OTHER_PUBLISHED, PUBLISHED, SERVER, Lab
+from lab import CLIENT, OTHER_CLIENT, OTHER_PUBLISHED, PUBLISHED, SERVER, module_lab
 from servers import Aiosmtpd
 
 CONF = """version 1
@@ -49,10 +49,7 @@ lab = None
 
 def setUpModule():
     global lab
-    why = Lab.unusable()
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab()
     for family in (4, 6):
         unittest.enterModuleContext(lab.server.begin(Aiosmtpd(port=25, address=SERVER[family])))
 

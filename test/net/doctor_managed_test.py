@@ -11,7 +11,7 @@ import unittest
 
 from fixture import Scratch, main
 from gateway import ROLES, Postern
-from lab import OTHER_PUBLISHED, PUBLISHED, SERVER, Lab
+from lab import OTHER_PUBLISHED, PUBLISHED, SERVER, module_lab
 
 MODE = "mode managed\n"
 CONF = """version 1
@@ -49,10 +49,7 @@ lab = None
 
 def setUpModule():
     global lab
-    why = Lab.unusable()
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab()
 
 
 def examine(gate, *prefix):

@@ -11,7 +11,7 @@ import unittest
 
 from fixture import main
 from gateway import ROLES, Postern
-from lab import CLIENT, OTHER_PUBLISHED, PORT, PUBLISHED, SERVER, Lab
+from lab import CLIENT, OTHER_PUBLISHED, PORT, PUBLISHED, SERVER, module_lab
 
 CONF = """version 1
 mode external
@@ -39,10 +39,7 @@ lab = None
 
 def setUpModule():
     global lab
-    why = Lab.unusable()
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab()
 
 
 class Examined:

@@ -13,10 +13,9 @@ import intercept_test
 from fixture import PATIENCE_S, Scratch, as_nobody, main
 from gateway import DELIVERED, Postern
 from intercept_test import BODY, CONF, FAMILIES, ONLY_IPV4, OUTBOUND, RULES, reach, send, send_at_once
-from lab import CLIENT, GATEWAY_EXT, PORT, PUBLISHED, SERVER, Lab
+from lab import CLIENT, GATEWAY_EXT, IPTABLES, PORT, PUBLISHED, SERVER, module_lab, rules_of
 from servers import Aiosmtpd, Postfix
 
-IPTABLES = {4: "iptables", 6: "ip6tables"}
 FOREIGN = """*raw
 :PREROUTING ACCEPT [0:0]
 :OUTPUT ACCEPT [0:0]
@@ -47,10 +46,7 @@ lab = postfix = None
 
 def setUpModule():
     global lab, postfix
-    why = Lab.unusable() or (None if Postfix.usable() else "needs Postfix")
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab(Postfix)
     intercept_test.lab = lab
     postfix = unittest.enterModuleContext(lab.server.begin(
         Postfix(addresses=[f"{SERVER[4]}:25", f"[{SERVER[6]}]:25"])))
@@ -63,15 +59,7 @@ def setUpModule():
 
 def kernel():
     """All that the verb could have touched on the gateway, without what counts and dates."""
-    seen = []
-    for family in FAMILIES:
-        saved = lab.gateway.must(f"{IPTABLES[family]}-save")
-        seen += [line.split(" [")[0] for line in saved.splitlines() if not line.startswith("#")]
-        seen += lab.gateway.must("ip", f"-{family}", "rule").splitlines()
-        seen += lab.gateway.must("ip", f"-{family}", "route", "show", "table", "all").splitlines()
-    if nft():
-        seen += [t for t in nft().splitlines() if "inet" in t]
-    return seen
+    return rules_of(lab.gateway) + [t for t in nft().splitlines() if "inet" in t]
 
 
 def nft():

@@ -13,7 +13,7 @@ import gatekeeper
 import rawtcp
 from fixture import BUILD, main, sandboxed, wait_for
 from gatekeeper import Gatekeeper, GO, HELD, HOLD, KILL, KILLED, PING, PONG, REFUSE, RESET
-from lab import CLIENT, OTHER_CLIENT, OTHER_SERVER, PUBLISHED, SERVER, Lab
+from lab import CLIENT, OTHER_CLIENT, OTHER_SERVER, PUBLISHED, SERVER, module_lab
 from rawtcp import SYN, RawTcp
 
 FAMILIES = (4, 6)
@@ -45,10 +45,7 @@ lab = None
 
 def setUpModule():
     global lab
-    why = Lab.unusable()
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab()
     with lab.gateway:
         for name in "acct", "timestamp":
             with open(f"/proc/sys/net/netfilter/nf_conntrack_{name}", "w") as f:

@@ -16,13 +16,12 @@ import unittest
 from fixture import PATIENCE_S, SRC, Fixture, certificate, end_process, main, spawn, wait_for
 from gatekeeper import bound_log
 from gateway import ROLES, Postern
-from lab import CLIENT, OTHER_PUBLISHED, PUBLISHED, SERVER, Lab
+from lab import CLIENT, IPTABLES, OTHER_PUBLISHED, PUBLISHED, SERVER, module_lab
 from servers import Postfix
 
 sys.path.insert(0, str(SRC / "test/fuzz"))
 import hello_seeds  # noqa: E402
 
-IPTABLES = {4: "iptables", 6: "ip6tables"}
 CONF = """version 1
 mode managed
 hostname gw.test
@@ -80,10 +79,7 @@ class TlsServer(Fixture):
 
 def setUpModule():
     global lab
-    why = Lab.unusable() or (None if Postfix.usable() else "needs Postfix")
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab(Postfix)
     unittest.enterModuleContext(lab.server.begin(Postfix(addresses=[f"{SERVER[4]}:25", f"[{SERVER[6]}]:25"])))
     unittest.enterModuleContext(lab.server.begin(TlsServer(993)))
 

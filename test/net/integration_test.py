@@ -14,7 +14,7 @@ import unittest
 
 from fixture import BUILD, PATIENCE_S, SRC, Scratch, end_process, main, spawn, wait_for
 from keeper import Keeper
-from lab import Lab
+from lab import module_lab
 
 SAMPLES = SRC / "scripts/integration"
 RULES = """version 1
@@ -47,10 +47,7 @@ lab = None
 
 def setUpModule():
     global lab
-    why = Lab.unusable()
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab()
 
 
 def needs(tool):

@@ -15,7 +15,7 @@ from client import RawClient, incident
 from fixture import PATIENCE_S, certificate, main, wait_for
 from gateway import DELIVERED, ROLES, Postern
 from lab import (CLIENT, GATEWAY_EXT, GATEWAY_INT, OTHER_CLIENT, OTHER_PUBLISHED, OTHER_SERVER, PORT, PUBLISHED,
-                 SERVER, Lab)
+                 SERVER, Lab, module_lab)
 from servers import Aiosmtpd, Postfix
 
 FAMILIES = (4, 6)
@@ -70,10 +70,7 @@ lab = postfix = second = None
 
 def setUpModule():
     global lab, postfix, second
-    why = Lab.unusable() or (None if Postfix.usable() else "needs Postfix")
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab(Postfix)
     postfix = unittest.enterModuleContext(lab.server.begin(
         Postfix(addresses=[f"{SERVER[4]}:25", f"[{SERVER[6]}]:25"])))
     second = unittest.enterModuleContext(lab.server.begin(Aiosmtpd(port=25, address=OTHER_SERVER[4])))

@@ -17,10 +17,9 @@ from firewall_test import FOREIGN
 from fixture import BUILD, Scratch, main, sandboxed, wait_for
 from gatekeeper import bound_log
 from keeper import Keeper
-from lab import Lab
+from lab import IPTABLES, module_lab, rules_of
 
 FAMILIES = (4, 6)
-IPTABLES = {4: "iptables", 6: "ip6tables"}
 SETTINGS = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.netfilter.nf_conntrack_acct",
             "net.netfilter.nf_conntrack_timestamp")
 INSPECTED = """publish first {
@@ -41,10 +40,7 @@ lab = None
 
 def setUpModule():
     global lab
-    why = Lab.unusable()
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab()
     with lab.gateway:
         for family in FAMILIES:
             subprocess.run([f"{IPTABLES[family]}-restore"], input=FOREIGN, text=True, check=True)
@@ -57,13 +53,7 @@ def sysctl(name):
 
 
 def rules():
-    seen = []
-    for family in FAMILIES:
-        saved = lab.gateway.must(f"{IPTABLES[family]}-save")
-        seen += [line.split(" [")[0] for line in saved.splitlines() if not line.startswith("#")]
-        seen += lab.gateway.must("ip", f"-{family}", "rule").splitlines()
-        seen += lab.gateway.must("ip", f"-{family}", "route", "show", "table", "all").splitlines()
-    return seen
+    return rules_of(lab.gateway)
 
 
 def kernel():

@@ -19,6 +19,7 @@ import os
 import shutil
 import subprocess
 import threading
+import unittest
 
 from fixture import PATIENCE_S, SRC, Fixture, end_process, guard, spawn
 
@@ -32,6 +33,7 @@ OTHER_PUBLISHED = "198.51.100.20"
 SERVER = {4: "10.0.0.21", 6: "fd00:10::21"}
 OTHER_SERVER = {4: "10.0.0.30", 6: "fd00:10::22"}
 PORT = 10525  # of posternd, in "mode external"
+IPTABLES = {4: "iptables", 6: "ip6tables"}
 
 CLONE_NEWNET = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
@@ -146,3 +148,22 @@ class Lab(Fixture):
 
     def clear(self):
         self.script("clear")
+
+
+def module_lab(*needs):
+    """A lab for all tests of a module, which are skipped where there can be none, or where a server they need is missing."""
+    why = Lab.unusable() or next((f"needs {server.__name__}" for server in needs if not server.usable()), None)
+    if why:
+        raise unittest.SkipTest(why)
+    return unittest.enterModuleContext(Lab())
+
+
+def rules_of(host):
+    """Kernel rules and routing of a host, a line each, without what counts and dates."""
+    seen = []
+    for family, program in IPTABLES.items():
+        saved = host.must(f"{program}-save")
+        seen += [line.split(" [")[0] for line in saved.splitlines() if not line.startswith("#")]
+        seen += host.must("ip", f"-{family}", "rule").splitlines()
+        seen += host.must("ip", f"-{family}", "route", "show", "table", "all").splitlines()
+    return seen

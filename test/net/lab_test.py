@@ -11,7 +11,7 @@ import unittest
 from client import RawClient
 from fixture import PATIENCE_S, SRC, main, wait_for
 from lab import (CLIENT, GATEWAY_EXT, GATEWAY_INT, OTHER_CLIENT, OTHER_PUBLISHED, OTHER_SERVER, PORT, PUBLISHED,
-                 SERVER, Lab)
+                 SERVER, Lab, module_lab)
 from servers import Postfix
 
 FAMILIES = (4, 6)
@@ -22,10 +22,7 @@ lab = postfix = None
 
 def setUpModule():
     global lab, postfix
-    why = Lab.unusable() or (None if Postfix.usable() else "needs Postfix")
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab(Postfix)
     postfix = unittest.enterModuleContext(lab.server.begin(
         Postfix(addresses=[f"{SERVER[4]}:25", f"[{SERVER[6]}]:25"])))
 

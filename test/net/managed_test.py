@@ -18,10 +18,9 @@ from client import RawClient
 from fixture import PATIENCE_S, certificate, main, wait_for
 from gateway import DELIVERED, ROLES, Postern
 from intercept_test import BODY, FAMILIES, OUTBOUND, RULES, reach, send
-from lab import CLIENT, GATEWAY_EXT, OTHER_CLIENT, OTHER_PUBLISHED, OTHER_SERVER, PUBLISHED, SERVER, Lab
+from lab import CLIENT, GATEWAY_EXT, OTHER_CLIENT, OTHER_PUBLISHED, OTHER_SERVER, PUBLISHED, SERVER, module_lab, rules_of
 from servers import Aiosmtpd, Postfix
 
-IPTABLES = {4: "iptables", 6: "ip6tables"}
 CONF = """version 1
 mode managed
 intercept {how}
@@ -61,10 +60,7 @@ lab = postfix = second = None
 
 def setUpModule():
     global lab, postfix, second
-    why = Lab.unusable() or (None if Postfix.usable() else "needs Postfix")
-    if why:
-        raise unittest.SkipTest(why)
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab(Postfix)
     intercept_test.lab = lab
     postfix = unittest.enterModuleContext(lab.server.begin(
         Postfix(addresses=[f"{SERVER[4]}:25", f"[{SERVER[6]}]:25"])))
@@ -74,16 +70,9 @@ def setUpModule():
 
 def kernel():
     """All that posternd may touch on the gateway, without what counts and dates."""
-    seen = []
-    for family in FAMILIES:
-        saved = lab.gateway.must(f"{IPTABLES[family]}-save")
-        seen += [line.split(" [")[0] for line in saved.splitlines() if not line.startswith("#")]
-        seen += lab.gateway.must("ip", f"-{family}", "rule").splitlines()
-        seen += lab.gateway.must("ip", f"-{family}", "route", "show", "table", "all").splitlines()
-    seen += lab.gateway.must("ipset", "list", "-n").splitlines()
-    for name in ("net.netfilter.nf_conntrack_acct", "net.netfilter.nf_conntrack_timestamp", "net.ipv4.ip_forward"):
-        seen.append(lab.gateway.must("sysctl", name))
-    return seen
+    settings = ("net.netfilter.nf_conntrack_acct", "net.netfilter.nf_conntrack_timestamp", "net.ipv4.ip_forward")
+    return (rules_of(lab.gateway) + lab.gateway.must("ipset", "list", "-n").splitlines()
+            + [lab.gateway.must("sysctl", name) for name in settings])
 
 
 def remove(gate):

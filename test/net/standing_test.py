@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import socket
-import struct
 import subprocess
 import time
 import unittest
@@ -21,8 +20,9 @@ import managed_test
 from fixture import PATIENCE_S, SRC, main, wait_for
 from gateway import ROLES, Postern
 from intercept_test import FAMILIES, reach
-from lab import CLIENT, OTHER_CLIENT, OTHER_PUBLISHED, PUBLISHED, SERVER, Lab
-from managed_test import CONF, IPTABLES, SHARED, begin, remove
+from lab import CLIENT, IPTABLES, OTHER_CLIENT, OTHER_PUBLISHED, PUBLISHED, SERVER, module_lab
+from managed_test import CONF, SHARED, begin, remove
+from rawtcp import ACK, FIN, PSH, SYN, packet
 from servers import Aiosmtpd, Postfix
 
 lab = postfix = None
@@ -30,10 +30,7 @@ lab = postfix = None
 
 def setUpModule():
     global lab, postfix
-    why = Lab.unusable() or (None if Postfix.usable() else "needs Postfix")
-    if why:
-        raise unittest.SkipTest(why)
-    lab = intercept_test.lab = managed_test.lab = unittest.enterModuleContext(Lab())
+    lab = intercept_test.lab = managed_test.lab = module_lab(Postfix)
     postfix = unittest.enterModuleContext(lab.server.begin(
         Postfix(addresses=[f"{SERVER[4]}:25", f"[{SERVER[6]}]:25", "10.0.0.31:25"])))
 
@@ -175,21 +172,21 @@ default drop
         self.assertEqual(scan(CLIENT[4], PUBLISHED[4], 587, NO_SYN), [])
 
 
-SYN, NO_SYN = 0x02, (0x10, 0x11, 0x01, 0x00, 0x29)  # ACK, FIN and ACK, FIN, none, FIN PSH URG
+NO_SYN = (ACK, FIN | ACK, FIN, 0, FIN | PSH | 0x20)  # the last is URG
 
 
 def scan(source, address, port, kinds):
     """Segments with these flags from an address of the client's; what answered."""
     answers = []
-    with lab.client, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as s:
-        s.bind((source, 0))
-        s.settimeout(0.5)
+    with lab.client, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as out, \
+            socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as into:
+        into.settimeout(0.5)
         for flags in kinds:
-            s.sendto(segment(source, address, 40000 + flags, port, flags), (address, 0))
+            out.sendto(packet(source, 40000 + flags, address, port, 1000, 2000, flags), (address, 0))
         with contextlib.suppress(TimeoutError):
             while True:
-                answer = s.recv(200)
-                if answer[12:16] == socket.inet_aton(address):
+                answer = into.recv(200)
+                if answer[12:20] == socket.inet_aton(address) + socket.inet_aton(source):
                     answers.append(answer.hex())
     return answers
 
@@ -205,18 +202,6 @@ class Scan(unittest.TestCase):
                     self.assertEqual(scan("203.0.113.11", OTHER_PUBLISHED, port, (SYN, *NO_SYN)), [], port)
                 self.assertEqual(len(scan(CLIENT[4], OTHER_PUBLISHED, 25, (SYN,))), 1)  # else it shows nothing
             remove(gate)
-
-
-def segment(source, destination, port, to, flags):
-    """A TCP header alone, with its checksum."""
-    def checksum(octets):
-        total = sum(int.from_bytes(octets[i:i + 2], "big") for i in range(0, len(octets), 2))
-        while total >> 16:
-            total = (total & 0xffff) + (total >> 16)
-        return ~total & 0xffff
-    header = struct.pack("!HHIIBBHHH", port, to, 1000, 2000, 5 << 4, flags, 1000, 0, 0)
-    pseudo = socket.inet_aton(source) + socket.inet_aton(destination) + struct.pack("!BBH", 0, 6, len(header))
-    return header[:16] + struct.pack("!H", checksum(pseudo + header)) + header[18:]
 
 
 # ---------------------------------------------------------------- facts

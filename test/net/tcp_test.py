@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from fakeserver import FakeServer  # noqa: E402
 from fixture import main, wait_for  # noqa: E402
 from gateway import ROLES, Postern  # noqa: E402
-from lab import PUBLISHED, SERVER, Lab  # noqa: E402
+from lab import PUBLISHED, SERVER, module_lab  # noqa: E402
 from rawtcp import ACK, FIN, PSH, RST, RawTcp  # noqa: E402
 
 SOURCE = "203.0.113.12"  # one of the client's
@@ -40,9 +40,7 @@ port = 4100
 
 def setUpModule():
     global lab, inside, gate
-    if Lab.unusable():
-        raise unittest.SkipTest(Lab.unusable())
-    lab = unittest.enterModuleContext(Lab())
+    lab = module_lab()
     with lab.server:
         inside = unittest.enterModuleContext(FakeServer(port=25, host=SERVER[4]))
     gate = unittest.enterModuleContext(lab.gateway.begin(Postern(RULES, CONF, how="redirect")))
