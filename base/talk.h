@@ -8,6 +8,7 @@
  *
  * Callers: proxy/house/child.c on one side, the main of each role on the other.
  */
+#include "base/ip.h"
 #include "base/msg.h"
 
 enum talk {
@@ -23,6 +24,7 @@ enum talk {
 			  there are none */
 	ROLE_KILLED,   /* uint32_t: how many sessions ROLE_KILL ended, 0 or 1 */
 	ROLE_FENCED,   /* what was told before ROLE_FENCE is done */
+	ROLE_BAN,      /* struct role_ban: one has just begun */
 	/* to a proxy or the gate */
 	ROLE_STOP,    /* as SIGTERM */
 	ROLE_MEMBERS, /* a sealed memfd with the members of all dynamic sets: rules/members.h */
@@ -35,6 +37,15 @@ enum talk {
 
 struct role_ready {
 	uint32_t layers; /* role_enter()'s */
+};
+
+/* It stands in the shared counts already. posternd asks the rules what of it may be. */
+#define ROLE_RULE_MAX 72 /* octets of a rule's name, a NUL behind it at least */
+struct role_ban {
+	char rule[ROLE_RULE_MAX];
+	struct ip client;
+	uint32_t what;    /* there was too much of, enum tally_what */
+	uint32_t seconds; /* from now */
 };
 
 struct role_pong {         /* all 0 but for a proxy and the gate, which has no pool */

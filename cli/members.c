@@ -11,18 +11,28 @@
 
 #define FOR_MAX_S (365u * 86400) /* as "dynamic timeout" */
 
+#define BANS "bans" /* the set of those whom limits ban */
+
 static const struct table_column columns[] = { { "SET", false }, { "MEMBER", false },
 	{ "LEFT", true } };
+/* When they alone are asked for. */
+static const struct table_column ban_columns[] = { { "SET", false }, { "MEMBER", false },
+	{ "RULE", false }, { "LIMIT", false }, { "TO", false }, { "LEFT", true } };
 
 /* ---- what they hold ---- */
 
 static void take_member(struct table *t, const json_t *fact, void *context)
 {
+	const bool *bans = context;
 	uint64_t left_s;
 
-	(void)context;
 	table_key(t, fact, "set");
 	table_text(t, fact_text(fact, "member"));
+	if (*bans) {
+		table_text(t, fact_text(fact, "rule"));
+		table_text(t, fact_text(fact, "limit"));
+		table_text(t, fact_text(fact, "to"));
+	}
 	if (fact_u64(fact, "left_s", &left_s) && left_s < UINT64_MAX / 1000)
 		table_time(t, left_s * 1000);
 	else
@@ -30,30 +40,42 @@ static void take_member(struct table *t, const json_t *fact, void *context)
 	table_end(t, fact);
 }
 
+struct taking {
+	struct table t;
+	bool bans;
+};
+
 static int take_file(void *context, struct span content)
 {
-	table_lines(context, content, take_member, NULL);
+	struct taking *taking = context;
+
+	table_lines(&taking->t, content, take_member, &taking->bans);
 	return CLI_OK;
 }
 
 int show_sets(const struct cli *c, const char *name)
 {
-	static struct table t;
+	static struct taking taking;
 	static struct control_end end;
-	const struct control_take take = { .file = take_file, .context = &t };
+	const struct control_take take = { .file = take_file, .context = &taking };
+	struct table *t = &taking.t;
 	int r;
 
-	table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));
+	taking.bans = name != NULL && strcmp(name, BANS) == 0;
+	if (taking.bans)
+		table_init(t, ban_columns, sizeof(ban_columns) / sizeof(ban_columns[0]));
+	else
+		table_init(t, columns, sizeof(columns) / sizeof(columns[0]));
 	r = control_ask(c, CONTROL_SETS, span_str(name), &take, &end);
-	table_sort(&t);
+	table_sort(t);
 	if (r == CLI_OK)
-		r = cli_print(c->json ? table_json : table_print, &t);
+		r = cli_print(c->json ? table_json : table_print, t);
 	if (r == CLI_OK)
-		r = table_told(&t, r);
-	if (r == CLI_OK && t.n == 0 && !c->json)
+		r = table_told(t, r);
+	if (r == CLI_OK && t->n == 0 && !c->json)
 		cli_fail(CLI_OK, "there is no dynamic set; \"set NAME { dynamic timeout 4h }\" of "
 				 "rules.conf makes one");
-	table_free(&t);
+	table_free(t);
 	return r;
 }
 

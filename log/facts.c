@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/civil.h"
 #include "log/begin.h"
 
 static void put_to(struct record *r, const struct log_session *session)
@@ -229,22 +230,45 @@ void log_reload(struct log_sender *s, int64_t wall_ns, enum code code, const cha
 	log_sender_end(s);
 }
 
+static void put_prefix(struct record *r, const char *key, const struct ip_prefix *prefix)
+{
+	uint8_t block[64];
+	struct out o;
+
+	out_init(&o, block, sizeof block);
+	ip_prefix_print(&o, prefix);
+	record_octets(r, key, out_span(&o), SIZE_MAX);
+}
+
 void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
 	const struct ip_prefix *prefix, const char *what)
 {
 	struct record *r = log_begin(s, wall_ns, CODE_SET_CHANGED, NULL);
-	uint8_t block[64];
-	struct out o;
 
 	if (r == NULL)
 		return;
 	record_str(r, "set", set);
-	if (prefix != NULL) {
-		out_init(&o, block, sizeof block);
-		ip_prefix_print(&o, prefix);
-		record_octets(r, "member", out_span(&o), SIZE_MAX);
-	}
+	if (prefix != NULL)
+		put_prefix(r, "member", prefix);
 	record_str(r, "what", what);
+	log_sender_end(s);
+}
+
+void log_ban(struct log_sender *s, int64_t wall_ns, const struct log_ban *ban)
+{
+	struct record *r = log_begin(s, wall_ns, CODE_CLIENT_BANNED, NULL);
+	char text[40];
+	struct out o;
+
+	if (r == NULL)
+		return;
+	put_prefix(r, "client", &ban->client);
+	record_str(r, "rule", ban->rule);
+	record_str(r, "limit", ban->what);
+	out_init(&o, text, sizeof text);
+	civil_print_utc(&o, ban->until_ns);
+	record_octets(r, "until", out_span(&o), SIZE_MAX);
+	log_put_at(r, "at", &ban->at);
 	log_sender_end(s);
 }
 

@@ -114,6 +114,17 @@ void log_reload(struct log_sender *s, int64_t wall_ns, enum code code, const cha
 void log_member(struct log_sender *s, int64_t wall_ns, const char *set,
 	const struct ip_prefix *prefix, const char *what);
 
+/* PN7007: @client went beyond what @rule says at @at of @what ("rate", "errors", ...), and is
+ * banned until @until_ns. */
+struct log_ban {
+	const char *rule;
+	struct ip_prefix client;
+	const char *what;
+	int64_t until_ns;
+	struct rules_at at;
+};
+void log_ban(struct log_sender *s, int64_t wall_ns, const struct log_ban *ban);
+
 /* PN8007 or PN8008: others changed the kernel's rules. @text: what was found, one line. */
 void log_kernel(struct log_sender *s, int64_t wall_ns, enum code code, struct span text);
 /* PN8101 to PN8106: what the gate lost, found or could not read. @what: of which kind, or NULL; of

@@ -28,7 +28,9 @@
  *                      sandbox (its layers and those missing, in words); of a proxy sessions,
  * opened, refused, messages, log_dropped, lent_octets CONTROL_SESSIONS   session, client,
  * client_port, to, to_port, internal, internal_port, rule, rule_at, inspected, phase, age_ms, c2s,
- * s2c (octets), hello CONTROL_SETS       set, member, left_s (left out: no end); or set, members=0
+ * s2c (octets), hello CONTROL_SETS       set, member, left_s (left out: no end); or set, members=0.
+ * Bans are the set "bans" (left out when all are asked for and there are none), and have also rule,
+ * limit (rate, errors, recipients, octets) and to: what the rule publishes, in words.
  *
  * Text of CONTROL_DONE is one line for each of CONTROL_KILL, CONTROL_SET_*, CONTROL_APPLY,
  * CONTROL_CONFIRM and CONTROL_ROLLBACK, in words that stand alone: "generation 43 is in force", or

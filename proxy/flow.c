@@ -5,6 +5,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "filter/limits/bans.h"
+
+/* posternd is told of a ban that has begun. */
+static void tell_ban(const struct flow *f, enum tally_what by, uint64_t ban_ms)
+{
+	if (ban_ms > 0)
+		bans_tell(f->proxy->parent.fd, flow_rule(f), &f->log.client.ip, by, ban_ms);
+}
 
 static void leave(struct proxy *p, uint32_t counted)
 {
@@ -69,6 +77,7 @@ struct limit_answer flow_room(struct flow *f, enum tally_what what, uint64_t n, 
 	shared_lock(&p->shared);
 	a = limits_room(&p->limits, f->counted, &flow_rule(f)->limits, what, n, take, p->now_ms);
 	shared_unlock(&p->shared);
+	tell_ban(f, a.ban_by, a.ban_ms);
 	return a;
 }
 
@@ -84,10 +93,12 @@ void flow_count(struct flow *f, enum tally_what what, uint64_t n)
 void flow_session_over(struct flow *f)
 {
 	struct proxy *p = f->proxy;
+	uint64_t ban_ms;
 
 	shared_lock(&p->shared);
-	limits_session_over(&p->limits, f->counted, &flow_rule(f)->limits, p->now_ms);
+	ban_ms = limits_session_over(&p->limits, f->counted, &flow_rule(f)->limits, p->now_ms);
 	shared_unlock(&p->shared);
+	tell_ban(f, TALLY_ERRORS, ban_ms);
 }
 
 /* ---- watching and waiting ---- */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "filter/limits/bans.h"
 #include "proxy/inspected.h"
 #include "proxy/orders.h"
 #include "proxy/part.h"
@@ -108,6 +109,8 @@ static void admit(
 	a = limits_enter(&p->limits, p->states[session.rule->number].key, &session.rule->limits,
 		&session.client.ip, p->now_ms, &place);
 	shared_unlock(&p->shared);
+	if (a.ban_ms > 0)
+		bans_tell(p->parent.fd, session.rule, &session.client.ip, a.ban_by, a.ban_ms);
 	if (a.code != CODE_COUNT)
 		refuse_limit(p, client, &session, &a);
 	else if (session.rule->pass)

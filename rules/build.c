@@ -19,6 +19,7 @@ int rules_build(struct arena *arena, const struct source *sources, size_t n_sour
 		check_rules(&c, tree.rules);
 		host_read(&c, tree.host);
 		cross_host(&c);
+		cross_gate(&c);
 	}
 	/* A full arena makes things seem missing that are not: what was told is not to be trusted
 	 * then. */

@@ -274,6 +274,7 @@ void cross_publish(struct check *c, const struct named *named);
 void cross_relay(struct check *c, const struct named *named);
 /* The same for both files together, once postern.conf is read. */
 void cross_host(struct check *c);
+void cross_gate(struct check *c);
 
 /* ---- the state ---- */
 

@@ -128,6 +128,12 @@ static void judge(struct words *w, enum named_kind kind, const struct word *word
 			word->text, SPAN("\""));
 		return;
 	}
+	if (kind == NAMED_SET && span_eq(word->text, SPAN("bans"))) {
+		WORDS_TELL(w, word, NULL,
+			SPAN("set \"bans\" is that of the clients whom limits ban; "
+			     "take another name"));
+		return;
+	}
 	if (first != NULL)
 		WORDS_TELL(w, word, NULL, span_str(kinds[kind].plain), SPAN(" \""), word->text,
 			SPAN("\" stands in "), span_str(at_text(w->c, &first->st->first->at)),

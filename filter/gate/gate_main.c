@@ -171,7 +171,8 @@ static int gate_init(struct gate *g, const struct start *s)
 	r = ident_init(&g->ident, s->seat);
 	if (r == 0 && getrandom(g->answers.seed, sizeof(g->answers.seed), 0) < 0)
 		r = -errno;
-	g->track = (struct track){ .book = &g->book,
+	g->track = (struct track){ .control = s->fds[GATE_FD_CONTROL],
+		.book = &g->book,
 		.shared = &g->shared,
 		.limits = &g->judge.limits,
 		.log = &g->log,

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/sip.h"
+#include "filter/limits/bans.h"
 
 #define COMPLETE (IPS_SEEN_REPLY | IPS_ASSURED)
 
@@ -294,15 +295,21 @@ static void count(struct track *t, struct track_session *s, bool found, struct t
 	const struct publish *rule = s->log.rule;
 	const uint64_t key = s->page->rules[rule->number].key;
 	struct limit_answer a = { .code = CODE_LIMIT_MEMORY };
+	uint64_t ban_ms;
+	enum tally_what ban_by;
 
 	shared_lock(t->shared);
 	if (!found)
 		a = limits_enter(
 			t->limits, key, &rule->limits, &s->log.client.ip, now.now_ms, &s->place);
+	ban_ms = a.ban_ms;
+	ban_by = a.ban_by;
 	if (a.code != CODE_COUNT)
 		a = limits_enter(t->limits, key, &none, &s->log.client.ip, now.now_ms, &s->place);
 	shared_unlock(t->shared);
 	s->counted = a.code == CODE_COUNT;
+	if (ban_ms > 0)
+		bans_tell(t->control, rule, &s->log.client.ip, ban_by, ban_ms);
 }
 
 /* How long it was open already: only the kernel knows of one that a dump has found. */

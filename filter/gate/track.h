@@ -73,6 +73,7 @@ struct track {
 	uint64_t opened;      /* since the beginning */
 	uint64_t found, gone; /* by the sweep */
 	uint64_t full;        /* sessions without room, not yet told */
+	int control;          /* to posternd, who is told of bans that begin */
 	/* borrowed */
 	struct book *book;
 	struct shared *shared;

@@ -166,7 +166,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"\"postern check\" shows each error with its line.")                                \
 	X(7005, CONFIG_ROLLED_BACK, INFO, 0, "", "rules of an earlier generation are in force again", "", \
 		"The files are as they were: \"postern diff\" shows how they differ, \"postern apply\" brings them back.") \
-	X(7006, SET_CHANGED, INFO, 0, "", "a dynamic set was changed", "", "")
+	X(7006, SET_CHANGED, INFO, 0, "", "a dynamic set was changed", "", "") \
+	X(7007, CLIENT_BANNED, INFO, 0, "", "a client was banned", "", \
+		"It went beyond a limit with \"then\". \"postern set list bans\" shows who is banned, \"postern set del bans CLIENT\" lifts it.")
 
 #define CODES_OWN(X)                                                                               \
 	X(8001, LOG_DROPPED, WARNING, 0, "", "log records were dropped", "", "The log was full or too slow; mail went on. The record says how many.") \

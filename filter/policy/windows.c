@@ -76,7 +76,8 @@ static struct limit_answer over_client(struct tally_slot *slot, const struct rul
 	return (struct limit_answer){ .code = codes[what].client,
 		.permanent = w->then == LIMIT_THEN_REFUSE,
 		.at = w->at,
-		.ban_ms = ban_ms };
+		.ban_ms = ban_ms,
+		.ban_by = what };
 }
 
 struct limit_answer window_room(struct window_slots slots, const struct rule_limits *limits,

@@ -19,10 +19,11 @@
 #include "rules/ruleset.h"
 
 struct limit_answer {
-	enum code code;     /* CODE_COUNT: it may */
-	bool permanent;     /* `then refuse`: the client shall not come back */
-	struct rules_at at; /* the statement; line 0: none */
-	uint64_t ban_ms;    /* a ban of the client began by this, for so long; 0: none did */
+	enum code code;         /* CODE_COUNT: it may */
+	bool permanent;         /* `then refuse`: the client shall not come back */
+	struct rules_at at;     /* the statement; line 0: none */
+	uint64_t ban_ms;        /* a ban of the client began by this, for so long; 0: none did */
+	enum tally_what ban_by; /* of what there was too much then */
 };
 
 struct window_slots {

@@ -75,7 +75,7 @@ static void take_out(struct dynamic *d, size_t at)
 	free((char *)d->list[at].set);
 	memmove(d->list + at, d->list + at + 1, (d->n - at - 1) * sizeof(*d->list));
 	d->n--;
-	d->changed = true;
+	d->changed = d->unkept = true;
 }
 
 int dynamic_add(struct dynamic *d, const char *set, const struct ip_prefix *prefix, uint64_t end_ms)
@@ -87,6 +87,7 @@ int dynamic_add(struct dynamic *d, const char *set, const struct ip_prefix *pref
 
 	if (there) {
 		d->list[at].end_ms = end_ms;
+		d->unkept = true;
 		return 0;
 	}
 	if (d->n == MEMBERS_MAX)
@@ -96,7 +97,7 @@ int dynamic_add(struct dynamic *d, const char *set, const struct ip_prefix *pref
 	if (r < 0)
 		free((char *)m.set);
 	else
-		d->changed = true;
+		d->changed = d->unkept = true;
 	return r;
 }
 
@@ -121,7 +122,7 @@ size_t dynamic_flush(struct dynamic *d, const char *set)
 	return before - d->n;
 }
 
-static bool has_set(const struct ruleset *rs, const char *name)
+bool dynamic_has(const struct ruleset *rs, const char *name)
 {
 	for (size_t i = 0; i < rs->n_sets; i++)
 		if (rs->sets[i]->dynamic && rs->sets[i]->kind == SET_ADDRESSES &&
@@ -134,7 +135,7 @@ void dynamic_look(struct dynamic *d, const struct ruleset *rs, uint64_t now_ms)
 {
 	for (size_t i = d->n; i-- > 0;)
 		if ((d->list[i].end_ms != 0 && d->list[i].end_ms <= now_ms) ||
-			!has_set(rs, d->list[i].set))
+			!dynamic_has(rs, d->list[i].set))
 			take_out(d, i);
 }
 

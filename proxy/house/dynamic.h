@@ -22,12 +22,16 @@ struct dynamic {
 	struct dynamic_member *list;
 	size_t n;
 	bool changed; /* not yet told */
+	bool unkept;  /* not yet on disk */
 };
 
 enum {
 	DYNAMIC_E_FULL = 1, /* MEMBERS_MAX */
 	DYNAMIC_E_NONE,     /* no such member */
 };
+
+/* Is @name a set of @rs that can get members? */
+bool dynamic_has(const struct ruleset *rs, const char *name);
 
 /* A member that is there gets the new end. Return: 0; DYNAMIC_E_FULL; <0 errno. */
 int dynamic_add(

@@ -117,6 +117,8 @@ static void gate_ready(struct child *c)
 
 static bool gate_told(struct child *c, const struct msg *m)
 {
+	if (m->type == ROLE_BAN)
+		return lockout_told(of_gate(c)->house, &of_gate(c)->pace, m);
 	return survey_answered(&of_gate(c)->house->server, c, m) ||
 	       managed_gate_told(of_gate(c), m);
 }

@@ -137,6 +137,7 @@ void house_generation_ready(struct house *h, struct generation *g)
 		generation_listen(g, i, true);
 	generation_send(g, ROLE_SERVE, (struct span){ 0 }, -1);
 	managed_worker_ready(&h->managed, &g->workers[0]);
+	lockout_rules(h);
 	if (old)
 		generation_drain(old, g->rules.ruleset->host.drain_ms);
 	reload_done(h, g);
@@ -425,6 +426,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 		dynamic_look(&h->dynamic, house_rules(h), now);
 	if (h->dynamic.changed)
 		house_tell_members(h);
+	lockout_look(h, now);
+	keep_look(h, now);
 	reload_look(h);
 }
 
@@ -489,6 +492,7 @@ int house_run(struct house *h)
 	if (r)
 		return r;
 	ev_run(h->loop, 0);
+	keep_end(h);
 	return h->exit;
 }
 
@@ -505,6 +509,7 @@ void house_close(struct house *h)
 	supplier_deinit(&h->supplier);
 	logger_deinit(&h->logger);
 	dynamic_deinit(&h->dynamic);
+	bans_deinit(&h->bans);
 	history_close(&h->history);
 	reload_deinit(&h->reload);
 	notify_deinit(&h->notify);

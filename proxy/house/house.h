@@ -12,6 +12,8 @@
  *   reload.c      apply, confirm, roll back
  *   history.c     generations on disk
  *   dynamic.c     members of dynamic sets
+ *   bans.c        who is banned;  lockout.c  what becomes of it;  barrier.c  the same in the kernel
+ *   keep.c        both on disk
  *   addresses.c   the host's own addresses
  *   server.c      the control socket;  requests.c  what may be asked;  survey.c  what proxies are
  * asked status.c      what posternd tells of itself notify.c      the service manager
@@ -24,9 +26,12 @@
 #include "filter/limits/shared.h"
 #include "log/sender.h"
 #include "proxy/house/addresses.h"
+#include "proxy/house/bans.h"
 #include "proxy/house/dynamic.h"
 #include "proxy/house/generation.h"
 #include "proxy/house/history.h"
+#include "proxy/house/keep.h"
+#include "proxy/house/lockout.h"
 #include "proxy/house/logger.h"
 #include "proxy/house/managed.h"
 #include "proxy/house/notify.h"
@@ -61,6 +66,9 @@ struct house {
 	struct log_sender log;
 	int log_end; /* of the logger's ends; -1: none */
 	struct dynamic dynamic;
+	struct bans bans;
+	struct lockout lockout;
+	struct keep keep;
 	struct addresses addresses;
 	struct history history;
 	struct reload reload;

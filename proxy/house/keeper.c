@@ -34,12 +34,15 @@ static void on_ready(struct child *c)
 
 static bool on_told(struct child *c, const struct msg *m)
 {
-	return managed_kernel_told(managed_of(c), m);
+	return survey_answered(&managed_of(c)->house->server, c, m) ||
+	       managed_kernel_told(managed_of(c), m);
 }
 
 static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 {
 	managed_of(c)->applying = NULL;
+	barrier_unanswered(managed_of(c));
+	survey_gone(&managed_of(c)->house->server, c);
 	return house_child_ended(managed_of(c)->house, c, status, rest_ms);
 }
 

@@ -256,6 +256,7 @@ static bool kernel_done(struct managed *m, const struct msg *message)
 	if (!awaited) { /* what runs, once more, or what was given up meanwhile */
 		if (result != KERNEL_IS_DONE)
 			complain(text);
+		barrier_doubt(m);
 		push(m);
 	} else if (result != KERNEL_IS_DONE) {
 		refused(m, text);
@@ -274,6 +275,8 @@ static bool kernel_trouble(struct managed *m, const struct msg *message)
 	if (!word_and_text(message, &type, &text))
 		return false;
 	complain(text);
+	if (type == KERNEL_BANS)
+		barrier_unanswered(m);
 	if (type == KERNEL_OPEN)
 		house_end(m->house, EXIT_UNAVAILABLE);
 	return true;
@@ -287,6 +290,8 @@ static bool kernel_changed(struct managed *m, const struct msg *message)
 	if (!word_and_text(message, &repair, &text))
 		return false;
 	complain(text);
+	if (repair == KERNEL_BANS_LOST)
+		barrier_doubt(m);
 	log_kernel(&m->house->log, clock_wall_ns(),
 		repair == KERNEL_REPAIRED || repair == KERNEL_BANS_LOST ? CODE_KERNEL_REPAIRED
 									: CODE_KERNEL_CHANGED,
@@ -303,6 +308,7 @@ bool managed_kernel_told(struct managed *m, const struct msg *message)
 	case KERNEL_DONE: return kernel_done(m, message);
 	case KERNEL_TROUBLE: return kernel_trouble(m, message);
 	case KERNEL_CHANGED: return kernel_changed(m, message);
+	case KERNEL_BANS: return barrier_answer(m, message);
 	default: return false;
 	}
 }
@@ -358,10 +364,25 @@ void managed_tell_members(struct managed *m, int fd)
 		child_send(&m->gate, ROLE_MEMBERS, nothing, fd);
 }
 
+void managed_stale(struct managed *m)
+{
+	m->stale = true;
+}
+
+static void look_at_ways(struct managed *m)
+{
+	if (!m->stale || m->step != MANAGED_IDLE || m->applying || !m->house->running ||
+		m->kernel.state != CHILD_READY)
+		return;
+	m->stale = false;
+	tell_kernel(m, m->house->running);
+}
+
 void managed_look(struct managed *m)
 {
 	if (!m->on)
 		return;
+	look_at_ways(m);
 	child_look(&m->kernel);
 	child_look(&m->gate);
 	child_look(&m->verdict);

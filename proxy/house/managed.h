@@ -20,6 +20,7 @@
  * Callers: proxy/house.
  */
 #include "filter/limits/ledger.h"
+#include "proxy/house/barrier.h"
 #include "proxy/house/child.h"
 
 #define MANAGED_DEAD_MAX 1000
@@ -47,8 +48,11 @@ struct managed {
 	enum managed_step step;
 	struct generation *coming; /* that the step is about */
 	bool held;                 /* the gate judges nothing */
+	bool stale;                /* the kernel's rules are of interfaces that have changed */
 	const struct generation
 		*applying; /* postern-kernel makes its rules the kernel's; NULL: none */
+	struct barrier barrier;
+	struct bans_pace pace; /* of the gate */
 	size_t n_dead;
 	struct ip_port dead[MANAGED_DEAD_MAX]; /* internals, as the proxy that asks them told */
 };
@@ -74,6 +78,10 @@ void managed_tell_members(struct managed *m, int fd);
 void managed_worker_ready(struct managed *m, struct worker *w);
 /* ROLE_DEAD of a worker. False: nonsense. */
 bool managed_dead(struct managed *m, const struct msg *message);
+
+/* Interfaces or addresses have changed: the kernel gets its rules once more, with the ways there
+ * are now. */
+void managed_stale(struct managed *m);
 
 void managed_look(struct managed *m);
 /* Nobody is judged any more. */

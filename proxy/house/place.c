@@ -184,6 +184,13 @@ static int open_history(struct house *h)
 	return 0;
 }
 
+/* Without it they live until the end. */
+static int open_members(struct house *h)
+{
+	keep_read(h);
+	return 0;
+}
+
 static int open_server(struct house *h)
 {
 	return server_open(&h->server, h);
@@ -205,7 +212,8 @@ static int confine(struct house *h)
 int house_open(struct house *h, const char *dir)
 {
 	static int (*const steps[])(struct house *) = { find_owners, open_state, take_lock,
-		make_empty, open_log_folder, open_counts, open_history, open_server, confine };
+		make_empty, open_log_folder, open_counts, open_history, open_members, open_server,
+		confine };
 	int r;
 
 	*h = (struct house){ .dir = dir,

@@ -84,13 +84,47 @@ static void set_changed(
 	survey_done(s, out_span(&o));
 }
 
+/* ---- bans, as the members of a set ---- */
+
+static bool are_bans(const char *set)
+{
+	return strcmp(set, BANS_SET) == 0;
+}
+
+/* A whole address means the client that it is one of. */
+static void lift(struct server *s, const char *text)
+{
+	struct ip_prefix client;
+
+	if (!prefix_of(s, text, &client))
+		return;
+	if (client.ip.family == IP_V6 && client.bits == 128) {
+		client.bits = house_rules(s->house)->host.client_prefix;
+		client.ip = ip_mask(&client.ip, client.bits);
+	}
+	if (lockout_lift(s->house, &client))
+		set_changed(s, BANS_SET, &client, "deleted");
+	else
+		server_fail(s, 1, "not banned: ", text);
+}
+
+/* ---- sets ---- */
+
 static void set_add(struct server *s, char *words[])
 {
-	const struct rule_set *set = dynamic_set(s, words[0]);
+	const struct rule_set *set;
 	struct ip_prefix prefix;
 	uint64_t s_for;
 	int r;
 
+	if (are_bans(words[0])) {
+		server_fail(s, EXIT_USAGE,
+			"who is banned is for the limits of the rules to say; to keep somebody "
+			"out, add it to a dynamic set that a rule excepts",
+			"");
+		return;
+	}
+	set = dynamic_set(s, words[0]);
 	if (!set || !prefix_of(s, words[1], &prefix))
 		return;
 	if (!seconds(words[2], UINT32_MAX, &s_for)) {
@@ -110,9 +144,14 @@ static void set_add(struct server *s, char *words[])
 
 static void set_del(struct server *s, char *words[])
 {
-	const struct rule_set *set = dynamic_set(s, words[0]);
+	const struct rule_set *set;
 	struct ip_prefix prefix;
 
+	if (are_bans(words[0])) {
+		lift(s, words[1]);
+		return;
+	}
+	set = dynamic_set(s, words[0]);
 	if (!set || !prefix_of(s, words[1], &prefix))
 		return;
 	if (dynamic_del(&s->house->dynamic, set->name, &prefix))
@@ -123,8 +162,14 @@ static void set_del(struct server *s, char *words[])
 
 static void set_flush(struct server *s, char *words[])
 {
-	const struct rule_set *set = dynamic_set(s, words[0]);
+	const struct rule_set *set;
 
+	if (are_bans(words[0])) {
+		lockout_flush(s->house);
+		set_changed(s, BANS_SET, NULL, "flushed");
+		return;
+	}
+	set = dynamic_set(s, words[0]);
 	if (!set)
 		return;
 	dynamic_flush(&s->house->dynamic, set->name);
@@ -167,7 +212,7 @@ static void tell_status(struct server *s, char *words[])
 static void tell_sets(struct server *s, char *words[])
 {
 	int r;
-	if (words[0][0] && !dynamic_set(s, words[0]))
+	if (words[0][0] && !are_bans(words[0]) && !dynamic_set(s, words[0]))
 		return;
 	r = status_sets(s, words[0]);
 	if (r < 0)

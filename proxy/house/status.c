@@ -195,20 +195,37 @@ void status_tell(struct server *s)
 
 /* ---- dynamic sets ---- */
 
-static void put_member(struct record *r, const struct dynamic_member *m)
+static void put_prefix(struct record *r, const struct ip_prefix *prefix)
 {
-	const uint64_t now = clock_steady_ms();
 	char text[64];
 	struct out o;
 
 	out_init(&o, text, sizeof(text));
-	ip_prefix_print(&o, &m->prefix);
+	ip_prefix_print(&o, prefix);
 	record_octets(r, "member", out_span(&o), SIZE_MAX);
-	if (m->end_ms)
-		record_u64(r, "left_s", m->end_ms > now ? (m->end_ms - now + 999) / 1000 : 0);
 }
 
-/* The lines of one set; of one without members its name alone. */
+static void put_left(struct record *r, uint64_t end_ms)
+{
+	const uint64_t now = clock_steady_ms();
+
+	if (end_ms)
+		record_u64(r, "left_s", end_ms > now ? (end_ms - now + 999) / 1000 : 0);
+}
+
+/* One without members has its name alone. */
+static void put_empty(struct out *o, const char *name)
+{
+	uint8_t block[LINE_SIZE];
+	struct record r;
+
+	record_open(&r, block, sizeof(block));
+	record_str(&r, "set", name);
+	record_u64(&r, "members", 0);
+	out_bytes(o, record_end(&r));
+}
+
+/* The lines of one set. */
 static void put_set(struct out *o, const struct dynamic *d, const char *name)
 {
 	uint8_t block[LINE_SIZE];
@@ -220,23 +237,69 @@ static void put_set(struct out *o, const struct dynamic *d, const char *name)
 			continue;
 		record_open(&r, block, sizeof(block));
 		record_str(&r, "set", name);
-		put_member(&r, &d->list[i]);
+		put_prefix(&r, &d->list[i].prefix);
+		put_left(&r, d->list[i].end_ms);
 		out_bytes(o, record_end(&r));
 		n++;
 	}
-	if (n > 0)
-		return;
-	record_open(&r, block, sizeof(block));
-	record_str(&r, "set", name);
-	record_u64(&r, "members", 0);
-	out_bytes(o, record_end(&r));
+	if (n == 0)
+		put_empty(o, name);
 }
+
+#define TO_SHOWN 2 /* of what a rule publishes in the client's family */
+
+static void put_to(struct record *r, const struct publish *rule, enum ip_family family)
+{
+	char text[256];
+	struct out o;
+	size_t n = 0;
+
+	out_init(&o, text, sizeof(text));
+	for (size_t i = 0; rule && i < rule->n_external; i++) {
+		const struct rule_endpoint *e = &rule->external[i];
+		if ((!e->any && e->addr.ip.family != family) || n++ >= TO_SHOWN)
+			continue;
+		out_str(&o, n > 1 ? ", " : "");
+		if (e->any) {
+			out_str(&o, "any:");
+			out_u64(&o, e->addr.port);
+		} else {
+			ip_port_print(&o, &e->addr);
+		}
+	}
+	out_str(&o, n > TO_SHOWN ? ", ..." : "");
+	record_octets(r, "to", out_span(&o), SIZE_MAX);
+}
+
+static void put_bans(struct out *o, const struct house *h, bool also_none)
+{
+	for (size_t i = 0; i < h->bans.n; i++) {
+		const struct ban *ban = &h->bans.list[i];
+		uint8_t block[LINE_SIZE];
+		struct record r;
+
+		record_open(&r, block, sizeof(block));
+		record_str(&r, "set", BANS_SET);
+		put_prefix(&r, &ban->client);
+		record_str(&r, "rule", ban->rule);
+		record_str(&r, "limit", bans_what(ban->by));
+		put_to(&r, bans_rule(house_rules(h), ban->rule), ban->client.ip.family);
+		put_left(&r, ban->end_ms);
+		out_bytes(o, record_end(&r));
+	}
+	if (h->bans.n == 0 && also_none)
+		put_empty(o, BANS_SET);
+}
+
+#define BAN_LINE 512 /* octets of a ban at most */
 
 /* They may be many: one file. */
 int status_sets(struct server *s, const char *name)
 {
 	const struct ruleset *rs = house_rules(s->house);
-	const size_t size = MEMBERS_TEXT_MAX + rs->n_sets * LINE_SIZE;
+	const bool only_bans = strcmp(name, BANS_SET) == 0;
+	const size_t size =
+		MEMBERS_TEXT_MAX + (rs->n_sets + 1) * LINE_SIZE + s->house->bans.n * BAN_LINE;
 	uint8_t *block = malloc(size);
 	struct out o;
 	int fd;
@@ -247,6 +310,8 @@ int status_sets(struct server *s, const char *name)
 	for (size_t i = 0; i < rs->n_sets; i++)
 		if (rs->sets[i]->dynamic && (!name[0] || strcmp(rs->sets[i]->name, name) == 0))
 			put_set(&o, &s->house->dynamic, rs->sets[i]->name);
+	if (only_bans || !name[0])
+		put_bans(&o, s->house, only_bans);
 	fd = o.full ? -E2BIG : o.n > 0 ? memfd_sealed("postern-sets", out_span(&o)) : 0;
 	free(block);
 	if (fd <= 0) /* there are no dynamic sets, or an error */

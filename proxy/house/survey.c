@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* Asking every proxy of every generation, and the gate, for the one client that is served. */
+/* Asking every proxy of every generation, the gate and postern-kernel for the one client that is
+ * served. */
 #include "proxy/house/house.h"
 
 #define PATIENCE_S 5.0
 
 typedef void child_visit(struct server *s, struct child *c, void *context);
 
-/* All that have sessions. */
+/* All that are ever asked: who has sessions, and who has bans. */
 static void each_child(struct server *s, child_visit *visit, void *context)
 {
 	for (struct generation *g = s->house->list; g; g = g->next)
 		for (unsigned i = 0; i < g->n_workers; i++)
 			visit(s, &g->workers[i].child, context);
-	if (s->house->managed.on)
-		visit(s, &s->house->managed.gate, context);
+	if (!s->house->managed.on)
+		return;
+	visit(s, &s->house->managed.gate, context);
+	visit(s, &s->house->managed.kernel, context);
 }
 
 static void count_owed(struct server *s, struct child *c, void *context)
@@ -62,8 +65,8 @@ static void ask(struct server *s, struct child *c, void *context)
 	const struct question *q = context;
 
 	(void)s;
-	if (c->state != CHILD_READY)
-		return;
+	if (c->state != CHILD_READY || (c->kind->role == ROLE_KERNEL && q->type != ROLE_FENCE))
+		return; /* postern-kernel has no sessions */
 	c->owed++;
 	child_send(c, q->type, q->body, -1);
 }

@@ -122,9 +122,11 @@ static void check_publish(struct report *r, const struct publish *p)
 		report(r, either(p->inspect_at, p->at), "publish", p->name,
 			"the message screener is not built yet: take \"screen\" out of the inspect "
 			"statement");
-	if (p->gate_fail_open)
-		report(r, p->at, "publish", p->name,
-			"\"gate fail-open\" is not built yet: take it out");
+	if (p->gate_fail_open && r->mode != MODE_MANAGED)
+		report(r, p->gate_at, "publish", p->name,
+			"\"gate fail-open\" is for the gate of \"mode managed\": say that in "
+			"postern.conf, or "
+			"take it out");
 }
 
 static void check_rules(struct report *r, const struct ruleset *rs)

@@ -193,6 +193,8 @@ static bool on_told(struct child *c, const struct msg *m)
 
 	if (m->type == ROLE_DEAD)
 		return managed_dead(&h->managed, m);
+	if (m->type == ROLE_BAN)
+		return lockout_told(h, &worker_of(c)->pace, m);
 	return survey_answered(&h->server, c, m);
 }
 

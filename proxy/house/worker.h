@@ -9,6 +9,7 @@
  * Callers: proxy/house/generation.c.
  */
 #include "filter/limits/ledger.h"
+#include "proxy/house/bans.h"
 #include "proxy/house/child.h"
 
 struct generation;
@@ -20,7 +21,8 @@ struct worker {
 	unsigned seat;  /* WORKER_NO_SEAT: none */
 	int log;        /* numbers of what logger and supplier keep for it; -1: none */
 	int channel4, channel6;
-	struct ledger ledger; /* a view of the process's own; all 0: none */
+	struct bans_pace pace; /* of its bans, over all its processes */
+	struct ledger ledger;  /* a view of the process's own; all 0: none */
 };
 
 #define WORKER_NO_SEAT SEATS_MAX

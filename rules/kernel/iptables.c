@@ -120,20 +120,25 @@ static void print_tcp(const struct spelling *s, const struct kernel_line *l)
 		out_str(s->o, " ! --tcp-flags FIN,SYN,RST,ACK SYN -m socket --transparent");
 }
 
+/* In the order of iptables-save. */
 static void print_tracking(const struct spelling *s, const struct kernel_line *l)
 {
+	if (l->original || l->server != NULL || l->not_diverted)
+		out_str(s->o, " -m conntrack");
+	if (l->not_diverted)
+		out_str(s->o, " ! --ctstate DNAT");
 	if (l->original) {
-		out_str(s->o, " -m conntrack --ctorigdst ");
+		out_str(s->o, " --ctorigdst ");
 		ip_print(s->o, l->to);
+	}
+	if (l->server != NULL) {
+		out_str(s->o, " --ctreplsrc ");
+		ip_print(s->o, l->server);
+	}
+	if (l->original) {
 		out_str(s->o, " --ctorigdstport ");
 		out_u64(s->o, l->port);
 	}
-	if (l->server != NULL) {
-		out_str(s->o, " -m conntrack --ctreplsrc ");
-		ip_print(s->o, l->server);
-	}
-	if (l->not_diverted)
-		out_str(s->o, " -m conntrack ! --ctstate DNAT");
 }
 
 /* The kernel counts the time between two packets in millionths of a second: what it can tell apart,
@@ -210,6 +215,8 @@ static void print_target(const struct spelling *s, const struct kernel_line *l)
 	case KERNEL_ASK:
 		out_str(s->o, " -j NFQUEUE --queue-num ");
 		out_u64(s->o, KERNEL_QUEUE);
+		if (l->bypass)
+			out_str(s->o, " --queue-bypass");
 		break;
 	case KERNEL_SAVE:
 		out_str(s->o, " -j CONNMARK --save-mark --nfmask ");

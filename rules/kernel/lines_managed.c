@@ -64,6 +64,43 @@ static void reset_line(const struct walk *w)
 			.why = "refused" });
 }
 
+/* ---- without a gate ---- */
+
+/* The internal that the kernel passes to by itself; NULL: the rule waits for the gate. Its first
+ * packets bypass a queue that nobody reads, and have no lane then. */
+static const struct rule_endpoint *ungated(const struct walk *w, const struct kernel_target *t)
+{
+	if (!t->rule->gate_fail_open || t->any || t->addr.ip.family != w->family)
+		return NULL;
+	for (size_t i = 0; i < t->rule->n_internal; i++)
+		if (t->rule->internal[i].addr.ip.family == w->family)
+			return &t->rule->internal[i];
+	return NULL;
+}
+
+static uint16_t port_at(const struct publish *rule, const struct rule_endpoint *internal)
+{
+	return rule->internal_port_given[internal - rule->internal] ? internal->addr.port : 0;
+}
+
+/* Calls for each such rule and address: @l, as it is to be for a connection without a lane. */
+static void ungated_lines(const struct walk *w, struct kernel_line l)
+{
+	for (size_t i = 0; i < w->plan->n_published; i++) {
+		const struct kernel_target *t = &w->plan->published[i];
+		const struct rule_endpoint *e = ungated(w, t);
+		struct kernel_line one = l;
+
+		if (e == NULL)
+			continue;
+		one.lane_is = KERNEL_LANE_NONE;
+		one.server = l.original ? &e->addr.ip : NULL;
+		one.to_addr = &e->addr.ip;
+		one.to_port = port_at(t->rule, e);
+		target_line(w, t, one);
+	}
+}
+
 /* ---- filter ---- */
 
 static void input_lines(const struct walk *w)
@@ -110,6 +147,7 @@ static void forward_lines(const struct walk *w)
 {
 	reset_line(w);
 	passing_lines(w);
+	ungated_lines(w, (struct kernel_line){ .original = true, .action = KERNEL_RETURN });
 	for (size_t i = 0; i < w->plan->n_published; i++) {
 		const struct kernel_target *t = &w->plan->published[i];
 
@@ -149,8 +187,11 @@ static void mangle_lines(const struct walk *w)
 	if (is_tproxy(w))
 		proxy_lines(w);
 	for (size_t i = 0; i < w->plan->n_published; i++) {
-		target_line(w, &w->plan->published[i], often);
-		target_line(w, &w->plan->published[i], ask);
+		const struct kernel_target *t = &w->plan->published[i];
+
+		ask.bypass = ungated(w, t) != NULL;
+		target_line(w, t, often);
+		target_line(w, t, ask);
 	}
 }
 
@@ -180,10 +221,9 @@ static void nat_lines(const struct walk *w)
 			lane_line(w, l,
 				(struct kernel_line){ .action = KERNEL_DNAT,
 					.to_addr = &e->addr.ip,
-					.to_port = l->rule->internal_port_given[l->internal]
-							   ? e->addr.port
-							   : 0 });
+					.to_port = port_at(l->rule, e) });
 	}
+	ungated_lines(w, (struct kernel_line){ .first = true, .action = KERNEL_DNAT });
 }
 
 static void nat_out_lines(const struct walk *w)
@@ -194,6 +234,15 @@ static void nat_out_lines(const struct walk *w)
 		if (l->kind != LANE_PROXY && l->rule->client_address == CLIENT_GATEWAY &&
 			in_family(w, l))
 			lane_line(w, l, (struct kernel_line){ .action = KERNEL_MASQUERADE });
+	}
+	for (size_t i = 0; i < w->plan->n_published; i++) {
+		const struct kernel_target *t = &w->plan->published[i];
+
+		if (ungated(w, t) != NULL && t->rule->client_address == CLIENT_GATEWAY)
+			target_line(w, t,
+				(struct kernel_line){ .original = true,
+					.lane_is = KERNEL_LANE_NONE,
+					.action = KERNEL_MASQUERADE });
 	}
 }
 

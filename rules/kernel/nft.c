@@ -190,6 +190,8 @@ static void print_action(const struct spelling *s, const struct kernel_line *l)
 	case KERNEL_ASK:
 		out_str(s->o, " queue num ");
 		out_u64(s->o, KERNEL_QUEUE);
+		if (l->bypass)
+			out_str(s->o, " bypass");
 		break;
 	case KERNEL_SAVE: break; /* print_saves() */
 	case KERNEL_CLEAR:

@@ -111,6 +111,7 @@ struct kernel_line {
 	bool banned;                /* in the set of bans */
 	bool too_often;             /* above what one address may ask the gate */
 	bool early;                 /* one of the first KERNEL_COPIES packets of a connection */
+	bool bypass;                /* of KERNEL_ASK: without a gate it goes on to the next table */
 	const struct ip *server;    /* NULL, or who answers after translation, in both directions */
 	bool original;              /* @to and @port are what the client asked for at first */
 	bool loopback;              /* came by lo */

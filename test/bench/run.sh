@@ -148,6 +148,8 @@ haproxy_conf() { # extra defaults, bind options, server options, extra global
 # One rule, whose statements beside external and internal are $1; $2 is what postern.conf says of its mode (direct). What a
 # server for the whole Internet would never allow one client is allowed here, since all load comes from one address.
 postern_start() {
+	local timeouts="command 10m, idle 10m, total 1h"
+	[[ $1 != pass* ]] || timeouts="idle 10m, total 1h"
 	mkdir -p "$BENCH/out" # not $RUN: that may be a tmpfs, and the log is to meet a disk
 	PN=$(mktemp -d "$BENCH/out/postern.XXXXXX")
 	chmod 755 "$PN"
@@ -167,7 +169,7 @@ postern_start() {
 	    $1
 	    limit connections 7000 per client, 8000 total
 	    limit rate 1000000 per 1s per client
-	    timeout command 10m, idle 10m, total 1h
+	    timeout $timeouts
 	}
 	E
 	spawn posternd -c "$PN" -f
@@ -176,6 +178,11 @@ postern_stop() {
 	stop_pids "${BOX_PIDS[@]}"
 	BOX_PIDS=()
 	[ -z "${PN:-}" ] || rm -rf "$PN"
+}
+
+# postern.conf of a host on which posternd itself makes the kernel's rules; one address sends all first packets
+managed() { # redirect|tproxy
+	printf 'mode managed\nintercept %s\nfirst-packets 100000 per second' "$1"
 }
 
 # what scripts/lab does for "mode external": $LISTEN by redirect or tproxy to posternd, the way back, the standing drop

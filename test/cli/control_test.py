@@ -375,6 +375,16 @@ def members_come_and_go():
                                   (SET_DEL, b"blocked\x00192.0.2.9"), (SET_FLUSH, b"blocked")])
 
 
+def bans_are_a_set_with_more_to_tell():
+    ban = {"set": "bans", "member": "192.0.2.10", "rule": "p", "limit": "rate", "to": "198.51.100.2:25", "left_s": 60}
+    with Folder({SETS: lambda: [file_of(lines(ban)), done()], SET_DEL: [done(0, "deleted")]}) as f:
+        same(f.run("set", "list", "bans"), (0, "SET   MEMBER      RULE  LIMIT  TO                LEFT\n"
+                                               "bans  192.0.2.10  p     rate   198.51.100.2:25  1m00s\n", ""))
+        same(f.run("set", "list"), (0, "SET   MEMBER       LEFT\nbans  192.0.2.10  1m00s\n", ""))
+        same(f.run("set", "del", "bans", "192.0.2.10"), (0, "deleted\n", ""))
+        same(f.daemon.asked, [(SETS, b"bans"), (SETS, b""), (SET_DEL, b"bans\x00192.0.2.10")])
+
+
 def what_cannot_be_meant_is_not_asked():
     with Folder({}) as f:
         for words, says in ((("add", "a"), "something is missing"), (("add", "a", "192.0.2.1/8"), "bits set behind"),
@@ -522,7 +532,7 @@ def main():
              who_may_not_connect_is_told_which_group_to_join, status_prints_all_there_is, a_status_of_little_is_shown_all_the_same,
              sessions_of_all_proxies_stand_in_one_table, lines_that_are_no_facts_are_counted,
              fields_of_a_wrong_type_show_nothing, many_sessions_are_shown, nothing_open_is_said, a_session_is_ended_by_its_id,
-             members_come_and_go, what_cannot_be_meant_is_not_asked, diff_compares_by_meaning, diff_says_when_it_cannot,
+             members_come_and_go, bans_are_a_set_with_more_to_tell, what_cannot_be_meant_is_not_asked, diff_compares_by_meaning, diff_says_when_it_cannot,
              apply_checks_compares_and_asks, apply_asks_nothing_while_there_are_errors,
              what_the_daemon_refuses_is_told_with_its_exit, answers_out_of_order_end_in_69, files_that_are_none_end_in_69,
              silence_ends_after_half_a_minute]

@@ -306,6 +306,20 @@ class Alone(unittest.TestCase):
                 self.assertEqual(s.recv(1000)[:3], b"250")
             self.assertEqual(reach(lab.client, PUBLISHED[4], 26, PATIENCE_S)[:3], "220")
 
+    def test_an_interface_that_comes_later(self):
+        """The ways to the internals are looked up anew: what goes around the filter by the new one is dropped, too."""
+        gate = begin(self, self.how)
+        self.assertFalse([line for line in kernel() if "-o later" in line])
+        self.addCleanup(lab.gateway.run, "ip", "link", "del", "later")
+        lab.gateway.must("ip", "link", "add", "later", "type", "veth", "peer", "name", "later-peer")
+        lab.gateway.must("ip", "addr", "add", "10.0.7.1/24", "dev", "later")
+        lab.gateway.must("ip", "link", "set", "later", "up")
+        lab.gateway.must("ip", "route", "add", "10.0.0.30/32", "dev", "later")
+        self.addCleanup(lab.gateway.run, "ip", "route", "del", "10.0.0.30/32", "dev", "later")
+        lab.gateway.must("ip", "addr", "add", "10.0.7.2/24", "dev", "later")
+        wait_for("the new way", lambda: [line for line in kernel() if "-o later" in line], timeout=15)
+        self.assertEqual(gate.records(code="PN8007"), [])
+
     def test_default_reset_and_default_refuse(self):
         for default, said in (("reset", "refused"), ('refuse "554 5.7.1 Not here"', "554 5.7.1 Not here")):
             with self.subTest(default):

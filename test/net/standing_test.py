@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import time
 import unittest
@@ -143,6 +144,79 @@ class StandingRedirect(Standing, unittest.TestCase):
 
 class StandingTproxy(Standing, unittest.TestCase):
     how = "tproxy"
+
+
+# ---------------------------------------------------------------- a rule that may fail open
+
+class FailOpen(unittest.TestCase):
+    RULES = SHARED + """publish open {
+    external        198.51.100.2:587, [2001:db8:2::2]:587
+    internal        10.0.0.21:25, [fd00:10::21]:25
+    pass
+    gate fail-open
+}
+default drop
+"""
+
+    def test_it_passes_without_posternd_and_no_other_rule_does(self):
+        gate = begin(self, "redirect", self.RULES)
+        for family in FAMILIES:
+            self.assertEqual(reach(lab.client, PUBLISHED[family], 587, PATIENCE_S)[:3], "220")
+        gate.wait_records(2, code="PN1004", rule="open")
+        gate.stop_daemon()
+        for family in FAMILIES:
+            self.assertEqual(reach(lab.client, PUBLISHED[family], 587, PATIENCE_S)[:3], "220")
+            self.assertEqual(reach(lab.client, SERVER[family], 25), "nothing")
+        for source in (CLIENT[4], OTHER_CLIENT):
+            self.assertEqual(knock(source, OTHER_PUBLISHED), "nothing")
+
+    def test_what_pretends_to_be_in_the_middle_of_a_connection_gets_nowhere(self):
+        begin(self, "redirect", self.RULES).stop_daemon()
+        self.assertEqual(scan(CLIENT[4], PUBLISHED[4], 587, NO_SYN), [])
+
+
+SYN, NO_SYN = 0x02, (0x10, 0x11, 0x01, 0x00, 0x29)  # ACK, FIN and ACK, FIN, none, FIN PSH URG
+
+
+def scan(source, address, port, kinds):
+    """Segments with these flags from an address of the client's; what answered."""
+    answers = []
+    with lab.client, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as s:
+        s.bind((source, 0))
+        s.settimeout(0.5)
+        for flags in kinds:
+            s.sendto(segment(source, address, 40000 + flags, port, flags), (address, 0))
+        with contextlib.suppress(TimeoutError):
+            while True:
+                answer = s.recv(200)
+                if answer[12:16] == socket.inet_aton(address):
+                    answers.append(answer.hex())
+    return answers
+
+
+class Scan(unittest.TestCase):
+    """Of a published address, from a client whom no rule lists, under `default drop`."""
+
+    def test_it_finds_nothing(self):
+        for how in ("redirect", "tproxy"):
+            gate = Postern(SHARED + "default drop\n", CONF, how=how)
+            with self.subTest(how), lab.gateway.begin(gate):
+                for port in (25, 10525, 10526, 10527):
+                    self.assertEqual(scan("203.0.113.11", OTHER_PUBLISHED, port, (SYN, *NO_SYN)), [], port)
+                self.assertEqual(len(scan(CLIENT[4], OTHER_PUBLISHED, 25, (SYN,))), 1)  # else it shows nothing
+            remove(gate)
+
+
+def segment(source, destination, port, to, flags):
+    """A TCP header alone, with its checksum."""
+    def checksum(octets):
+        total = sum(int.from_bytes(octets[i:i + 2], "big") for i in range(0, len(octets), 2))
+        while total >> 16:
+            total = (total & 0xffff) + (total >> 16)
+        return ~total & 0xffff
+    header = struct.pack("!HHIIBBHHH", port, to, 1000, 2000, 5 << 4, flags, 1000, 0, 0)
+    pseudo = socket.inet_aton(source) + socket.inet_aton(destination) + struct.pack("!BBH", 0, 6, len(header))
+    return header[:16] + struct.pack("!H", checksum(pseudo + header)) + header[18:]
 
 
 # ---------------------------------------------------------------- facts

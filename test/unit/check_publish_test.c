@@ -148,6 +148,26 @@ static void publishing_rules_are_checked(void **state)
 			"\"external\", \"internal\", \"from\", \"when\", \"inspect\", "
 			"\"pass\", \"gate\", \"recipients\", \"client-address\", \"limit\", "
 			"\"timeout\", \"banner\" or \"log\"" },
+		{ PUBLISH("gate fail-open; pass"), NULL },
+		{ PUBLISH("gate fail-open; pass; from any except 192.0.2.0/24"),
+			"warning 2:61: without the gate those behind \"except\" come in, too" },
+		{ PUBLISH("gate fail-open; pass; from 192.0.2.0/24"),
+			"2:61: \"gate fail-open\" lets everybody in, at any hour, and the rule is "
+			"for "
+			"some; take \"gate fail-open\" out, or \"from\" and \"when\"" },
+		{ PUBLISH("gate fail-open; pass; client-address proxy-v2"),
+			"2:61: \"gate fail-open\" stands beside \"client-address proxy-v2\", which "
+			"needs a proxy; take one of both out" },
+		{ "publish p { external any:25; internal original; pass; gate fail-open }\n",
+			"2:55: \"gate fail-open\" needs one way for each published address: not "
+			"\"external any\", nor \"internal original\"; name the addresses, or take "
+			"\"gate fail-open\" out" },
+		{ PUBLISH("gate fail-open; pass") "publish q { external 198.51.100.2:26, "
+						  "198.51.100.2:25\n"
+						  "internal 10.0.0.1\npass }\n",
+			"2:61: \"gate fail-open\" opens the address and port to everybody, and "
+			"\"q\" "
+			"publishes them, too; give this rule an address or a port of its own" },
 		{ PUBLISH("gate open; pass"), "2:66: \"open\": expected \"fail-open\"" },
 		{ PUBLISH("pass through"),
 			"2:66: \"through\": nothing more belongs here; the statement is \"pass\"" },

@@ -61,6 +61,9 @@ static void what_stands_outside_of_blocks_is_checked(void **state)
 		{ "commands internet { }\n",
 			"2:10: command table \"internet\" is built in; take another name, as in "
 			"\"commands strict like internet\"" },
+		{ "set bans { }\n",
+			"2:5: set \"bans\" is that of the clients whom limits ban; take another "
+			"name" },
 		{ "set a b { }\n", "2:7: \"b\": nothing more belongs here; the statement is \"set "
 				   "NAME { ... }\"" },
 		{ "schedule s t { timezone \"UTC\" }\n",

@@ -116,6 +116,8 @@ static inline void house_of_init(struct house_of *h, const char *rules, unsigned
 	assert_non_null(mkdtemp(h->dir));
 	rules_of_init(&h->rules, rules);
 	h->house.dir = h->dir;
+	h->house.counts = shared_make();
+	assert_int_equal(shared_map(&h->house.shared, h->house.counts, SEATS_MAX), 0);
 	h->house.loop = ev_default_loop(EVFLAG_NOENV);
 	h->house.history.folder = h->house.notify.socket = h->house.reload.before_bundle = -1;
 	h->house.server.socket = h->house.addresses.socket = -1;
@@ -160,6 +162,9 @@ static inline void house_of_deinit(struct house_of *h)
 		child_deinit(&h->workers[i].child);
 	}
 	dynamic_deinit(&h->house.dynamic);
+	bans_deinit(&h->house.bans);
+	shared_unmap(&h->house.shared);
+	close(h->house.counts);
 	close(h->generation.bundle);
 	rules_of_deinit(&h->rules);
 	house_of_remove_folder(h->dir);

@@ -344,6 +344,40 @@ static void first_packets_as_the_kernel_counts_them(void **state)
 		"--hashlimit-above 1/sec --hashlimit-burst 2 ");
 }
 
+#define OPEN                                                                                       \
+	"publish open { external 198.51.100.4:993; internal 10.0.0.5:9993, 10.0.0.6; pass\n"       \
+	" client-address gateway; gate fail-open }\n"
+
+/* Without a gate the first internal is passed to, by what has no lane; and nothing else. */
+static void a_rule_that_fails_open(void **state)
+{
+	const struct span v4 = rendered(HEAD INSPECTED OPEN, HOST, IP_V4);
+
+	(void)state;
+	EXPECT_LINES(v4, ":POSTERN-FORWARD",
+		"-A POSTERN-FORWARD -p tcp -m conntrack --ctorigdst 198.51.100.4 --ctreplsrc "
+		"10.0.0.5 "
+		"--ctorigdstport 993 -m connmark --mark 0x0/0xff000000 -m comment --comment "
+		"\"publish open "
+		"rules.conf:4\" -j RETURN\n",
+		"-A POSTERN-FORWARD -d 198.51.100.2/32 -p tcp -m tcp --dport 25 ", "*mangle\n",
+		"--comment \"publish mail rules.conf:2\" -j NFQUEUE --queue-num 525\n",
+		"--comment \"publish open rules.conf:4\" -j NFQUEUE --queue-num 525 "
+		"--queue-bypass\n",
+		"*nat\n",
+		"-A POSTERN-PREROUTING -d 198.51.100.4/32 -p tcp -m tcp --dport 993 --tcp-flags "
+		"FIN,SYN,RST,ACK "
+		"SYN -m connmark --mark 0x0/0xff000000 -m comment --comment \"publish open "
+		"rules.conf:4\" -j DNAT "
+		"--to-destination 10.0.0.5:9993\n",
+		"-A POSTERN-POSTROUTING -p tcp -m conntrack --ctorigdst 198.51.100.4 "
+		"--ctorigdstport 993 -m connmark "
+		"--mark 0x0/0xff000000 -m comment --comment \"publish open rules.conf:4\" -j "
+		"MASQUERADE\n");
+	EXPECT_LINES(rendered(HEAD INSPECTED OPEN, HOST, IP_NONE), "counter queue num 525 comment",
+		"counter queue num 525 bypass comment");
+}
+
 static void the_gateways_address_for_a_passing_rule(void **state)
 {
 	(void)state;
@@ -415,6 +449,7 @@ int main(void)
 		cmocka_unit_test(each_lane_goes_its_way),
 		cmocka_unit_test(only_what_has_its_lane_and_its_way_is_forwarded),
 		cmocka_unit_test(by_tproxy),
+		cmocka_unit_test(a_rule_that_fails_open),
 		cmocka_unit_test(first_packets_as_the_kernel_counts_them),
 		cmocka_unit_test(the_gateways_address_for_a_passing_rule),
 		cmocka_unit_test(first_packets_of_a_session_are_copied),

@@ -2,6 +2,7 @@
 /* filter/limits/limits: who may begin a connection, and what it may bring. */
 #include "test/unit/support.h"
 
+#include "filter/limits/bans.h"
 #include "filter/limits/limits.h"
 
 #include <stdlib.h>
@@ -214,6 +215,36 @@ static void a_ban_lasts_its_time_whatever_is_tried(void **state)
 	assert_int_equal(enter(&f, "192.0.2.1", 150000), CODE_LIMIT_RATE);
 	assert_int_equal(enter(&f, "192.0.2.1", 160099), CODE_LIMIT_RATE);
 	assert_int_equal(enter(&f, "192.0.2.1", 160100), CODE_COUNT);
+	end(&f);
+}
+
+/* By posternd, for an administrator; or at its start, for what was on disk. */
+static void a_ban_is_lifted_and_put_back(void **state)
+{
+	struct fixture f;
+	struct ip ip = ip_of("192.0.2.1");
+	struct tally_key key;
+
+	(void)state;
+	begin(&f, then(per_client(TALLY_CONNECTIONS, 1, 60000), TALLY_CONNECTIONS,
+			  LIMIT_THEN_REFUSE));
+	key = (struct tally_key){ .rule = f.rule, .client = ip };
+	assert_false(bans_lift(&f.tally, &key, 100000));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(enter(&f, "192.0.2.1", 100000), CODE_COUNT);
+		assert_int_equal(try(&f, "192.0.2.1", 100000).ban_by, TALLY_CONNECTIONS);
+		assert_true(bans_lift(&f.tally, &key, 100000));
+		assert_false(bans_lift(&f.tally, &key, 100000));
+	}
+	assert_int_equal(total(&f), 3); /* they are open all the same */
+	assert_true(bans_put(&f.tally, &key, TALLY_CONNECTIONS, 200000, 100000));
+	assert_true(bans_put(&f.tally, &key, TALLY_ERRORS, 150000, 100000)); /* shorter: nothing */
+	assert_int_equal(enter(&f, "192.0.2.1", 199999), CODE_LIMIT_RATE);
+	assert_int_equal(enter(&f, "192.0.2.2", 199999), CODE_COUNT);
+	assert_int_equal(enter(&f, "192.0.2.2", 199999), CODE_LIMIT_RATE);
+	assert_int_equal(bans_lift_all(&f.tally, 199999), 2);
+	assert_int_equal(bans_lift_all(&f.tally, 199999), 0);
+	assert_int_equal(enter(&f, "192.0.2.1", 199999), CODE_COUNT);
 	end(&f);
 }
 
@@ -554,6 +585,7 @@ int main(void)
 		cmocka_unit_test(an_ipv6_client_is_its_prefix),
 		cmocka_unit_test(over_the_rate_only_the_surplus_is_refused),
 		cmocka_unit_test(a_ban_lasts_its_time_whatever_is_tried),
+		cmocka_unit_test(a_ban_is_lifted_and_put_back),
 		cmocka_unit_test(tempfail_bans_with_a_temporary_code),
 		cmocka_unit_test(what_is_refused_leaves_nothing_counted),
 		cmocka_unit_test(a_limit_that_comes_later_finds_who_is_there),

@@ -178,6 +178,21 @@ static void each_request_is_answered(void **state)
 		{ CONTROL_SET_DEL, OCTETS("blocked"), 64, "malformed" },
 		{ CONTROL_SET_FLUSH, OCTETS("blocked"), 0, "all members flushed" },
 		{ CONTROL_SET_FLUSH, OCTETS("fixed"), 64, "not a dynamic set" },
+		{ CONTROL_SETS, OCTETS("bans"), 0, "" },
+		{ CONTROL_SET_ADD,
+			OCTETS("bans\0"
+			       "192.0.2.1\0"
+			       "60"),
+			64, "dynamic set" },
+		{ CONTROL_SET_DEL,
+			OCTETS("bans\0"
+			       "192.0.2.1"),
+			1, "not banned" },
+		{ CONTROL_SET_DEL,
+			OCTETS("bans\0"
+			       "x"),
+			64, "no address" },
+		{ CONTROL_SET_FLUSH, OCTETS("bans"), 0, "all members flushed" },
 		{ CONTROL_APPLY, OCTETS(""), 64, "no time" },
 		{ CONTROL_APPLY, OCTETS("86401"), 64, "no time" },
 		{ CONTROL_APPLY, OCTETS("0"), 78, "rules.conf" }, /* there is none */

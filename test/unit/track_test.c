@@ -2,6 +2,7 @@
 /* filter/gate/track: when a passed session opens, counts and ends, and what is told of it. */
 #include "test/unit/rules_of.h"
 
+#include "base/talk.h"
 #include "filter/gate/track.h"
 #include "test/unit/netlink_of.h"
 
@@ -20,10 +21,12 @@ static const char text[] =
 	"  limit connections 3 per client; limit rate 4 per 1m per client }\n"
 	"publish mail { external 198.51.100.2:25; internal 10.0.0.21:25 }\n"
 	"publish asis { external any:4190; internal original; pass }\n"
+	"publish strict { external 198.51.100.2:995; internal 10.0.0.21:995; pass\n"
+	"  limit rate 2 per 1m per client then refuse for 10m }\n"
 	"publish told { external 198.51.100.2:465; internal 10.0.0.21:993; pass\n"
 	"  log sessions, tls }\n";
 
-enum { LANE_FIRST = 1, LANE_SECOND, LANE_MAIL, LANE_OWN, LANE_TOLD };
+enum { LANE_FIRST = 1, LANE_SECOND, LANE_MAIL, LANE_OWN, LANE_STRICT, LANE_TOLD };
 
 struct fixture {
 	struct rules_of rules;
@@ -38,6 +41,7 @@ struct fixture {
 	struct log_sender log;
 	struct track track;
 	int logged; /* the other end */
+	int told;   /* the other end of the control pair */
 	char said[1 << 20];
 };
 
@@ -66,7 +70,7 @@ static void number_rules(void)
 static int begin(void **state)
 {
 	const int counts = shared_make(), ledger = ledger_make();
-	int ends[2];
+	int ends[2], control[2];
 
 	(void)state;
 	memset(&f, 0, sizeof(f));
@@ -84,7 +88,10 @@ static int begin(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
 	log_sender_init(&f.log, ends[0]);
 	f.logged = ends[1];
-	f.track = (struct track){ .book = &f.book,
+	assert_int_equal(msg_pair(control), 0);
+	f.told = control[1];
+	f.track = (struct track){ .control = control[0],
+		.book = &f.book,
 		.shared = &f.shared,
 		.limits = &f.limits,
 		.log = &f.log,
@@ -99,6 +106,8 @@ static int finish(void **state)
 	track_deinit(&f.track);
 	close(f.log.fd);
 	close(f.logged);
+	close(f.track.control);
+	close(f.told);
 	ledger_unmap(&f.ledger);
 	shared_unmap(&f.shared);
 	rules_of_deinit(&f.rules);
@@ -393,6 +402,38 @@ static void beyond_a_limit_they_are_counted(void **state)
 	assert_int_equal(counted(), 0);
 }
 
+static bool ban_told(struct role_ban *ban)
+{
+	uint8_t block[MSG_HEAD + sizeof(*ban)];
+	struct msg m;
+
+	if (msg_recv(f.told, block, sizeof(block), &m) != MSG_OK)
+		return false;
+	assert_int_equal(m.type, ROLE_BAN);
+	assert_int_equal(m.body.n, sizeof(*ban));
+	memcpy(ban, m.body.p, sizeof(*ban));
+	return true;
+}
+
+/* By a handshake that is one too many, once; the session is counted and goes on. */
+static void a_ban_is_told_to_posternd(void **state)
+{
+	struct role_ban ban;
+
+	(void)state;
+	for (uint16_t i = 0; i < 5; i++) {
+		struct ct_of c = connection((uint16_t)(4000 + i), LANE_STRICT);
+
+		opens(&c, 1000);
+		assert_int_equal(ban_told(&ban), i == 2);
+	}
+	assert_string_equal(ban.rule, "strict");
+	assert_int_equal(ban.what, TALLY_CONNECTIONS);
+	assert_int_equal(ban.seconds, 600);
+	assert_true(ip_eq(&ban.client, &(struct ip){ IP_V4, { 203, 0, 113, 9 } }));
+	assert_int_equal(f.track.n_open, 5);
+}
+
 static void a_sweep_finds_and_misses(void **state)
 {
 	struct ct_of gone = connection(4000, LANE_FIRST), stays = connection(4001, LANE_FIRST);
@@ -631,6 +672,7 @@ int main(void)
 		WITH(the_same_addresses_again),
 		WITH(only_passed_ones),
 		WITH(beyond_a_limit_they_are_counted),
+		WITH(a_ban_is_told_to_posternd),
 		WITH(a_sweep_finds_and_misses),
 		WITH(what_a_sweep_finds_is_in_no_rate),
 		WITH(what_the_hellos_say),

@@ -289,6 +289,7 @@ static void obey(struct kernel *k, const struct msg *m)
 {
 	switch (m->type) {
 	case ROLE_PING: pong(k); break;
+	case ROLE_FENCE: tell(k, ROLE_FENCED, nothing, -1); break;
 	case KERNEL_APPLY:
 	case KERNEL_PUT_BACK: take_job(k, m); return; /* its descriptor, too */
 	case KERNEL_OPEN: open_sockets(k); break;

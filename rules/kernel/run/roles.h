@@ -10,8 +10,9 @@
  * the kernel as it is: the standing drop outlives posternd. A program it runs at that moment is
  * killed, and the next KERNEL_APPLY heals what that left.
  *
- * One change at a time: KERNEL_APPLY and KERNEL_PUT_BACK are answered by KERNEL_DONE before the
- * next of them is sent. Everything else is answered while a change is made.
+ * ROLE_PING and ROLE_FENCE are taken as by a proxy. One change at a time: KERNEL_APPLY and
+ * KERNEL_PUT_BACK are answered by KERNEL_DONE before the next of them is sent. Everything else is
+ * answered while a change is made.
  *
  * Callers: rules/kernel/run; proxy/house.
  */
