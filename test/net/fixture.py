@@ -56,11 +56,11 @@ def free_port():
         return s.getsockname()[1]
 
 
-def listening(port, pid_lives=lambda: True):
+def listening(port, pid_lives=lambda: True, host=LOOPBACK):
     if not pid_lives():
         return True  # the caller finds out why
-    with socket.socket() as s:
-        return s.connect_ex((LOOPBACK, port)) == 0
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
+        return s.connect_ex((host, port)) == 0
 
 
 def end_process(process, patience=10):

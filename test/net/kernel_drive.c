@@ -86,6 +86,35 @@ static void print_numbered(const char *type, struct span body)
 	print_text(type, number, span_from(body, sizeof(number)));
 }
 
+/* Of the messages that may fail. */
+static const char *name_of(uint32_t type)
+{
+	switch (type) {
+	case KERNEL_OPEN: return "open";
+	case KERNEL_BAN: return "ban";
+	case KERNEL_BANS: return "bans";
+	case KERNEL_COPY_SOCKET: return "copy-socket";
+	}
+	return "?";
+}
+
+/* The name of what failed, and why. */
+static void print_trouble(struct span body)
+{
+	static char text[KERNEL_TEXT_MAX + 64];
+	struct out o;
+	uint32_t type;
+
+	if (body.n < sizeof(type))
+		fail("trouble");
+	memcpy(&type, body.p, sizeof(type));
+	out_init(&o, text, sizeof(text));
+	out_str(&o, name_of(type));
+	out_str(&o, ": ");
+	out_bytes(&o, span_from(body, sizeof(type)));
+	print_text("trouble", 0, out_span(&o));
+}
+
 static void hear(void)
 {
 	static uint8_t block[MSG_HEAD + MSG_BODY_MAX];
@@ -106,14 +135,14 @@ static void hear(void)
 	case ROLE_READY: print_numbered("ready", m.body); break;
 	case ROLE_PONG: print_text("pong", 0, (struct span){ 0 }); break;
 	case KERNEL_DONE: print_numbered("done", m.body); break;
-	case KERNEL_TROUBLE: print_numbered("trouble", m.body); break;
+	case KERNEL_TROUBLE: print_trouble(m.body); break;
 	case KERNEL_CHANGED: print_numbered("changed", m.body); break;
 	case KERNEL_BANS: print_bans(fds[0]); break;
 	case KERNEL_QUEUE_SOCKET:
 	case KERNEL_TRACK_SOCKET:
 	case KERNEL_COPY_SOCKET:
 		sockets[m.type - KERNEL_QUEUE_SOCKET] = fds[0];
-		print_text("socket", m.type, (struct span){ 0 });
+		print_text("socket", m.type - KERNEL_QUEUE_SOCKET, (struct span){ 0 });
 		return;
 	default: print_text("nonsense", m.type, (struct span){ 0 });
 	}

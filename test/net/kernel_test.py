@@ -328,14 +328,14 @@ class Bans(Case):
         self.assertIn("a ban is not in the kernel", keeper.wait("trouble")["text"])
         keeper.tell("unban", *self.A)
         keeper.tell("bans")
-        self.assertEqual(keeper.wait("trouble")["number"], 69)
+        self.assertRegex(keeper.wait("trouble")["text"], "^bans: ")
 
 
 class Sockets(Case):
     def test_all_are_handed_out(self):
         keeper = self.applied()
         keeper.tell("open")
-        self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [81, 82, 83])
+        self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [0, 1, 2])
         with lab.client, socket.socket() as s:
             s.settimeout(0.3)
             with self.assertRaises(OSError):
@@ -349,7 +349,7 @@ class Sockets(Case):
         keeper = self.keeper()
         for _ in range(2):
             keeper.tell("open")
-            self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [81, 82, 83])
+            self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [0, 1, 2])
             keeper.tell("release")
 
     def test_the_queue_is_taken(self):
@@ -357,8 +357,7 @@ class Sockets(Case):
         with claim(525):
             keeper.tell("open")
             trouble = keeper.wait("trouble")
-            self.assertEqual(trouble["number"], 66)
-            self.assertIn("nfnetlink_queue", trouble["text"])
+            self.assertRegex(trouble["text"], "^open: .*nfnetlink_queue")
         keeper.tell("open")
         keeper.wait("socket")
 
@@ -371,8 +370,8 @@ class Sockets(Case):
         with other:
             keeper.tell("open")
             trouble = keeper.wait("trouble")
-            self.assertEqual((trouble["number"], "nfnetlink_log" in trouble["text"]), (83, True), trouble)
-            self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [81, 82, 83])
+            self.assertRegex(trouble["text"], "^copy-socket: .*nfnetlink_log")
+            self.assertEqual([keeper.wait("socket")["number"] for _ in range(3)], [0, 1, 2])
 
 
 class Watched(Case):

@@ -230,9 +230,10 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
         # -d: stay in the foreground; at its end master signals its process group
         with open(self.dir / "log/master", "wb") as log:
             self.process = spawn([POSTFIX_MASTER, "-c", self.dir / "etc", "-d"], stdout=log, stderr=log)
-        for port in (self.port, self.xclient_port, self.proxy_port):
+        places = [("127.0.0.1", port) for port in (self.port, self.xclient_port, self.proxy_port)]
+        for host, port in places + [a.replace("[", "").replace("]", "").rsplit(":", 1) for a in self.addresses]:
             wait_for(lambda: "Postfix to listen\n" + self.log(),
-                     lambda: listening(port, lambda: self.process.poll() is None))
+                     lambda: listening(int(port), lambda: self.process.poll() is None, host))
 
     def _folders(self):
         postfix, postdrop = pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postdrop").gr_gid
