@@ -416,8 +416,9 @@ class Deaths(Case):
         wait_for("an empty queue", lambda: self.waiting() == 0)
         refused = gate.gate.pong()["refused"]
         self.assertGreater(refused, 10)
+        # the greeting's own first packets are lost too while the queue is full, and sent again
         wait_for(lambda: f"400 packets: {refused} {gate.records(code='PN8101')}",
-                 lambda: refused + sum(r["count"] for r in gate.records(code="PN8101")) in (400, 401), 5)
+                 lambda: 400 <= refused + sum(r["count"] for r in gate.records(code="PN8101")) <= 404, 5)
 
     @unittest.skipUnless(sandboxed(), "this build has no sandbox")
     def test_sandboxes(self):

@@ -239,10 +239,15 @@ class Killed(Case):
     def test_a_program_ends_with_it(self):
         keeper = self.keeper(prefix=slowly(self, 30))
         keeper.tell("apply", self.folder())
-        wait_for("a program", lambda: self.descendants(keeper.pid))
-        running = self.descendants(keeper.pid)
-        keeper.kill(signal.SIGKILL)
-        wait_for("their ends", lambda: not any(map(self.runs, running)))
+        program = wait_for("a program", lambda: self.descendants(keeper.pid))[0]
+        wait_for("what makes it slow", lambda: self.descendants(program))
+        slow = self.descendants(program)  # is the program's, which has no such child outside this test
+        try:
+            keeper.kill(signal.SIGKILL)
+            wait_for("its end", lambda: not self.runs(program))
+        finally:
+            for pid in slow:
+                os.kill(pid, signal.SIGKILL)
 
     @staticmethod
     def runs(pid):

@@ -283,7 +283,7 @@ static void a_copy_at_every_cut(void **state)
 	assert_int_equal(read_copy(n.m, &octets), COPIED_OK);
 	assert_true(span_eq(octets, SPAN("a packet")));
 	whole = n.m->nlmsg_len;
-	for (n.m->nlmsg_len = sizeof(*n.m); n.m->nlmsg_len < whole; n.m->nlmsg_len++)
+	for (n.m->nlmsg_len = sizeof(*n.m); n.m->nlmsg_len < whole; n.m->nlmsg_len += 4)
 		if (read_copy(n.m, &octets) == COPIED_OK) /* between two attributes */
 			assert_int_equal(octets.n, 0);
 	put_copy(&n, NF_INET_PRE_ROUTING); /* somebody else's line */
