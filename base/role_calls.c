@@ -17,11 +17,15 @@
 /* for whom */
 #define LOG      (1u << ROLE_LOG)
 #define SPARE    (1u << ROLE_SOCKET) /* makes sockets for the proxies to have in spare */
-#define PROXY    (1u << ROLE_PROXY)
+#define PROXY    (1u << ROLE_PROXY | 1u << ROLE_RELAY)
 #define GATE     (1u << ROLE_GATE)
 #define VERDICT  (1u << ROLE_VERDICT)
+#define KEY      (1u << ROLE_KEY)
+#define AUTH     (1u << ROLE_AUTH)
+#define PAM      (1u << ROLE_PAM)
+#define RESOLVE  (1u << ROLE_RESOLVE)
 #define ROOTLESS (1u << ROLE_IDS) /* a proxy that makes its own: not started by root */
-#define ALL      (LOG | SPARE | PROXY | GATE | VERDICT)
+#define ALL      (LOG | SPARE | PROXY | GATE | VERDICT | KEY | AUTH | PAM | RESOLVE)
 
 /* A row: a call, for whom, and on which conditions, all of which must hold. Rows of the same call
  * add to each other. */
@@ -180,7 +184,9 @@ static int fill(scmp_filter_ctx filter, unsigned who)
 
 static int enter_listed(enum role_id role, bool as_root)
 {
-	const unsigned who = 1u << role | (role == ROLE_PROXY && !as_root ? ROOTLESS : 0);
+	const unsigned who =
+		1u << role |
+		((role == ROLE_PROXY || role == ROLE_RELAY) && !as_root ? ROOTLESS : 0);
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int r;
 

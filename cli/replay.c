@@ -123,7 +123,8 @@ static int match_rule(struct replay *r, const struct publish **rulep)
 	if (rule != NULL && rule->relay != NULL)
 		return cli_fail(CLI_UNAVAILABLE,
 			"%s:%u: relay %s decides; relay listeners are not built yet",
-			rule->relay->at.file, rule->relay->at.line, rule->relay->name);
+			rule->relay->front.at.file, rule->relay->front.at.line,
+			rule->relay->front.name);
 	*rulep = rule != NULL ? rule->publish : NULL;
 	return CLI_OK;
 }

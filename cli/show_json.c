@@ -42,7 +42,7 @@ static void put_publish(struct json *j, const struct publish *p)
 
 static void put_relay(struct json *j, const struct relay *r)
 {
-	json_str(j, "commands", r->commands->name);
+	json_str(j, "commands", r->front.commands->name);
 	json_str(j, "auth", r->auth != NULL ? r->auth->name : NULL);
 	json_open(j, "deliver", '[');
 	for (size_t i = 0; i < r->n_deliver; i++)

@@ -111,7 +111,7 @@ static void collect_rules(struct check *c, const struct statement *list)
 		} else if (j < relay->n && relay->items[j].st == st) {
 			struct relay *r = relay->items[j++].object;
 			rules[n++].relay = r;
-			r->number = (unsigned)n;
+			r->front.number = (unsigned)n;
 		}
 	}
 	c->rs->rules = rules;

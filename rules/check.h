@@ -231,7 +231,11 @@ void log_check_tls(struct check *c, const struct word *tls, unsigned log, bool p
 void inspect_read(
 	struct words *w, const struct command_table **tablep, const struct screen **screenp);
 const char *banner_read(struct words *w);
+/* Of the statement, from here on: how long a list can be. */
+size_t count_commas(const struct words *w);
 const struct schedule *when_read(struct words *w);
+/* What the engine needs of the command table and limits, once all is read. */
+void smtp_fill(struct publish *p);
 
 /* A reply an administrator wrote, "502 5.5.1 Not available" (check_reply.c). */
 bool reply_read(struct words *w, struct rule_reply *reply);

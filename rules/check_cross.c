@@ -209,7 +209,7 @@ static void check_open(struct check *c, const struct named *named)
 		relay_faulty(named, RELAY_FROM) || relay_faulty(named, RELAY_AUTH) ||
 		named->seen->unknown)
 		return; /* what was told already may be what closes it */
-	if (r->recipients.any && !r->auth_required && expr_is_open(&r->from))
+	if (r->front.recipients.any && !r->auth_required && expr_is_open(&r->front.from))
 		DIAG(c->diags, DIAG_ERROR, named->seen->first[RELAY_RECIPIENTS]->first->next->at,
 			named->seen->first[RELAY_RECIPIENTS]->first->next->width,
 			"add \"auth required NAME\", or use \"recipients in SET\"",
@@ -219,14 +219,14 @@ static void check_open(struct check *c, const struct named *named)
 static void check_login(struct check *c, const struct named *named)
 {
 	const struct relay *r = named->object;
-	const struct verb_row *row = &r->commands->verbs[SMTP_VERB_AUTH];
+	const struct verb_row *row = &r->front.commands->verbs[SMTP_VERB_AUTH];
 
 	if (r->auth_required && r->auth != NULL && row->action != VERB_ALLOW &&
 		row->action != VERB_AFTER_TLS)
 		CHECK_TELL(c, named->seen->first[RELAY_AUTH],
 			"write \"inspect commands submission\"",
 			SPAN("login is required, but command table \""),
-			span_str(r->commands->name), SPAN("\" does not allow AUTH"));
+			span_str(r->front.commands->name), SPAN("\" does not allow AUTH"));
 }
 
 void cross_relay(struct check *c, const struct named *named)

@@ -17,7 +17,8 @@ static const struct {
 	[NAMED_AUTH] = { "auth", "auth", KIND(auth) },
 	[NAMED_ROUTE] = { "route", "route", KIND(route) },
 	[NAMED_PUBLISH] = { "publish", "publish", KIND(publish) },
-	[NAMED_RELAY] = { "relay", "relay", KIND(relay) },
+	[NAMED_RELAY] = { "relay", "relay", sizeof(struct relay),
+		offsetof(struct relay, front.name), offsetof(struct relay, front.at) },
 #undef KIND
 };
 

@@ -12,7 +12,7 @@ struct publish_reading {
 
 /* ---- where ---- */
 
-static size_t count_commas(const struct words *w)
+size_t count_commas(const struct words *w)
 {
 	size_t n = 0;
 
@@ -225,7 +225,7 @@ static uint32_t usable_extensions(const struct command_table *table)
 	return bits;
 }
 
-static void fill_smtp(struct publish *p)
+void smtp_fill(struct publish *p)
 {
 	const struct command_table *table = p->commands;
 
@@ -266,5 +266,5 @@ void publish_read(struct check *c, struct named *named)
 	}
 	if (p->commands == NULL)
 		p->commands = command_table_builtin(SPAN("internet"));
-	fill_smtp(p);
+	smtp_fill(p);
 }

@@ -20,6 +20,21 @@ static enum listen_tls read_tls(struct words *w)
 	return words_take(w, "required") ? LISTEN_STARTTLS_REQUIRED : LISTEN_STARTTLS;
 }
 
+static void read_certificates(struct words *w, struct relay_listen *l)
+{
+	const struct certificate **list =
+		ARENA_ARRAY(w->c->arena, const struct certificate *, count_commas(w) + 1);
+
+	if (list == NULL)
+		return;
+	l->certificates = list;
+	do {
+		struct named *named = name_use(w, NAMED_CERTIFICATE);
+		if (named != NULL)
+			list[l->n_certificates++] = named->object;
+	} while (words_comma(w));
+}
+
 static void read_listen(struct words *w, void *object)
 {
 	struct relay_reading *r = object;
@@ -28,8 +43,7 @@ static void read_listen(struct words *w, void *object)
 	endpoint_read(w, true, &l->addr, NULL);
 	l->tls = read_tls(w);
 	if (words_take(w, "certificate")) {
-		struct named *named = name_use(w, NAMED_CERTIFICATE);
-		l->certificate = named != NULL ? named->object : NULL;
+		read_certificates(w, l);
 		if (l->tls == LISTEN_CLEAR)
 			WORDS_TELL(w, w->before, NULL,
 				SPAN("a certificate needs \"tls\" or \"starttls\" in front of it, "
@@ -45,20 +59,20 @@ static void read_listen(struct words *w, void *object)
 
 static void read_from(struct words *w, void *object)
 {
-	expr_read(w, SET_ADDRESSES, false, &((struct relay_reading *)object)->r->from);
+	expr_read(w, SET_ADDRESSES, false, &((struct relay_reading *)object)->r->front.from);
 }
 
 static void read_recipients(struct words *w, void *object)
 {
-	expr_read(w, SET_MAIL, true, &((struct relay_reading *)object)->r->recipients);
+	expr_read(w, SET_MAIL, true, &((struct relay_reading *)object)->r->front.recipients);
 }
 
 static void read_when(struct words *w, void *object)
 {
 	struct relay *r = ((struct relay_reading *)object)->r;
 
-	r->when = when_read(w);
-	r->when_at = w->st->first->at;
+	r->front.when = when_read(w);
+	r->front.when_at = w->st->first->at;
 }
 
 static void read_auth(struct words *w, void *object)
@@ -76,19 +90,16 @@ static void read_inspect(struct words *w, void *object)
 {
 	struct relay *r = ((struct relay_reading *)object)->r;
 
-	r->inspect_at = w->st->first->at;
-	inspect_read(w, &r->commands, &r->screen);
+	r->front.inspect_at = w->st->first->at;
+	inspect_read(w, &r->front.commands, &r->front.screen);
 }
 
 static void read_deliver(struct words *w, void *object)
 {
 	struct relay *r = ((struct relay_reading *)object)->r;
-	const struct route **list;
-	size_t max = 1;
+	const struct route **list =
+		ARENA_ARRAY(w->c->arena, const struct route *, count_commas(w) + 1);
 
-	for (const struct word *word = w->at; word != NULL; word = word->next)
-		max += word->kind == WORD_COMMA;
-	list = ARENA_ARRAY(w->c->arena, const struct route *, max);
 	if (list == NULL)
 		return;
 	r->deliver = list;
@@ -104,13 +115,13 @@ static void read_banner(struct words *w, void *object)
 {
 	struct relay *r = ((struct relay_reading *)object)->r;
 
-	r->banner = words_text(w, "a greeting");
-	r->banner_at = w->st->first->at;
+	r->front.banner = words_text(w, "a greeting");
+	r->front.banner_at = w->st->first->at;
 }
 
 static void read_limit(struct words *w, void *object)
 {
-	limit_read(w, &((struct relay_reading *)object)->r->limits);
+	limit_read(w, &((struct relay_reading *)object)->r->front.limits);
 }
 
 static void read_timeout(struct words *w, void *object)
@@ -122,8 +133,8 @@ static void read_log(struct words *w, void *object)
 {
 	struct relay *r = ((struct relay_reading *)object)->r;
 
-	r->log_given = true;
-	((struct relay_reading *)object)->log_tls = log_read(w, &r->log);
+	r->front.log_given = true;
+	((struct relay_reading *)object)->log_tls = log_read(w, &r->front.log);
 }
 
 static const struct block_row rows[RELAY_ROWS] = {
@@ -145,10 +156,24 @@ static const struct block_row rows[RELAY_ROWS] = {
 	[RELAY_LOG] = { "log", read_log, "log sessions, denials", ROW_ONCE },
 };
 
+static void fill_front(struct check *c, struct relay *r)
+{
+	struct rule_endpoint *list = ARENA_ARRAY(c->arena, struct rule_endpoint, r->n_listen);
+
+	if (list == NULL)
+		return;
+	for (size_t i = 0; i < r->n_listen; i++)
+		list[i] = r->listen[i].addr;
+	r->front.external = list;
+	r->front.n_external = r->n_listen;
+	r->front.client_address = CLIENT_GATEWAY;
+	smtp_fill(&r->front);
+}
+
 void relay_read(struct check *c, struct named *named)
 {
 	struct relay *r = named->object;
-	struct relay_reading reading = { .r = r, .timeouts = { .timeouts = &r->timeouts } };
+	struct relay_reading reading = { .r = r, .timeouts = { .timeouts = &r->front.timeouts } };
 	struct words w = words_of(c, named->st, "relay NAME { ... }");
 
 	named->seen = ARENA_NEW(c->arena, struct block_seen);
@@ -157,13 +182,14 @@ void relay_read(struct check *c, struct named *named)
 	if (named->seen == NULL || reading.listen == NULL)
 		return;
 	r->listen = reading.listen;
-	limits_preset(&r->limits);
-	timeouts_preset(&r->timeouts);
-	r->log = RULE_LOG_DEFAULT;
+	limits_preset(&r->front.limits);
+	timeouts_preset(&r->front.timeouts);
+	r->front.log = RULE_LOG_DEFAULT;
 	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, RELAY_ROWS, &reading, named->seen);
-	log_check_tls(c, reading.log_tls, r->log, false);
-	if (r->commands == NULL)
-		r->commands = command_table_builtin(
+	log_check_tls(c, reading.log_tls, r->front.log, false);
+	if (r->front.commands == NULL)
+		r->front.commands = command_table_builtin(
 			r->auth != NULL ? SPAN("submission") : SPAN("internet"));
+	fill_front(c, r);
 }

@@ -154,10 +154,18 @@ static void read_domains(struct words *w, void *object)
 static void read_next_hop(struct words *w, void *object)
 {
 	struct route *route = object;
+	struct next_hop *list;
 
 	route->mx = words_take(w, "mx");
-	if (!route->mx)
-		endpoint_read(w, false, &route->next_hop, NULL);
+	if (route->mx)
+		return;
+	list = ARENA_ARRAY(w->c->arena, struct next_hop, count_commas(w) + 1);
+	if (list == NULL)
+		return;
+	route->hops = list;
+	do
+		endpoint_read(w, false, &list[route->n_hops++].addr, NULL);
+	while (words_comma(w));
 }
 
 #define DNS_PORT 53
@@ -178,7 +186,7 @@ static void read_resolver(struct words *w, void *object)
 
 static void read_tls(struct words *w, void *object)
 {
-	static const char *const list[] = { "opportunistic", "required", "off" };
+	static const char *const list[] = { "opportunistic", "none", "required", "verify" };
 	size_t i = words_choice(w, list, ROWS(list));
 
 	if (i < ROWS(list))

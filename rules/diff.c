@@ -338,8 +338,8 @@ static void add_rule(struct things *t, const struct rule *rule)
 		add(t, DIFF_PUBLISH, rule->publish->name, rule->publish);
 		t->list[t->n - 1].number = rule->publish->number;
 	} else {
-		add(t, DIFF_RELAY, rule->relay->name, rule->relay);
-		t->list[t->n - 1].number = rule->relay->number;
+		add(t, DIFF_RELAY, rule->relay->front.name, rule->relay);
+		t->list[t->n - 1].number = rule->relay->front.number;
 	}
 }
 

@@ -136,14 +136,14 @@ static void text_relay(struct print *pr, const struct relay *relay)
 {
 	struct relay r = *relay;
 
-	r.from = plain_expr(r.from);
-	r.inspect_at = said;
-	r.banner_at = at_if(r.banner != NULL);
-	r.limits = plain_limits(r.limits);
-	r.log_given = true;
-	value_preset(timeout_schemas, TIMEOUTS_N, &r.timeouts);
+	r.front.from = plain_expr(r.front.from);
+	r.front.inspect_at = said;
+	r.front.banner_at = at_if(r.front.banner != NULL);
+	r.front.limits = plain_limits(r.front.limits);
+	r.front.log_given = true;
+	value_preset(timeout_schemas, TIMEOUTS_N, &r.front.timeouts);
 	print_relay(pr, &r);
-	text_timeouts(pr, &relay->timeouts);
+	text_timeouts(pr, &relay->front.timeouts);
 }
 
 /* ---- the rest ---- */

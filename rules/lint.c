@@ -95,7 +95,7 @@ static void lint_login_without_queue(const struct relay *r, struct diags *diags)
 		return;
 	for (size_t i = 0; i < r->n_deliver; i++)
 		if (r->deliver[i]->mx) {
-			warn(diags, r->at, r->name,
+			warn(diags, r->front.at, r->front.name,
 				"deliver through a route to a queue, as in \"next-hop "
 				"127.0.0.1:10025\"",
 				SPAN("takes mail from programs that log in and do not retry, and "
@@ -140,7 +140,7 @@ static void lint_octets(const struct rule_limits *l, struct diags *diags)
 static void lint_limits(const struct rule *rule, struct diags *diags)
 {
 	const struct rule_limits *l =
-		rule->publish != NULL ? &rule->publish->limits : &rule->relay->limits;
+		rule->publish != NULL ? &rule->publish->limits : &rule->relay->front.limits;
 
 	lint_totals(l, diags);
 	lint_octets(l, diags);

@@ -127,16 +127,23 @@ void print_auth(struct print *pr, const struct auth *auth)
 
 static void print_next_hop(struct print *pr, const struct route *route)
 {
-	print_row(pr, &route->next_hop.at, "next-hop");
+	print_row(pr, route->mx ? NULL : &route->hops[0].addr.at, "next-hop");
 	if (route->mx)
 		print_word(pr, "mx");
-	else
-		print_endpoint(pr, &route->next_hop, true);
+	for (size_t i = 0; i < route->n_hops; i++) {
+		print_comma(pr, i);
+		print_endpoint(pr, &route->hops[i].addr, true);
+	}
 	print_end(pr);
 }
 
 void print_route(struct print *pr, const struct route *route)
 {
+	static const char *const tls[] = { [ROUTE_TLS_OPPORTUNISTIC] = "opportunistic",
+		[ROUTE_TLS_NONE] = "none",
+		[ROUTE_TLS_REQUIRED] = "required",
+		[ROUTE_TLS_VERIFY] = "verify" };
+
 	print_open(pr, &route->at, "route", route->name);
 	out_str(pr->o, " {\n");
 	print_row(pr, &route->domains.at, "domains");
@@ -150,7 +157,7 @@ void print_route(struct print *pr, const struct route *route)
 	}
 	if (route->tls != ROUTE_TLS_OPPORTUNISTIC) {
 		print_row(pr, NULL, "tls");
-		print_word(pr, route->tls == ROUTE_TLS_REQUIRED ? "required" : "off");
+		print_word(pr, tls[route->tls]);
 		print_end(pr);
 	}
 	if (route->has_bind) {

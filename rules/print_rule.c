@@ -252,7 +252,10 @@ static void print_listen(struct print *pr, const struct relay_listen *l)
 	if (l->tls != LISTEN_CLEAR) {
 		print_word(pr, names[l->tls]);
 		print_word(pr, "certificate");
-		print_word(pr, l->certificate->name);
+		for (size_t i = 0; i < l->n_certificates; i++) {
+			print_comma(pr, i);
+			print_word(pr, l->certificates[i]->name);
+		}
 	}
 	print_end(pr);
 }
@@ -278,19 +281,19 @@ static void print_deliver(struct print *pr, const struct relay *r)
 
 void print_relay(struct print *pr, const struct relay *r)
 {
-	print_open(pr, &r->at, "relay", r->name);
+	print_open(pr, &r->front.at, "relay", r->front.name);
 	out_str(pr->o, " {\n");
 	for (size_t i = 0; i < r->n_listen; i++)
 		print_listen(pr, &r->listen[i]);
-	print_from(pr, &r->from);
-	print_when(pr, r->when, &r->when_at);
+	print_from(pr, &r->front.from);
+	print_when(pr, r->front.when, &r->front.when_at);
 	print_login(pr, r);
-	print_recipients(pr, &r->recipients);
-	print_inspect(pr, &r->inspect_at, r->commands, r->screen);
+	print_recipients(pr, &r->front.recipients);
+	print_inspect(pr, &r->front.inspect_at, r->front.commands, r->front.screen);
 	print_deliver(pr, r);
-	print_banner(pr, &r->banner_at, r->banner);
-	print_limits(pr, &r->limits);
-	print_timeouts(pr, &r->timeouts);
-	print_log(pr, r->log_given, r->log);
+	print_banner(pr, &r->front.banner_at, r->front.banner);
+	print_limits(pr, &r->front.limits);
+	print_timeouts(pr, &r->front.timeouts);
+	print_log(pr, r->front.log_given, r->front.log);
 	print_close(pr);
 }

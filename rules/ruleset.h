@@ -304,14 +304,25 @@ struct auth {
 	uint32_t lockout_failures, lockout_in_s, lockout_for_s; /* 0: none */
 };
 
-enum route_tls { ROUTE_TLS_OPPORTUNISTIC, ROUTE_TLS_REQUIRED, ROUTE_TLS_OFF };
+enum route_tls {
+	ROUTE_TLS_OPPORTUNISTIC, /* when the next hop offers it, with any certificate */
+	ROUTE_TLS_NONE,
+	ROUTE_TLS_REQUIRED, /* with any certificate */
+	ROUTE_TLS_VERIFY, /* with a certificate of its name that an authority of the host signed */
+};
+
+struct next_hop {
+	const char *name; /* to be looked up: its addresses, no MX; NULL: an address is given */
+	struct rule_endpoint addr; /* with a name only its port counts */
+};
 
 struct route {
 	const char *name;
 	struct rules_at at;
 	struct rule_expr domains;
 	bool mx;
-	struct rule_endpoint next_hop; /* unless mx */
+	const struct next_hop *hops; /* unless mx; in the order in which they are tried */
+	size_t n_hops;
 	bool has_resolver, has_bind;
 	struct ip_port resolver;
 	enum route_tls tls;
@@ -320,36 +331,30 @@ struct route {
 
 enum listen_tls { LISTEN_CLEAR, LISTEN_STARTTLS, LISTEN_STARTTLS_REQUIRED, LISTEN_TLS };
 
+enum tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
+
 struct relay_listen {
 	struct rule_endpoint addr;
 	enum listen_tls tls;
-	const struct certificate *certificate;
+	enum tls_min tls_min;
+	/* chosen by the name the client asks for; the first, where it asks for none of theirs */
+	const struct certificate *const *certificates;
+	size_t n_certificates;
 };
 
 struct relay {
-	const char *name;
-	struct rules_at at;
-	unsigned number;
-	const struct relay_listen *listen;
+	/* What a client sees of it, so that its sessions are those of an inspected rule: externals
+	 * are the addresses listened on, internals there are none, the client's address is not
+	 * kept. */
+	struct publish front;
+	const struct relay_listen *listen; /* n_external of @front, in its order */
 	size_t n_listen;
-	struct rule_expr from, recipients;
-	const struct schedule *when;
-	struct rules_at when_at;
 	const struct auth *auth;
 	bool auth_required;
 	struct rules_at auth_at;
-	const struct command_table *commands;
-	const struct screen *screen;
-	struct rules_at inspect_at;
 	const struct route *const *deliver;
 	size_t n_deliver;
 	struct rules_at deliver_at;
-	struct rule_limits limits;
-	struct rule_timeouts timeouts;
-	unsigned log;
-	bool log_given;
-	const char *banner;
-	struct rules_at banner_at;
 };
 
 /* A rule in written order: exactly one pointer is set. */

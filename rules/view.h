@@ -18,21 +18,23 @@ struct rule_view {
 	struct rules_at when_at;
 };
 
+/* What a client meets: of a relay, its front. */
+static inline const struct publish *rule_front(const struct rule *rule)
+{
+	return rule->publish != NULL ? rule->publish : &rule->relay->front;
+}
+
 static inline struct rule_view rule_view(const struct rule *rule)
 {
-	const struct publish *p = rule->publish;
-	const struct relay *r = rule->relay;
+	const struct publish *p = rule_front(rule);
 
-	if (p != NULL)
-		return (struct rule_view){ p->name, p->at, p->number, p->n_external, &p->from,
-			p->when, p->when_at };
-	return (struct rule_view){ r->name, r->at, r->number, r->n_listen, &r->from, r->when,
-		r->when_at };
+	return (struct rule_view){ p->name, p->at, p->number, p->n_external, &p->from, p->when,
+		p->when_at };
 }
 
 static inline const struct rule_endpoint *rule_endpoint(const struct rule *rule, size_t i)
 {
-	return rule->publish != NULL ? &rule->publish->external[i] : &rule->relay->listen[i].addr;
+	return &rule_front(rule)->external[i];
 }
 
 /* Does the published @endpoint stand for what a client asked for? */

@@ -138,7 +138,8 @@ static void check_rules(struct report *r, const struct ruleset *rs)
 {
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		if (rs->rules[i].relay)
-			report(r, rs->rules[i].relay->at, "relay", rs->rules[i].relay->name,
+			report(r, rs->rules[i].relay->front.at, "relay",
+				rs->rules[i].relay->front.name,
 				"relay listeners are not built yet: take the rule out, or publish "
 				"a server that relays");
 		else

@@ -233,30 +233,25 @@ static void same_publish(const struct publish *a, const struct publish *b)
 
 static void same_relay(const struct relay *a, const struct relay *b)
 {
-	same_str(a->name, b->name);
-	same_at(&a->at, &b->at);
-	assert_int_equal(a->number, b->number);
+	same_publish(&a->front, &b->front);
 	assert_int_equal(a->n_listen, b->n_listen);
 	for (size_t i = 0; i < a->n_listen; i++) {
-		same_endpoint(&a->listen[i].addr, &b->listen[i].addr);
-		assert_int_equal(a->listen[i].tls, b->listen[i].tls);
-		SAME_NAME(a->listen[i].certificate, b->listen[i].certificate);
+		const struct relay_listen *x = &a->listen[i], *y = &b->listen[i];
+
+		same_endpoint(&x->addr, &y->addr);
+		assert_int_equal(x->tls, y->tls);
+		assert_int_equal(x->tls_min, y->tls_min);
+		assert_int_equal(x->n_certificates, y->n_certificates);
+		for (size_t k = 0; k < x->n_certificates; k++)
+			SAME_NAME(x->certificates[k], y->certificates[k]);
 	}
-	same_expr(&a->from, &b->from);
-	same_expr(&a->recipients, &b->recipients);
-	SAME_NAME(a->when, b->when);
 	SAME_NAME(a->auth, b->auth);
 	assert_int_equal(a->auth_required, b->auth_required);
 	same_at(&a->auth_at, &b->auth_at);
-	SAME_NAME(a->commands, b->commands);
-	SAME_NAME(a->screen, b->screen);
 	assert_int_equal(a->n_deliver, b->n_deliver);
 	for (size_t i = 0; i < a->n_deliver; i++)
 		SAME_NAME(a->deliver[i], b->deliver[i]);
-	same_limits(&a->limits, &b->limits);
-	assert_memory_equal(&a->timeouts, &b->timeouts, sizeof(a->timeouts));
-	assert_int_equal(a->log, b->log);
-	same_str(a->banner, b->banner);
+	same_at(&a->deliver_at, &b->deliver_at);
 }
 
 static void same_screen(const struct screen *a, const struct screen *b)
@@ -299,7 +294,11 @@ static void same_others(const struct ruleset *a, const struct ruleset *b)
 		same_str(x->name, y->name);
 		same_expr(&x->domains, &y->domains);
 		assert_int_equal(x->mx, y->mx);
-		same_endpoint(&x->next_hop, &y->next_hop);
+		assert_int_equal(x->n_hops, y->n_hops);
+		for (size_t k = 0; k < x->n_hops; k++) {
+			same_str(x->hops[k].name, y->hops[k].name);
+			same_endpoint(&x->hops[k].addr, &y->hops[k].addr);
+		}
 		assert_int_equal(x->has_resolver, y->has_resolver);
 		assert_int_equal(x->resolver.port, y->resolver.port);
 		assert_int_equal(x->tls, y->tls);
