@@ -227,6 +227,7 @@ void stage_let_pass(struct player *p)
 	case INSPECT_PHASE_REPLY: lost = ms >= t->command ? CODE_SERVER_SILENT : CODE_COUNT; break;
 	case INSPECT_PHASE_TEXT: cut = ms >= t->data_block ? CODE_TIMEOUT_DATA : CODE_COUNT; break;
 	case INSPECT_PHASE_DONE: lost = ms >= t->data_done ? CODE_SERVER_SILENT : CODE_COUNT; break;
+	case INSPECT_PHASE_TLS: /* no rule that is played here offers it */
 	case INSPECT_PHASE_END: break;
 	}
 	out_init(&o, block, sizeof block);

@@ -2,28 +2,11 @@
 #include "proxy/inspected.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "proxy/dial.h"
-#include "proxy/part.h"
 #include "proxy/sockets.h"
 
 #define CONNECT_LOOK_MS 500
-
-static void rest(struct inspected *s);
-
-static bool says_proxy_v2(const struct inspected *s)
-{
-	return flow_rule(&s->flow)->client_address == CLIENT_PROXY_V2;
-}
-
-/* The server speaks first, unless it is told something before: then the connection must be seen to
- * stand. */
-static int dial_events(const struct inspected *s)
-{
-	return says_proxy_v2(s) ? EV_WRITE : EV_READ;
-}
 
 /* ---- end ---- */
 
@@ -31,7 +14,7 @@ static void end(struct inspected *s)
 {
 	struct flow *f = &s->flow;
 	struct proxy *p = f->proxy;
-	struct log_close close = {
+	const struct log_close close = {
 		.by = p->stopping ? LOG_END_SHUTDOWN : s->by,
 		.why = s->why,
 		.c2s = f->c2s,
@@ -41,20 +24,10 @@ static void end(struct inspected *s)
 		.messages = s->messages,
 		.denials = s->denials,
 	};
-	bool unread = s->why != CODE_COUNT ||
-		      s->c_in.n; /* or may be: not so after a QUIT and its reply */
-	int client = flow_release(f, &f->client), server = flow_release(f, &f->server);
+	/* or may be: not so after a QUIT and its reply */
+	const bool unread = s->why != CODE_COUNT || s->c_in.n;
 
-	if (s->aborted) {
-		sockets_reset(server);
-		sockets_reset(client);
-	} else {
-		sockets_close(server);
-		if (client >= 0 && (s->c_out.n || (unread && !s->client_eof)))
-			part_with(p, client, &s->c_out);
-		else
-			sockets_close(client);
-	}
+	s->kind->close(s, unread && !s->client_eof);
 	held_drop(&p->pool, &s->c_in);
 	held_drop(&p->pool, &s->c_out);
 	pump_forget_server(s);
@@ -64,22 +37,8 @@ static void end(struct inspected *s)
 
 /* ---- the server ---- */
 
-static void on_server(struct ev_loop *loop, ev_io *io, int events);
-
-static void server_failed(struct inspected *s, int dial_result)
+void inspected_server_lost(struct inspected *s, enum code code)
 {
-	struct out *to_client = &s->flow.proxy->to_client;
-
-	if (dial_result == DIAL_E_DESCRIPTORS || dial_result == DIAL_E_NO_SOCKET)
-		inspect_cut(&s->inspect, dial_code(dial_result), to_client);
-	else if (dial_result != DIAL_OK)
-		inspect_server_lost(&s->inspect, dial_code(dial_result), to_client);
-}
-
-static void server_lost(struct inspected *s, enum code code)
-{
-	sockets_close(flow_release(&s->flow, &s->flow.server));
-	s->flow.connecting = false;
 	pump_forget_server(s);
 	inspect_server_lost(&s->inspect, code, &s->flow.proxy->to_client);
 }
@@ -87,60 +46,26 @@ static void server_lost(struct inspected *s, enum code code)
 void inspected_obey(struct inspected *s)
 {
 	if (s->inspect.want & INSPECT_RESET_SERVER) {
-		sockets_reset(flow_release(&s->flow, &s->flow.server));
-		s->flow.connecting = false;
 		pump_forget_server(s);
-		inspect_reset_done(&s->inspect);
+		s->kind->reset(s);
 	}
 	if (s->inspect.want & INSPECT_END || s->flow.wait == WAIT_DELAY)
 		return;
-	if ((s->inspect.want & INSPECT_DIAL) && s->flow.server.fd < 0)
-		server_failed(s, dial_start(&s->flow, on_server, dial_events(s)));
+	if ((s->inspect.want & INSPECT_DIAL) && !s->kind->has_server(s))
+		s->kind->dial(s);
 }
 
-/* Only after EV_WRITE: where a PROXY header comes first. */
-static void on_connected(struct inspected *s)
+void inspected_server_ready(struct inspected *s, int events)
 {
-	int error = dial_check(&s->flow);
-
-	if (error == EINPROGRESS)
-		return;
-	if (error)
-		server_failed(s, dial_next(&s->flow, error, dial_events(s)));
-	else
-		inspect_dialled(&s->inspect);
-}
-
-static void read_server(struct inspected *s)
-{
-	enum pump_read r = pump_server(s);
-
-	if (r == PUMP_OK)
-		return;
-	if (s->flow.connecting)
-		server_failed(s, dial_next(&s->flow, errno, dial_events(s)));
-	else
-		server_lost(s, CODE_SERVER_LOST);
-	pump(s);
-}
-
-static void on_server(struct ev_loop *loop, ev_io *io, int events)
-{
-	struct inspected *s = io->data;
-
-	(void)loop;
-	if (s->flow.connecting && (events & EV_WRITE)) {
-		on_connected(s);
+	if (events & EV_WRITE) {
+		pump_flush_server(s);
 		pump(s);
-	} else {
-		if (events & EV_WRITE) {
-			pump_flush_server(s);
-			pump(s);
-		}
-		if ((events & EV_READ) && s->flow.server.fd >= 0)
-			read_server(s);
 	}
-	rest(s);
+	if ((events & EV_READ) && s->kind->has_server(s) && pump_server(s) != PUMP_OK) {
+		s->kind->server_ended(s);
+		pump(s);
+	}
+	inspected_rest(s);
 }
 
 /* ---- the client ---- */
@@ -186,6 +111,12 @@ static void on_client(struct ev_loop *loop, ev_io *io, int events)
 	struct inspected *s = io->data;
 
 	(void)loop;
+	if (s->shaking && !s->c_out.n) {
+		s->kind->shake(s);
+		pump(s);
+		inspected_rest(s);
+		return;
+	}
 	if (events & EV_WRITE) {
 		pump_flush_client(s);
 		pump(s);
@@ -198,7 +129,7 @@ static void on_client(struct ev_loop *loop, ev_io *io, int events)
 			read_client(s);
 		}
 	}
-	rest(s);
+	inspected_rest(s);
 }
 
 /* ---- what it waits for ---- */
@@ -207,16 +138,19 @@ static enum wait wait_of(const struct inspected *s)
 {
 	if (s->c_out.n)
 		return WAIT_CLIENT_READS;
+	if (s->shaking)
+		return WAIT_TLS;
 	if (s->s_out.n)
 		return WAIT_SERVER_READS;
 	switch (inspect_phase(&s->inspect)) {
 	case INSPECT_PHASE_DIAL:
-		if (s->flow.wait == WAIT_DELAY && s->flow.server.fd < 0)
+		if (s->flow.wait == WAIT_DELAY && !s->kind->has_server(s))
 			return WAIT_DELAY;
 		return s->flow.connecting ? WAIT_CONNECT : WAIT_GREETING;
 	case INSPECT_PHASE_COMMAND: return s->line_open || s->c_in.n ? WAIT_LINE : WAIT_IDLE;
 	case INSPECT_PHASE_TEXT: return WAIT_TEXT;
 	case INSPECT_PHASE_DONE: return WAIT_DONE;
+	case INSPECT_PHASE_TLS: return WAIT_TLS;
 	case INSPECT_PHASE_REPLY:
 	case INSPECT_PHASE_END: break;
 	}
@@ -225,16 +159,16 @@ static enum wait wait_of(const struct inspected *s)
 
 static int client_events(const struct inspected *s)
 {
-	bool blocked = s->c_out.n || s->s_out.n || s->client_eof ||
-		       (s->c_in.n && !inspect_ready(&s->inspect, SMTP_C2S));
+	const bool blocked = s->c_out.n || s->s_out.n || s->client_eof ||
+			     (s->c_in.n && !inspect_ready(&s->inspect, SMTP_C2S));
 
+	if (s->shaking && !s->c_out.n)
+		return s->shaking;
 	return (blocked ? 0 : EV_READ) | (s->c_out.n ? EV_WRITE : 0);
 }
 
 static int server_events(const struct inspected *s)
 {
-	if (s->flow.connecting)
-		return dial_events(s);
 	return (s->c_out.n || (s->s_in.n && !inspect_ready(&s->inspect, SMTP_S2C)) ? 0 : EV_READ) |
 	       (s->s_out.n ? EV_WRITE : 0);
 }
@@ -254,8 +188,14 @@ static uint64_t slow_end(struct inspected *s, enum wait before)
 	return s->slow_ms + limits->slow_ms;
 }
 
-/* The last act of every callback: ends, or says what is waited for. */
-static void rest(struct inspected *s)
+/* The client has what was said to it in clear, so that its handshake can begin. */
+static bool may_shake(const struct inspected *s)
+{
+	return (s->inspect.want & INSPECT_TLS) && !s->shaking && !s->c_out.n &&
+	       s->flow.client.fd >= 0;
+}
+
+void inspected_rest(struct inspected *s)
 {
 	struct flow *f = &s->flow;
 	enum wait before = f->wait;
@@ -279,10 +219,11 @@ static void rest(struct inspected *s)
 		end(s);
 		return;
 	}
+	if (may_shake(s))
+		s->kind->shake(s);
 	flow_waits(f, wait_of(s), s->activity);
 	s->activity = 0;
-	flow_watch(f, &f->client, client_events(s));
-	flow_watch(f, &f->server, server_events(s));
+	s->kind->watch(s, client_events(s), server_events(s));
 	flow_alarm(f, slow_end(s, before));
 	if (f->connecting) /* whether it stands is seen by its first octets; else it is looked up */
 		flow_alarm(f, f->proxy->now_ms + CONNECT_LOOK_MS);
@@ -298,11 +239,10 @@ static void timeout(struct inspected *s, enum code code)
 	if (code == CODE_COUNT) { /* the delay is over and nobody talked */
 		f->wait = WAIT_CONNECT;
 		inspected_obey(s);
-	} else if (code == CODE_SERVER_DOWN) {
-		server_failed(s, dial_next(f, ETIMEDOUT, dial_events(s)));
-	} else if (code == CODE_SERVER_GREETING || code == CODE_SERVER_SILENT) {
-		server_lost(s, code);
-	} else if (code == CODE_TIMEOUT_CLIENT_READ) {
+	} else if (code == CODE_SERVER_DOWN || code == CODE_SERVER_GREETING ||
+		   code == CODE_SERVER_SILENT) {
+		s->kind->server_late(s, code);
+	} else if (code == CODE_TIMEOUT_CLIENT_READ || code == CODE_C_TLS_FAILED) {
 		log_refused(&f->proxy->log, clock_wall_ns(), &f->log, code, 0, 0, NULL);
 		s->why = (uint16_t)code;
 		s->aborted = true;
@@ -310,7 +250,7 @@ static void timeout(struct inspected *s, enum code code)
 		inspect_cut(&s->inspect, code, &f->proxy->to_client);
 	}
 	pump(s);
-	rest(s);
+	inspected_rest(s);
 }
 
 static bool too_slow(struct inspected *s)
@@ -333,9 +273,8 @@ static void on_time(struct wheel_entry *e)
 	enum code code;
 	uint64_t due;
 
-	if (s->flow.connecting && dial_events(s) == EV_READ && dial_check(&s->flow) == 0) {
-		inspect_dialled(&s->inspect); /* it stands, and says nothing yet */
-		rest(s);
+	if (s->flow.connecting && server_stands(s)) {
+		inspected_rest(s);
 		return;
 	}
 	due = flow_deadline(&s->flow, &code);
@@ -344,35 +283,52 @@ static void on_time(struct wheel_entry *e)
 	else if (too_slow(s))
 		timeout(s, CODE_LIMIT_SLOW);
 	else
-		rest(s);
+		inspected_rest(s);
 }
 
 /* ---- beginning ---- */
 
-void inspected_open(
-	struct proxy *p, int client, const struct log_session *session, uint32_t counted)
+struct inspected *inspected_new(struct proxy *p, const struct inspected_kind *kind, int client,
+	const struct log_session *session, uint32_t counted)
 {
 	struct inspected *s = (struct inspected *)(void *)flow_new(
-		p, sizeof(*s), client, session, counted, on_client, on_time);
+		p, kind->size, client, session, counted, on_client, on_time);
 
 	if (!s) {
 		log_host(&p->log, clock_wall_ns(), CODE_LIMIT_MEMORY, ENOMEM);
 		sockets_reset(client);
-		return;
+		return NULL;
 	}
+	s->kind = kind;
 	s->flow.inspected = true;
 	s->why = CODE_COUNT;
 	s->by = LOG_END_CLIENT;
 	inspect_init(&s->inspect, flow_rule(&s->flow), &inspected_ops, s, &s->flow.log.client);
-	if (flow_rule(&s->flow)->timeouts.greet_delay) {
+	return s;
+}
+
+void inspected_begin(struct inspected *s)
+{
+	if (s->shaking) {
+		s->flow.wait = WAIT_TLS;
+	} else if (flow_rule(&s->flow)->timeouts.greet_delay) {
 		s->flow.wait = WAIT_DELAY;
 	} else {
 		s->flow.wait = WAIT_CONNECT;
 		inspected_obey(s);
-		if (s->flow.server.fd < 0)
+		if (!s->kind->has_server(s))
 			pump(s);
 	}
-	rest(s);
+	inspected_rest(s);
+}
+
+void inspected_open(
+	struct proxy *p, int client, const struct log_session *session, uint32_t counted)
+{
+	struct inspected *s = inspected_new(p, &inspected_sockets, client, session, counted);
+
+	if (s)
+		inspected_begin(s);
 }
 
 void inspected_cut(struct flow *f, enum code code)
@@ -383,7 +339,7 @@ void inspected_cut(struct flow *f, enum code code)
 		inspect_cut(&s->inspect, code, &f->proxy->to_client);
 		pump(s);
 	}
-	rest(s);
+	inspected_rest(s);
 }
 
 void inspected_stop(struct flow *f, bool force)
@@ -391,5 +347,5 @@ void inspected_stop(struct flow *f, bool force)
 	if (force)
 		inspected_cut(f, CODE_CONFIG_STOPPED);
 	else
-		rest((struct inspected *)(void *)f);
+		inspected_rest((struct inspected *)(void *)f);
 }

@@ -9,12 +9,8 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#include "proxy/dial.h"
 #include "proxy/inspected.h"
-#include "proxy/sockets.h"
 
 #define RUN_PIECES 64
 
@@ -73,25 +69,17 @@ static void keep(struct run *r, struct held *h, struct span octets)
 
 /* ---- writing ---- */
 
-/* Octets the socket took; 0: none now; <0: it takes nothing any more. */
-static ssize_t write_pieces(int fd, struct iovec *pieces, int n)
+/* Octets an end took; 0: none now; <0: it takes nothing any more. */
+static ssize_t took(ssize_t w)
 {
-	struct msghdr m = { .msg_iov = pieces, .msg_iovlen = (size_t)n };
-	ssize_t w = n == 1 ? send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL)
-			   : sendmsg(fd, &m, MSG_NOSIGNAL);
-
 	if (w >= 0)
 		return w;
 	return errno == EAGAIN || errno == EINTR ? 0 : -1;
 }
 
-/* A server that takes nothing may still have said why: it is read on, and lost when it closes.
- * Where it was not the server's doing (no memory), it does not close: its connection is ended here,
- * in the middle of whatever it was. */
+/* A server that takes nothing may still have said why: it is read on, and lost when it closes. */
 static void server_deaf(struct inspected *s)
 {
-	if (errno != EPIPE && errno != ECONNRESET)
-		shutdown(s->flow.server.fd, SHUT_RDWR);
 	s->server_deaf = true;
 	held_drop(&s->flow.proxy->pool, &s->s_out);
 }
@@ -101,8 +89,8 @@ static void flush_pieces(struct run *r)
 	struct inspected *s = r->s;
 	size_t done = 0;
 
-	if (r->n_pieces && !s->s_out.n && !s->server_deaf && s->flow.server.fd >= 0) {
-		ssize_t w = write_pieces(s->flow.server.fd, r->pieces, r->n_pieces);
+	if (r->n_pieces && !s->s_out.n && !s->server_deaf && s->kind->has_server(s)) {
+		ssize_t w = took(s->kind->server_write(s, r->pieces, r->n_pieces));
 		if (w < 0)
 			server_deaf(s);
 		else
@@ -129,7 +117,7 @@ static void flush_printed(struct run *r)
 	if (octets.n == 0 || s->flow.client.fd < 0)
 		return;
 	if (!s->c_out.n)
-		w = write_pieces(s->flow.client.fd, &piece, 1);
+		w = took(s->kind->client_write(s, &piece, 1));
 	if (w < 0) {
 		inspected_client_gone(s);
 		return;
@@ -258,13 +246,14 @@ static void run(struct run *r)
 /* ---- reading ---- */
 
 /* Behind what waits of that side already, so that the filter sees one window. */
-static ssize_t read_behind(struct inspected *s, int fd, const struct held *h, size_t max)
+static ssize_t read_behind(struct inspected *s,
+	ssize_t (*end_read)(struct inspected *, void *, size_t), const struct held *h, size_t max)
 {
 	uint8_t *scratch = s->flow.proxy->scratch;
 
 	if (max > POOL_LARGE - h->n)
 		max = POOL_LARGE - h->n;
-	return recv(fd, scratch + h->n, max, 0);
+	return end_read(s, scratch + h->n, max);
 }
 
 static enum pump_read read_failed(ssize_t n)
@@ -293,8 +282,8 @@ enum pump_read pump_client(struct inspected *s)
 {
 	struct proxy *p = s->flow.proxy;
 	bool little = !inspect_ready(&s->inspect, SMTP_C2S) || proxy_short_of_memory(p);
-	ssize_t n =
-		read_behind(s, s->flow.client.fd, &s->c_in, little ? POOL_MIDDLE : PROXY_READ_MAX);
+	ssize_t n = read_behind(
+		s, s->kind->client_read, &s->c_in, little ? POOL_MIDDLE : PROXY_READ_MAX);
 
 	if (n <= 0)
 		return read_failed(n);
@@ -307,12 +296,8 @@ enum pump_read pump_client(struct inspected *s)
 
 enum pump_read pump_server(struct inspected *s)
 {
-	ssize_t n = read_behind(s, s->flow.server.fd, &s->s_in, POOL_MIDDLE);
+	ssize_t n = read_behind(s, s->kind->server_read, &s->s_in, POOL_MIDDLE);
 
-	if (s->flow.connecting && n >= 0) { /* readable and no error: so the connection stands */
-		dial_stands(&s->flow);
-		inspect_dialled(&s->inspect);
-	}
 	if (n <= 0)
 		return read_failed(n);
 	s->activity |= ACT_S_OCTETS;
@@ -331,20 +316,20 @@ void pump(struct inspected *s)
 
 /* ---- what waited ---- */
 
-static ssize_t flush_held(struct pool *pool, int fd, struct held *h)
+static ssize_t flush_held(struct inspected *s,
+	ssize_t (*end_write)(struct inspected *, const struct iovec *, int), struct held *h)
 {
-	struct span octets = held_span(h);
-	struct iovec piece = { h->block + h->from, octets.n };
-	ssize_t w = write_pieces(fd, &piece, 1);
+	const struct iovec piece = { h->block + h->from, h->n };
+	const ssize_t w = took(end_write(s, &piece, 1));
 
 	if (w > 0)
-		held_take(pool, h, (size_t)w);
+		held_take(&s->flow.proxy->pool, h, (size_t)w);
 	return w;
 }
 
 void pump_flush_client(struct inspected *s)
 {
-	ssize_t w = s->c_out.n ? flush_held(&s->flow.proxy->pool, s->flow.client.fd, &s->c_out) : 0;
+	ssize_t w = s->c_out.n ? flush_held(s, s->kind->client_write, &s->c_out) : 0;
 
 	if (w < 0) {
 		inspected_client_gone(s);
@@ -356,7 +341,7 @@ void pump_flush_client(struct inspected *s)
 
 void pump_flush_server(struct inspected *s)
 {
-	ssize_t w = s->s_out.n ? flush_held(&s->flow.proxy->pool, s->flow.server.fd, &s->s_out) : 0;
+	ssize_t w = s->s_out.n ? flush_held(s, s->kind->server_write, &s->s_out) : 0;
 
 	if (w < 0)
 		server_deaf(s);

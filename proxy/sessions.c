@@ -15,6 +15,7 @@ static const char *phase_of(const struct flow *f)
 		return "passed";
 	switch (inspect_phase(&((const struct inspected *)(const void *)f)->inspect)) {
 	case INSPECT_PHASE_DIAL: return "greeting";
+	case INSPECT_PHASE_TLS: return "handshake";
 	case INSPECT_PHASE_COMMAND: return "command";
 	case INSPECT_PHASE_REPLY: return "reply";
 	case INSPECT_PHASE_TEXT: return "message";

@@ -17,6 +17,7 @@
 #define WAITS(X)                                                                                   \
 	X(DELAY, greet_delay, 0, CODE_COUNT) /* before the greeting; ends well */                  \
 	X(CONNECT, connect, 0, CODE_SERVER_DOWN)                                                   \
+	X(TLS, connect, 0, CODE_C_TLS_FAILED) /* the client's handshake */                         \
 	X(GREETING, greeting, 0, CODE_SERVER_GREETING)                                             \
 	X(IDLE, idle, ACT_C_STEP | ACT_S_STEP, CODE_TIMEOUT_IDLE)                                  \
 	X(LINE, command, ACT_C_LINE, CODE_TIMEOUT_COMMAND)                                         \

@@ -50,7 +50,7 @@ void acts_message(
 }
 
 /* Recipients without a message: their replies are all there is to tell of them. */
-static void forget_transaction(struct inspect *i)
+void acts_note_forgotten(struct inspect *i)
 {
 	if (i->smtp.mail != SMTP_MAIL_NONE)
 		acts_note(i, &(struct inspect_note){
@@ -70,7 +70,7 @@ void acts_count_text(struct inspect *i)
 void acts_finish(struct inspect *i, bool in_text)
 {
 	acts_count_text(i);
-	forget_transaction(i);
+	acts_note_forgotten(i);
 	i->want = (uint8_t)(INSPECT_END | (i->want & INSPECT_RESET_SERVER) |
 			    (in_text && i->dialled ? INSPECT_RESET_SERVER : 0));
 }

@@ -54,6 +54,11 @@ void acts_count_text(struct inspect *i);
 /* A refused command, or a failed AUTH: too many end the session. */
 void acts_count_error(struct inspect *i, struct acts_out out);
 
+/* A transaction under way is over, without a word to the client: told to the log; and also not
+ * counted any more. */
+void acts_note_forgotten(struct inspect *i);
+void acts_forget(struct inspect *i);
+
 /* Return: false when the command must wait for a new server connection, and is asked for again. */
 bool acts_command(struct inspect *i, const struct smtp_event *ev, struct acts_out out);
 void acts_defect(struct inspect *i, const struct smtp_event *ev, struct acts_out out);

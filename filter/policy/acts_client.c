@@ -17,6 +17,13 @@ static void forget_counts(struct inspect *i)
 	i->recipients = 0;
 }
 
+void acts_forget(struct inspect *i)
+{
+	acts_note_forgotten(i);
+	forget_counts(i);
+	i->message_open = false;
+}
+
 /* Commands that bring no message nearer (DOS-05). */
 static bool is_junk(enum smtp_verb verb)
 {
@@ -275,8 +282,30 @@ static void dial_again(struct inspect *i, struct acts_out out)
 	i->relinking = true;
 }
 
+/* ---- STARTTLS ---- */
+
+/* What stands behind it was written before there was TLS, whoever wrote it. It is not dropped, as
+ * it might be: then whether a session with it goes on would depend on how its octets were cut. */
+static void secure(struct inspect *i, const struct smtp_event *ev, struct acts_out out)
+{
+	static const struct smtp_local ready = { .code = 220, .text = "2.0.0 Ready to start TLS" };
+	const struct verdict injected = policy_code(CODE_C_TLS_INJECTION);
+
+	if (i->behind) {
+		acts_end(i, INSPECT_NOTE_FAULT, &injected, out.to_client);
+		return;
+	}
+	note_pass(i, ev);
+	smtp_secure(&i->smtp, ready, out.to_client);
+	i->want |= INSPECT_TLS;
+}
+
 static bool carry_out(struct inspect *i, const struct smtp_event *ev, struct acts_out out)
 {
+	if (ev->verb == SMTP_VERB_STARTTLS) {
+		secure(i, ev, out);
+		return true;
+	}
 	if (i->smtp.linked) {
 		pass(i, ev, out);
 		return true;
@@ -295,6 +324,9 @@ static struct verdict decide(const struct inspect *i, const struct smtp_event *e
 		.recipients = i->recipients,
 		.verbs = ev->verb < SMTP_VERB_MODELLED ? i->per_message[ev->verb] : 0,
 		.offered = i->smtp.offer.extensions,
+		.tls = i->tls,
+		.login_required = i->login_required,
+		.logged_in = i->smtp.authenticated,
 	};
 
 	return policy_command(i->rule, &facts, &ev->command);

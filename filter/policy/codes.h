@@ -95,7 +95,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(3105, AUTH_DENIED, INFO, 502, "5.5.1 Command not available", "AUTH where it was not offered", "RFC 4954 4", "") \
 	X(3106, AFTER_TLS, INFO, 530, "5.7.0 Must issue a STARTTLS command first", "verb is allowed after TLS only", "RFC 3207 4", "") \
 	X(3107, SIZE_DECLARED, INFO, 552, "5.3.4 Message too large", "declared size is over the rule's limit", "RFC 1870 6.1", \
-		"\"limit message\" of the rule sets the limit, or \"limit octets\" where all that it allows is less.")
+		"\"limit message\" of the rule sets the limit, or \"limit octets\" where all that it allows is less.") \
+	X(3108, LOGIN_REQUIRED, INFO, 530, "5.7.0 Authentication required", "command before a login, which the relay rule requires", "RFC 4954 6", "") \
+	X(3109, TLS_ALREADY, INFO, 503, "5.5.1 TLS is in force already", "STARTTLS inside TLS", "RFC 3207 4.2", "")
 
 #define CODES_LIMIT(X)                                                                             \
 	X(4001, LIMIT_CONNECTIONS_CLIENT, INFO, 421, "4.7.0 Too many connections from your address", "too many connections from one client", "", "") \
@@ -135,6 +137,10 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(5003, C_BDAT_SIZE, INFO, 501, "5.5.4 Chunk size malformed", "BDAT whose size cannot be read", "RFC 3030 2", "") \
 	X(5004, C_PAYLOAD, INFO, 502, "5.5.1 Command not available", "a command whose payload has no known end", "", "") \
 	X(5005, C_EARLY_TEXT, INFO, 421, "4.5.0 Input behind DATA before its reply", "input behind DATA that the server then refused", "RFC 2920 3.1", "") \
+	X(5006, C_TLS_INJECTION, INFO, 554, "5.5.1 Input behind STARTTLS before its reply", "input behind STARTTLS: it would be taken for commands inside TLS", "RFC 3207 4", \
+		"CVE-2011-0411 is the attack. No client that follows the RFC does this.")         \
+	X(5007, C_TLS_FAILED, INFO, 0, "", "TLS handshake with a client failed", "RFC 8446 6.2", \
+		"The reason is in the record. \"no shared cipher\" and \"unsupported protocol\" tell of old clients.") \
 	X(5101, S_REPLY_SYNTAX, WARNING, 421, "4.3.0 Server error", "server's reply is malformed", "RFC 5321 4.2", "Look at the internal server: it sent octets that are no reply.") \
 	X(5102, S_REPLY_LONG, WARNING, 421, "4.3.0 Server error", "server's reply exceeds its bounds", "RFC 5321 4.5.3.1.5", "") \
 	X(5103, S_REPLY_CLASS, WARNING, 421, "4.3.0 Server error", "server's reply does not fit the command", "RFC 5321 4.3.2", "") \

@@ -45,6 +45,33 @@ void inspect_reset_done(struct inspect *i)
 	i->want &= (uint8_t)~INSPECT_RESET_SERVER;
 }
 
+void inspect_reset_kept(struct inspect *i)
+{
+	inspect_reset_done(i);
+	if (i->want & INSPECT_END)
+		return;
+	i->dialled = true;
+	smtp_relinked(&i->smtp);
+}
+
+/* ---- TLS with the client ---- */
+
+void inspect_init_relay(struct inspect *i, enum policy_tls tls, bool login_required)
+{
+	i->tls = tls;
+	i->login_required = login_required;
+	i->smtp.starttls = tls == POLICY_TLS_OFFERED || tls == POLICY_TLS_REQUIRED;
+}
+
+void inspect_secured(struct inspect *i)
+{
+	i->want &= (uint8_t)~INSPECT_TLS;
+	i->tls = POLICY_TLS_ON;
+	i->no_room = false;
+	acts_forget(i);
+	smtp_secured(&i->smtp);
+}
+
 /* ---- a new server connection, on its way into step ---- */
 
 static struct greet_words words_of(const struct inspect *i)
@@ -168,6 +195,7 @@ static bool step_client(struct inspect *i, const uint8_t *win, size_t n, struct 
 	/* while a new connection comes into step, the client's next command waits for it */
 	smtp_next(&i->smtp, SMTP_C2S, win, i->relinking ? 0 : n, &ev);
 	step->size = ev.size;
+	i->behind = n > ev.size;
 	i->text_octets += in_text ? ev.size : 0;
 	switch (ev.type) {
 	case SMTP_EV_NONE: return i->client_gone && end_without_client(i);
@@ -270,6 +298,8 @@ enum inspect_phase inspect_phase(const struct inspect *i)
 
 	if (i->want & INSPECT_END)
 		return INSPECT_PHASE_END;
+	if (i->want & INSPECT_TLS)
+		return INSPECT_PHASE_TLS;
 	if (i->relinking || i->greeting || owed == SMTP_VERB_BANNER)
 		return INSPECT_PHASE_DIAL;
 	if (acts_reads_text(i))

@@ -24,12 +24,15 @@ enum inspect_want {
 		2, /* end the server connection so that nothing can be taken for an end of data
 		      (RST); drop what was not written yet; then inspect_reset_done() */
 	INSPECT_END = 4, /* final: write what is queued for the client, end both connections */
+	INSPECT_TLS = 8, /* write what is queued for the client, then let it begin TLS; then
+			    inspect_secured() or inspect_client_lost() */
 };
 
 /* What the adapter is waiting for, to choose a timeout. */
 enum inspect_phase {
 	INSPECT_PHASE_DIAL, /* connection, then the server's greeting (and XCLIENT, replayed EHLO)
 			     */
+	INSPECT_PHASE_TLS,  /* the client's handshake */
 	INSPECT_PHASE_COMMAND, /* the client's next command */
 	INSPECT_PHASE_REPLY,   /* the server's reply */
 	INSPECT_PHASE_TEXT,    /* message octets from the client */
@@ -91,6 +94,8 @@ struct inspect {
 	const struct publish *rule; /* borrowed, as are the next two */
 	const struct inspect_ops *ops;
 	void *context;
+	enum policy_tls tls;
+	bool login_required;
 	struct smtp_session smtp;
 	struct smtp_greet greet;   /* between a connection and its being in step */
 	uint64_t message_octets;   /* of the message whose reply is awaited */
@@ -108,6 +113,7 @@ struct inspect {
 	bool end_after_drop; /* the server was lost in mid-message: farewell at the message's end */
 	bool in_message;     /* before this step the server was in mid-message */
 	bool message_open;   /* octets of a message went by, its outcome is not noted yet */
+	bool behind;         /* octets were read behind the command of this step */
 	bool no_room;        /* the last MAIL, or a RCPT behind it, was refused by a limit of a
 				time: what follows from that is no error */
 	uint8_t message_transaction;
@@ -126,6 +132,15 @@ struct inspect_step {
 void inspect_init(struct inspect *i, const struct publish *rule, const struct inspect_ops *ops,
 	void *context, const struct ip_port *client);
 
+/* It is a session of a relay listener: what TLS is there at its beginning, and whether mail needs a
+ * login. Its server is in this process: it outlives INSPECT_RESET_SERVER, see inspect_reset_kept().
+ */
+void inspect_init_relay(struct inspect *i, enum policy_tls tls, bool login_required);
+
+/* INSPECT_TLS was carried out: what came in clear is forgotten (RFC 3207 4.2). The server is to do
+ * so too. */
+void inspect_secured(struct inspect *i);
+
 /**
  * inspect_step() - take one element of one direction
  * @win, @n:   unread octets of that direction
@@ -143,6 +158,9 @@ void inspect_dialled(struct inspect *i);
 
 /* RESET_SERVER was carried out. */
 void inspect_reset_done(struct inspect *i);
+/* ... and the server is in step all the same: it has dropped the message and forgotten the
+ * transaction, and owes no reply. */
+void inspect_reset_kept(struct inspect *i);
 
 /* The server closed, reset, could not be reached or stayed silent: @code is one of SERVER_*. Ends
  * the session in order. */

@@ -53,16 +53,59 @@ static enum code not_offered(enum smtp_verb verb)
 					: CODE_VERB_DENIED;
 }
 
+/* RFC 3207 4: what is legal before TLS where nothing goes without. */
+static bool goes_before_tls(enum smtp_verb verb)
+{
+	return verb == SMTP_VERB_EHLO || verb == SMTP_VERB_NOOP || verb == SMTP_VERB_RSET ||
+	       verb == SMTP_VERB_QUIT || verb == SMTP_VERB_STARTTLS;
+}
+
+/* RFC 4954 6: what needs a login where one is required: all that could bring mail, or tell of who
+ * gets it. */
+static bool goes_before_login(enum smtp_verb verb)
+{
+	return goes_before_tls(verb) || verb == SMTP_VERB_HELO || verb == SMTP_VERB_HELP ||
+	       verb == SMTP_VERB_AUTH;
+}
+
+static struct verdict judge_starttls(const struct verb_row *row, const struct policy_facts *facts)
+{
+	switch (facts->tls) {
+	case POLICY_TLS_NEVER:
+	case POLICY_TLS_NONE: return denied_by_row(CODE_STARTTLS_DENIED, row);
+	case POLICY_TLS_ON: return policy_code(CODE_TLS_ALREADY);
+	case POLICY_TLS_OFFERED:
+	case POLICY_TLS_REQUIRED: break;
+	}
+	return (struct verdict){ .pass = true };
+}
+
+/* On a relay listener passwords go inside TLS only, whatever the table says. */
+static bool needs_tls(
+	const struct verb_row *row, const struct policy_facts *facts, enum smtp_verb verb)
+{
+	if (facts->tls == POLICY_TLS_REQUIRED)
+		return !goes_before_tls(verb);
+	if (facts->tls == POLICY_TLS_ON)
+		return false;
+	return (verb < SMTP_VERB_MODELLED && row->action == VERB_AFTER_TLS) ||
+	       (verb == SMTP_VERB_AUTH && facts->tls != POLICY_TLS_NEVER &&
+		       row->action == VERB_ALLOW);
+}
+
 static struct verdict judge_verb(
 	const struct verb_row *row, const struct policy_facts *facts, enum smtp_verb verb)
 {
 	const uint32_t needs = extension_of(verb);
 
 	if (verb == SMTP_VERB_STARTTLS)
-		return denied_by_row(CODE_STARTTLS_DENIED, row);
-	if (verb < SMTP_VERB_MODELLED && row->action == VERB_AFTER_TLS)
+		return judge_starttls(row, facts);
+	if (needs_tls(row, facts, verb))
 		return denied_by_row(CODE_AFTER_TLS, row);
-	if (verb >= SMTP_VERB_MODELLED || row->action != VERB_ALLOW)
+	if (facts->login_required && !facts->logged_in && !goes_before_login(verb))
+		return policy_code(CODE_LOGIN_REQUIRED);
+	if (verb >= SMTP_VERB_MODELLED ||
+		(row->action != VERB_ALLOW && row->action != VERB_AFTER_TLS))
 		return denied_by_row(CODE_VERB_DENIED, row);
 	if ((facts->offered & needs) != needs)
 		return denied_by_row(not_offered(verb), row);

@@ -22,11 +22,22 @@ struct verdict {
 	struct rules_at at; /* the row or statement that decided; line 0: the filter itself */
 };
 
+/* What STARTTLS is in a session. */
+enum policy_tls {
+	POLICY_TLS_NEVER,    /* the client sees none: an inspected server's */
+	POLICY_TLS_NONE,     /* a relay listener in clear */
+	POLICY_TLS_OFFERED,  /* by a relay listener */
+	POLICY_TLS_REQUIRED, /* ... and nothing goes without */
+	POLICY_TLS_ON,
+};
+
 struct policy_facts {
 	uint32_t recipients; /* RCPTs of this transaction so far that were let through, or put off
 				by a limit of a time */
 	uint32_t verbs;      /* this verb in this transaction so far, for `limit N per message` */
 	uint32_t offered;    /* SMTP_EXT_BIT()s the client was offered */
+	enum policy_tls tls;
+	bool login_required, logged_in;
 };
 
 /* A command the engine found legal. */

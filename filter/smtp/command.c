@@ -256,6 +256,7 @@ static const struct row {
 	[SMTP_VERB_QUIT] = { read_nothing, false },
 	[SMTP_VERB_AUTH] = { read_auth, false },
 	[SMTP_VERB_ETRN] = { read_etrn, false },
+	[SMTP_VERB_STARTTLS] = { read_nothing, false }, /* RFC 3207 4 */
 };
 
 uint32_t command_line_max(enum smtp_verb verb, uint32_t max, uint32_t offered)

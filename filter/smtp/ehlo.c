@@ -202,8 +202,10 @@ void ehlo_print(struct out *o, const struct smtp_reply *reply, const struct ehlo
 	ehlo_read(reply, rules, &offer);
 	left = offer.extensions;
 	(void)reply_line(reply, &at, &greeting);
-	reply_print_line(
-		o, reply->code, left == 0, rules->name != NULL ? span_str(rules->name) : greeting);
+	reply_print_line(o, reply->code, left == 0 && !rules->starttls,
+		rules->name != NULL ? span_str(rules->name) : greeting);
+	if (rules->starttls)
+		reply_print_line(o, reply->code, left == 0, SPAN("STARTTLS"));
 	while (next_line(reply, &at, &line)) {
 		uint32_t bit = line.ext < SMTP_EXT_COUNT ? 1u << line.ext : 0;
 		if (!(left & bit))

@@ -5,7 +5,8 @@
  *
  * A keyword passes when it is known, the rule allows it, and its parameters are what its RFC says;
  * everything else is left out and the last line re-marked (never masked in place: that is what
- * broke clients behind older firewalls). STARTTLS is not in the list, so it never passes.
+ * broke clients behind older firewalls). A server's STARTTLS is not in the list, so it never
+ * passes.
  *
  * Owns:    nothing.
  * Callers: filter/smtp/session.c, filter/smtp/greet.c, test/fuzz.
@@ -29,6 +30,7 @@ struct ehlo_rules {
 			      the server's */
 	const char *name;  /* the first line's domain when the server's own is to be hidden; NULL:
 			      pass the server's line */
+	bool starttls;     /* STARTTLS is ours to offer, whatever the server does */
 };
 
 /* Read what a 250 reply to EHLO offers once @rules are applied. */

@@ -53,5 +53,6 @@ struct ehlo_rules session_ehlo_rules(const struct smtp_session *s)
 		.allow = s->conf->extensions,
 		.max_size = s->conf->max_message,
 		.name = s->conf->banner != NULL ? s->conf->hostname : NULL,
+		.starttls = s->starttls,
 	};
 }

@@ -75,6 +75,20 @@ void smtp_answer(struct smtp_session *s, const struct smtp_event *ev, struct smt
 	command_answer(s, ev, local, to_client);
 }
 
+void smtp_secure(struct smtp_session *s, struct smtp_local local, struct out *to_client)
+{
+	line_done(&s->line);
+	queue_local(&s->queue, local, to_client);
+	session_enter(s, SMTP_ST_WAIT);
+}
+
+void smtp_secured(struct smtp_session *s)
+{
+	smtp_session_init(s, s->conf);
+	s->queue = (struct smtp_queue){ 0 };
+	session_enter(s, SMTP_ST_COMMAND);
+}
+
 void smtp_end(struct smtp_session *s, struct smtp_local local, struct out *to_client)
 {
 	if (local.code != 0)

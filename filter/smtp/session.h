@@ -112,7 +112,8 @@ struct smtp_session {
 	uint8_t failed_transaction;
 	bool mail_refused; /* MAIL of @refused_transaction, the last one answered, was refused */
 	uint8_t refused_transaction;
-	bool early; /* octets came behind a command whose answer decides what they are */
+	bool early;    /* octets came behind a command whose answer decides what they are */
+	bool starttls; /* STARTTLS is offered, and answered, by us */
 	struct smtp_local drop_reply; /* TEXT_DROP, CHUNK_DROP: what the client gets at the end */
 	struct smtp_queue queue;
 	uint8_t hello_n;
@@ -162,6 +163,15 @@ void smtp_refuse(struct smtp_session *s, const struct smtp_event *ev, struct smt
  */
 void smtp_answer(struct smtp_session *s, const struct smtp_event *ev, struct smtp_local local,
 	struct out *to_client);
+
+/**
+ * smtp_secure() - answer STARTTLS: nothing more is read before smtp_secured()
+ */
+void smtp_secure(struct smtp_session *s, struct smtp_local local, struct out *to_client);
+
+/* RFC 3207 4.2: from here on it is a new session, inside TLS; but a greeting is not given again.
+ * STARTTLS is offered no more. */
+void smtp_secured(struct smtp_session *s);
 
 /* A last reply after all those whose turn has come or is due; then END: nothing more is read in
  * either direction. */

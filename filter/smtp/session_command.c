@@ -91,9 +91,11 @@ static bool legal_now(const struct smtp_session *s, enum smtp_verb verb)
 }
 
 /* The first chunk waits for the replies of MAIL and RCPT: only they tell whether it may go inward.
- */
+ * Behind the answer to STARTTLS no other may be due in clear. */
 static bool must_wait(const struct smtp_session *s, enum smtp_verb verb)
 {
+	if (verb == SMTP_VERB_STARTTLS && s->starttls)
+		return s->queue.n > 0;
 	return verb == SMTP_VERB_BDAT && !s->chunked && s->queue.remote_n > 0;
 }
 

@@ -25,6 +25,7 @@ static const uint16_t line_max[SMTP_VERB_NAMED] = {
 	[SMTP_VERB_QUIT] = 6,
 	[SMTP_VERB_AUTH] = 12288,
 	[SMTP_VERB_ETRN] = 512,
+	[SMTP_VERB_STARTTLS] = 512,
 };
 
 static struct command_rules rules_of(unsigned flags)
@@ -203,6 +204,7 @@ static const struct bad {
 	{ OCTETS("DATA \xff"), SMTP_DEFECT_ARGUMENT_SURPLUS, 5, PLAIN },
 	{ OCTETS("RSET x"), SMTP_DEFECT_ARGUMENT_SURPLUS, 5, PLAIN }, /* CMD-37 */
 	{ OCTETS("QUIT x"), SMTP_DEFECT_ARGUMENT_SURPLUS, 5, PLAIN },
+	{ OCTETS("STARTTLS x"), SMTP_DEFECT_ARGUMENT_SURPLUS, 9, PLAIN }, /* RFC 3207 4 */
 	{ OCTETS("BDAT"), SMTP_DEFECT_ARGUMENT_SYNTAX, 4, PLAIN },
 	{ OCTETS("BDAT -1 LAST"), SMTP_DEFECT_ARGUMENT_SYNTAX, 7, PLAIN }, /* BDT-09 */
 	{ OCTETS("BDAT +5 LAST"), SMTP_DEFECT_ARGUMENT_SYNTAX, 7, PLAIN }, /* BDT-10 */
@@ -351,7 +353,7 @@ static void verbs_that_never_pass_are_told_by_name(void **state)
 		enum smtp_verb verb;
 	} rows[] = {
 		{ "STARTTLS", SMTP_VERB_STARTTLS }, /* TLS-03 */
-		{ "starttls x", SMTP_VERB_STARTTLS },
+		{ "starttls ", SMTP_VERB_STARTTLS },
 		{ "XEXCH50 2 2", SMTP_VERB_XEXCH50 }, /* ATK-02 */
 		{ "XEXCH50 -1 2", SMTP_VERB_XEXCH50 },
 		{ "XEXCH50 \377", SMTP_VERB_XEXCH50 },

@@ -122,6 +122,7 @@ static void each_wait_has_its_time_and_its_end(void **state)
 	} rows[] = {
 		{ WAIT_DELAY, 8, CODE_COUNT },
 		{ WAIT_CONNECT, 1, CODE_SERVER_DOWN },
+		{ WAIT_TLS, 1, CODE_C_TLS_FAILED },
 		{ WAIT_GREETING, 2, CODE_SERVER_GREETING },
 		{ WAIT_IDLE, 6, CODE_TIMEOUT_IDLE },
 		{ WAIT_LINE, 3, CODE_TIMEOUT_COMMAND },
