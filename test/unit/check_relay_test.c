@@ -38,7 +38,8 @@ static void relays_and_what_belongs_to_them_are_checked(void **state)
 		{ "route o { domains any; next-hop 10.0.0.1 }\n",
 			"2:33: \"10.0.0.1\": the port is missing, as in \"10.0.0.1:25\"" },
 		{ "route o { domains any; next-hop mx; tls optional }\n",
-			"2:41: \"optional\": expected \"opportunistic\", \"none\", \"required\" or \"verify\"" },
+			"2:41: \"optional\": expected \"opportunistic\", \"none\", \"required\" or "
+			"\"verify\"" },
 		{ "route o { domains any; next-hop mx; bind 10.0.0.1:25 }\n",
 			"2:42: \"10.0.0.1:25\" is no address, as in \"bind 198.51.100.2\"" },
 		{ "route o { domains any; next-hop mx; resolver dns }\n",
