@@ -2,6 +2,7 @@
 #include "test/unit/rule_of.h"
 
 #include "rules/rules.h"
+#include "rules/view.h"
 #include "test/unit/support.h"
 
 const struct publish *rule_of(struct span text)
@@ -16,5 +17,5 @@ const struct publish *rule_of(struct span text)
 	diags_init(&diags, &arena);
 	if (rules_build(&arena, &source, 1, &diags, &rs) != RULES_OK)
 		fail_msg("%u: %s", diags.first->at.line, diags.first->text);
-	return rs->rules[0].publish;
+	return rule_front(&rs->rules[0]);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * The first rule of a rules text, for tests that need one
+ * The first rule of a rules text, for tests that need one; of a relay its front
  *
  * Callers: test/unit.
  */

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+#include "filter/relay/inside.h"
+#include "rules/match.h"
+
+static const struct smtp_local denied = { .code = 550, .text = "5.7.1 Relaying denied" };
+
+/* ---- MAIL ---- */
+
+static bool too_large(const struct inner *i, const struct smtp_command *cmd)
+{
+	const uint64_t max = i->conf.relay->front.limits.message;
+
+	return max > 0 && cmd->params.size > max;
+}
+
+/* Second guards: the policy has judged all this. A fault up there must open no relay. */
+static struct smtp_local judge_mail(const struct inner *i, const struct smtp_command *cmd)
+{
+	if (!i->hello_done || i->mail != INNER_MAIL_NONE)
+		return INNER_REPLY(503, "5.5.1 Bad sequence of commands");
+	if (i->conf.relay->auth_required && !i->logged_in)
+		return INNER_REPLY(530, "5.7.0 Authentication required");
+	if (too_large(i, cmd))
+		return INNER_REPLY(552, "5.3.4 Message too large");
+	return INNER_REPLY(250, "2.1.0 OK");
+}
+
+bool inner_mail(struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
+{
+	struct smtp_local reply = judge_mail(i, cmd);
+	struct out o;
+
+	out_init(&o, i->mail_line, sizeof(i->mail_line));
+	command_print(&o, cmd);
+	if (o.full)
+		reply = INNER_REPLY(500, "5.5.2 Line too long");
+	if (reply.code == 250) {
+		i->mail_n = (uint16_t)o.n;
+		i->mail = INNER_MAIL_TAKEN;
+		i->utf8 = (cmd->params.present & SMTP_PARAM_BIT(SMTPUTF8)) != 0;
+	}
+	inner_answer(i, size, reply, out);
+	return true;
+}
+
+/* MAIL as it was, from the canonical line it is kept as. */
+static void recall(const struct inner *i, struct smtp_command *mail)
+{
+	const struct command_rules rules = inner_rules(i);
+	size_t at;
+
+	(void)command_parse(span_of(i->mail_line, (size_t)i->mail_n - 2), &rules, mail, &at);
+}
+
+/* ---- which hop ---- */
+
+static const struct route *route_for(const struct relay *relay, struct span domain)
+{
+	for (size_t i = 0; i < relay->n_deliver; i++)
+		if (expr_has_domain(&relay->deliver[i]->domains, domain, NULL))
+			return relay->deliver[i];
+	return NULL;
+}
+
+/* <postmaster> is whose the first next hop is that is named. */
+static const struct route *route_of_postmaster(const struct relay *relay)
+{
+	for (size_t i = 0; i < relay->n_deliver; i++)
+		if (!relay->deliver[i]->mx)
+			return relay->deliver[i];
+	return NULL;
+}
+
+static bool is_allowed(const struct inner *i, const struct smtp_path *path)
+{
+	const struct rule_expr *recipients = &i->conf.relay->front.recipients;
+
+	return path->kind == DOMAIN_NONE || !recipients->given ||
+	       expr_has_mailbox(recipients, path->local, path->domain, NULL);
+}
+
+/* An address literal is a domain of no set but `any`. */
+static const struct route *route_of(const struct inner *i, const struct smtp_path *path)
+{
+	if (!is_allowed(i, path))
+		return NULL;
+	return path->kind == DOMAIN_NONE ? route_of_postmaster(i->conf.relay)
+					 : route_for(i->conf.relay, path->domain);
+}
+
+/* What the domain has to be, for the hop to be the same: only an MX tells one from another. */
+static struct span key_of(const struct route *route, const struct smtp_path *path)
+{
+	return route->mx ? path->domain : (struct span){ NULL, 0 };
+}
+
+static bool is_chosen(const struct inner *i, const struct route *route, struct span key)
+{
+	return i->route == route && span_ieq(span_of(i->domain, i->domain_n), key);
+}
+
+void inner_choose(struct inner *i, const struct route *route, struct span key, bool exclusive)
+{
+	struct out o;
+
+	out_init(&o, i->domain, sizeof(i->domain));
+	out_lower(&o, key);
+	i->domain_n = (uint8_t)o.n;
+	i->route = route;
+	i->exclusive = exclusive;
+	i->want |= INNER_HOP;
+}
+
+void inner_hop_ready(struct inner *i, const struct ehlo_offer *offer)
+{
+	i->want &= (uint8_t)~INNER_HOP;
+	i->has_hop = true;
+	i->offer = *offer;
+	reply_init(&i->reply);
+}
+
+void inner_hop_failed(struct inner *i, struct smtp_local local)
+{
+	i->want &= (uint8_t)~INNER_HOP;
+	i->route = NULL;
+	i->no_hop = local;
+}
+
+bool inner_no_hop(struct inner *i, size_t size, struct inner_out out)
+{
+	if (i->no_hop.code == 0)
+		return false;
+	inner_answer(i, size, i->no_hop, out);
+	i->no_hop.code = 0;
+	return true;
+}
+
+/* ---- what the hop lacks ---- */
+
+#define HAS(offer, word) (((offer)->extensions & SMTP_EXT_BIT(word)) != 0)
+
+/* RFC 6152 3, RFC 6531 3.5, RFC 1870 6.1. NOTIFY must be honoured or not be taken (RFC 3461 5.2.2);
+ * the rest of DSN without it asks for nothing that would be missed. */
+static struct smtp_local lacking(const struct ehlo_offer *offer, const struct smtp_params *mail,
+	const struct smtp_params *rcpt)
+{
+	if (mail->body == SMTP_BODY_8BITMIME && !HAS(offer, 8BITMIME))
+		return INNER_REPLY(554, "5.6.3 Next hop does not take 8-bit text");
+	if ((mail->present & SMTP_PARAM_BIT(SMTPUTF8)) && !HAS(offer, SMTPUTF8))
+		return INNER_REPLY(553, "5.6.7 Next hop does not take addresses in UTF-8");
+	if (HAS(offer, SIZE) && offer->size > 0 && mail->size > offer->size)
+		return INNER_REPLY(552, "5.3.4 Message too large for the next hop");
+	if ((rcpt->present & SMTP_PARAM_BIT(NOTIFY)) && !HAS(offer, DSN))
+		return INNER_REPLY(554, "5.3.3 Next hop sends no notifications as asked for");
+	return INNER_REPLY(0, NULL);
+}
+
+static void leave_out(struct smtp_params *params, uint32_t bits)
+{
+	params->present &= ~bits;
+}
+
+/* What asks for nothing may be left out; AUTH= must be, for a hop that has not authenticated us
+ * (RFC 4954 5). */
+static void fit(struct smtp_params *mail, const struct ehlo_offer *offer)
+{
+	leave_out(mail, SMTP_PARAM_BIT(AUTH));
+	if (!HAS(offer, SIZE))
+		leave_out(mail, SMTP_PARAM_BIT(SIZE));
+	if (!HAS(offer, 8BITMIME))
+		leave_out(mail, SMTP_PARAM_BIT(BODY)); /* BODY=7BIT */
+	if (!HAS(offer, DSN))
+		leave_out(mail, SMTP_PARAM_BIT(RET) | SMTP_PARAM_BIT(ENVID));
+}
+
+/* ---- RCPT ---- */
+
+static void print_rcpt(const struct inner *i, const struct smtp_command *cmd, struct out *to_hop)
+{
+	struct smtp_command rcpt = *cmd;
+
+	if (!HAS(&i->offer, DSN))
+		leave_out(&rcpt.params, SMTP_PARAM_BIT(ORCPT));
+	if (cmd->path.kind != DOMAIN_NONE || i->conf.postmaster == NULL) {
+		command_print(to_hop, &rcpt);
+		return;
+	}
+	out_str(to_hop, "RCPT TO:<");
+	out_str(to_hop, i->conf.postmaster);
+	out_octet(to_hop, '>');
+	params_print(to_hop, &rcpt.params);
+	out_str(to_hop, "\r\n");
+}
+
+/* Its MAIL in front of the first. Without PIPELINING each waits for the one before (RFC 2920 3.1).
+ * False: so it does. */
+static bool send(struct inner *i, struct smtp_command *mail, const struct smtp_command *cmd,
+	struct out *to_hop)
+{
+	if (i->mail == INNER_MAIL_TAKEN) {
+		fit(&mail->params, &i->offer);
+		command_print(to_hop, mail);
+		i->mail = INNER_MAIL_SENT;
+		i->mail_owed = true;
+	}
+	if (!HAS(&i->offer, PIPELINING) && (i->mail_owed || i->queue.remote_n > 0))
+		return false;
+	print_rcpt(i, cmd, to_hop);
+	queue_remote(&i->queue, SMTP_VERB_RCPT, 0);
+	return true;
+}
+
+static bool to_hop(
+	struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
+{
+	const size_t before = out.to_hop->n;
+	struct smtp_command mail;
+	struct smtp_local lacks;
+
+	recall(i, &mail);
+	lacks = lacking(&i->offer, &mail.params, &cmd->params);
+	if (lacks.code != 0) {
+		inner_answer(i, size, lacks, out);
+		return true;
+	}
+	if (i->mail == INNER_MAIL_REFUSED) {
+		if (i->queue.n > 0)
+			return false;
+		inner_consume(i, size, out);
+		reply_print_line(
+			out.to_engine, i->refusal_code, true, span_of(i->refusal, i->refusal_n));
+		return true;
+	}
+	if (send(i, &mail, cmd, out.to_hop))
+		inner_consume(i, size, out);
+	return out.to_hop->n > before;
+}
+
+bool inner_rcpt(struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
+{
+	const struct route *route = route_of(i, &cmd->path);
+	struct span key;
+
+	if (i->mail == INNER_MAIL_NONE || i->chunked) {
+		inner_answer(i, size, INNER_REPLY(503, "5.5.1 Bad sequence of commands"), out);
+		return true;
+	}
+	if (i->mail == INNER_MAIL_DEAD) {
+		inner_answer(i, size, INNER_REPLY(451, "4.4.2 Connection to next hop lost"), out);
+		return true;
+	}
+	if (route == NULL) {
+		inner_answer(i, size, denied, out);
+		return true;
+	}
+	if (i->rset_owed)
+		return false;
+	key = key_of(route, &cmd->path);
+	if (!i->has_hop && inner_no_hop(i, size, out))
+		return true;
+	if (!i->has_hop) {
+		inner_choose(i, route, key, false);
+		return true;
+	}
+	if (!is_chosen(i, route, key)) {
+		inner_answer(i, size,
+			INNER_REPLY(452, "4.5.3 Recipient of another next hop: send it alone"),
+			out);
+		return true;
+	}
+	return to_hop(i, cmd, size, out);
+}

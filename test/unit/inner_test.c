@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Conversations of a relay's inner server: what the engine says, and what a hop answers to each of
+ * its lines, give what both hear, however the octets of either side are cut.
+ */
+#include "filter/relay/inner.h"
+
+#include <stdio.h>
+
+#include "support.h"
+#include "test/unit/rule_of.h"
+
+#define TEXT_MAX 65536
+
+static const char rules[] =
+	"version 1\n"
+	"set d { members example.org, example.com }\n"
+	"certificate c { chain \"c.pem\"; key \"k.pem\" }\n"
+	"auth a { via file \"p\"; mechanisms PLAIN, LOGIN }\n"
+	"auth n { via next-hop; mechanisms PLAIN }\n"
+	"route one { domains example.org; next-hop 10.0.0.21:25 }\n"
+	"route two { domains any; next-hop mx }\n"
+	"relay r { listen 198.51.100.3:587 starttls required certificate c\n%s\n"
+	"deliver one, two; limit message 1MiB }\n";
+
+#define OPEN   "recipients in d"
+#define LOGIN  "auth required a; recipients any"
+#define BEFORE "EHLO c.example.net\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n"
+#define GREETED                                                                                    \
+	"220 gw.test ESMTP\r\n250-gw.test\r\n250-PIPELINING\r\n250-SIZE 1048576\r\n"               \
+	"250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n"
+#define TAKEN GREETED "250 2.1.0 OK\r\n"
+#define SENT  "MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n"
+#define TRACE                                                                                      \
+	"Received: from c.example.net ([192.0.2.9])\r\n\tby gw.test with ESMTP id S1;\r\n"         \
+	"\tThu, 01 Jan 1970 00:00:00 +0000\r\n"
+#define GO "354 End data with <CR><LF>.<CR><LF>\r\n"
+
+#define ALL                                                                                        \
+	(SMTP_EXT_BIT(PIPELINING) | SMTP_EXT_BIT(SIZE) | SMTP_EXT_BIT(8BITMIME) |                  \
+		SMTP_EXT_BIT(DSN) | SMTP_EXT_BIT(SMTPUTF8))
+#define NONE 1u << 31 /* no hop can be had */
+
+struct talk {
+	const char *name;
+	const char *rule;
+	uint32_t offer;          /* of every hop */
+	const char *engine;      /* what it says */
+	const char *replies[12]; /* one to each line of ours; "LOST": the hop is gone instead */
+	const char *to_engine, *to_hop;
+	bool secured;
+};
+
+/* ---- a hop that answers line by line ---- */
+
+struct play {
+	const struct talk *talk;
+	struct inner inner;
+	struct out heard, told; /* by the engine, by the hop */
+	size_t answered;        /* octets of @told that the hop has read */
+	size_t next;            /* reply */
+	bool in_text;
+	char due[1024]; /* its octets on their way */
+	size_t due_n;
+	char heard_block[TEXT_MAX], told_block[TEXT_MAX];
+};
+
+static void put(struct out *o, const char *text)
+{
+	out_str(o, text);
+}
+
+static void hop_says(struct play *p, const char *text)
+{
+	const size_t n = strlen(text);
+
+	assert_true(p->due_n + n < sizeof(p->due));
+	memcpy(p->due + p->due_n, text, n);
+	p->due_n += n;
+	p->in_text = strncmp(text, "354", 3) == 0;
+}
+
+/* Where the next thing that it answers ends; 0: not yet. */
+static size_t unanswered(const struct play *p)
+{
+	const struct span s = span_from(out_span(&p->told), p->answered);
+	const char *const end = p->in_text ? "\r\n.\r\n" : "\r\n";
+	const size_t n = strlen(end);
+
+	for (size_t i = 0; i + n <= s.n; i++)
+		if (memcmp(s.p + i, end, n) == 0)
+			return i + n;
+	return 0;
+}
+
+static bool hop_answers(struct play *p)
+{
+	const char *reply = p->talk->replies[p->next];
+	const size_t n = unanswered(p);
+
+	if (n == 0 || p->due_n > 0 || reply == NULL)
+		return false;
+	p->answered += n;
+	p->next++;
+	if (strcmp(reply, "LOST") == 0)
+		inner_hop_lost(&p->inner, &p->heard);
+	else
+		hop_says(p, reply);
+	return true;
+}
+
+/* ---- an adapter ---- */
+
+static void gone(struct play *p, const char *how)
+{
+	put(&p->told, how);
+	p->answered = p->told.n;
+	p->due_n = 0;
+	p->in_text = false;
+	inner_hop_gone(&p->inner);
+}
+
+static void obey(struct play *p, const struct inner_step *step)
+{
+	const struct ehlo_offer offer = { .extensions = p->talk->offer, .size = 1000 };
+	struct inner *i = &p->inner;
+
+	if (i->want & INNER_RELEASE)
+		gone(p, "[release]");
+	if (i->want & INNER_ABORT)
+		gone(p, "[abort]");
+	if ((i->want & INNER_HOP) && p->talk->offer == NONE)
+		inner_hop_failed(i, (struct smtp_local){ .code = 451, .text = "4.4.1 None" });
+	else if (i->want & INNER_HOP)
+		inner_hop_ready(i, &offer);
+	if (i->want & (INNER_LOGIN | INNER_LOGIN_MORE)) {
+		const bool good = span_eq(step->text, SPAN("Z29vZA=="));
+
+		put(&p->told, "[login ");
+		out_bytes(&p->told, step->mechanism);
+		put(&p->told, " ");
+		out_bytes(&p->told, step->text);
+		put(&p->told, "]");
+		p->answered = p->told.n;
+		inner_login_told(i);
+		if (!step->has_text)
+			inner_login_challenge(i, SPAN("VXNlcjo="), &p->heard);
+		else
+			inner_login_done(i,
+				good ? (struct smtp_local){ .code = 235, .text = "2.7.0 OK" }
+				     : (struct smtp_local){ .code = 535, .text = "5.7.8 No" },
+				&p->heard);
+	}
+	if (i->want & INNER_LOGIN_CANCEL) {
+		put(&p->told, "[cancel]");
+		p->answered = p->told.n;
+		inner_login_told(i);
+	}
+}
+
+/* One step on windows of at most @cut octets. Return: did anything happen? */
+static bool turn(struct play *p, struct span *engine, size_t seen, size_t hop_cut)
+{
+	const struct span window = span_sub(*engine, 0, seen);
+	const size_t due = p->due_n < hop_cut ? p->due_n : hop_cut;
+	struct inner_step step;
+	const bool more =
+		inner_step(&p->inner, window, span_of(p->due, due), &p->heard, &p->told, &step);
+
+	assert_true(step.engine <= window.n && step.hop <= due);
+	out_bytes(&p->told, step.forward);
+	*engine = span_from(*engine, step.engine);
+	memmove(p->due, p->due + step.hop, p->due_n - step.hop);
+	p->due_n -= step.hop;
+	obey(p, &step);
+	return more;
+}
+
+/* The engine's octets become visible @cut at a time, the hop's as many. */
+static void run(struct play *p, const struct talk *talk, size_t cut)
+{
+	char text[4096];
+	const struct inner_conf conf = {
+		.hostname = "gw.test",
+		.id = "S1",
+		.client = { IP_V4, { 192, 0, 2, 9 } },
+		.relay = (const struct relay *)(const void *)rule_of(
+			span_of(text, (size_t)snprintf(text, sizeof(text), rules, talk->rule))),
+	};
+	struct span engine = span_str(talk->engine);
+	size_t seen = 0, hop_cut = cut, idle = 0;
+
+	memset(p, 0, sizeof(*p));
+	p->talk = talk;
+	out_init(&p->heard, p->heard_block, sizeof(p->heard_block));
+	out_init(&p->told, p->told_block, sizeof(p->told_block));
+	inner_init(&p->inner, &conf);
+	if (talk->secured) {
+		struct inner_step step;
+		inner_step(&p->inner, engine, SPAN(""), &p->heard, &p->told, &step);
+		inner_secured(&p->inner, "TLSv1.3", "AES");
+	}
+	while (idle < 3) {
+		const size_t before = engine.n;
+		bool more = turn(p, &engine, seen, hop_cut);
+
+		seen -= before - engine.n;
+		more = hop_answers(p) || more;
+		if (!more && hop_cut < p->due_n) {
+			hop_cut++;
+			more = true;
+		} else if (!more && seen < engine.n) {
+			seen = seen + cut < engine.n ? seen + cut : engine.n;
+			more = true;
+		} else if (p->due_n == 0) {
+			hop_cut = cut;
+		}
+		idle = more ? 0 : idle + 1;
+	}
+}
+
+static const struct talk talks[] = {
+	{ "a message", OPEN, ALL, BEFORE "DATA\r\nSubject: x\r\n\r\n..\r\nhi\r\n.\r\nQUIT\r\n",
+		{ "250 ok\r\n", "250 2.1.5 there\r\n", "354 go\r\n",
+			"250-2.0.0\r\n250 queued\r\n" },
+		TAKEN "250 2.1.5 there\r\n" GO "250-2.0.0\r\n250 queued\r\n221 2.0.0 Bye\r\n",
+		SENT "DATA\r\n" TRACE "Subject: x\r\n\r\n..\r\nhi\r\n.\r\n[release]", false },
+	{ "one at a time without PIPELINING", OPEN, 0, BEFORE "RCPT TO:<e@example.org>\r\n",
+		{ "250 ok\r\n", "250 b\r\n", "550 5.1.1 e\r\n" }, TAKEN "250 b\r\n550 5.1.1 e\r\n",
+		SENT "RCPT TO:<e@example.org>\r\n", false },
+	{ "no hop", OPEN, NONE, BEFORE "RCPT TO:<e@example.org>\r\nNOOP\r\n", { NULL },
+		TAKEN "451 4.4.1 None\r\n451 4.4.1 None\r\n250 2.0.0 OK\r\n", "", false },
+	{ "outside the rule's recipients", OPEN, ALL,
+		"EHLO c.example.net\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.edu>\r\n", { NULL },
+		TAKEN "550 5.7.1 Relaying denied\r\n", "", false },
+	{ "another hop", OPEN, ALL, BEFORE "RCPT TO:<b@example.com>\r\n",
+		{ "250 ok\r\n", "250 b\r\n" },
+		TAKEN "250 b\r\n452 4.5.3 Recipient of another next hop: send it alone\r\n", SENT,
+		false },
+	{ "MAIL refused by the hop", OPEN, ALL, BEFORE "RCPT TO:<e@example.org>\r\nRSET\r\n",
+		{ "550 5.7.1 not you\r\n", "503 what\r\n", "503 what\r\n" },
+		TAKEN "550 5.7.1 not you\r\n550 5.7.1 not you\r\n250 2.0.0 OK\r\n", NULL, false },
+	{ "a hop that takes RCPT without MAIL", OPEN, ALL, BEFORE,
+		{ "550 5.7.1 not you\r\n", "250 what\r\n" },
+		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false },
+	{ "8-bit text for a hop without", OPEN, SMTP_EXT_BIT(PIPELINING),
+		"EHLO c.example.net\r\nMAIL FROM:<a@example.net> BODY=8BITMIME\r\n"
+		"RCPT TO:<b@example.org>\r\n",
+		{ NULL }, TAKEN "554 5.6.3 Next hop does not take 8-bit text\r\n", "", false },
+	{ "too large for the hop", OPEN, ALL,
+		"EHLO c.example.net\r\nMAIL FROM:<a@example.net> SIZE=1001\r\n"
+		"RCPT TO:<b@example.org>\r\n",
+		{ NULL }, TAKEN "552 5.3.4 Message too large for the next hop\r\n", "", false },
+	{ "a notification nobody sends", OPEN, SMTP_EXT_BIT(PIPELINING),
+		"EHLO c.example.net\r\nMAIL FROM:<a@example.net> RET=HDRS\r\n"
+		"RCPT TO:<b@example.org> NOTIFY=NEVER\r\nRCPT TO:<b@example.org>\r\n",
+		{ "250 ok\r\n", "250 b\r\n" },
+		TAKEN "554 5.3.3 Next hop sends no notifications as asked for\r\n250 b\r\n", SENT,
+		false },
+	{ "postmaster", OPEN, ALL,
+		"EHLO c.example.net\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<postmaster>\r\n",
+		{ "250 ok\r\n", "250 p\r\n" }, TAKEN "250 p\r\n",
+		"MAIL FROM:<a@example.net>\r\nRCPT TO:<postmaster>\r\n", false },
+	{ "chunks", OPEN, ALL, BEFORE "BDAT 6\r\n.a\r\n.\nBDAT 3\r\nb\r\nBDAT 0 LAST\r\n",
+		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n" },
+		TAKEN "250 b\r\n554 5.6.0 Message text malformed\r\n"
+		      "451 4.4.2 Connection to next hop lost\r\n451 4.4.2 Connection to next hop "
+		      "lost\r\n",
+		NULL, false }, /* how much of it went depends on the cuts */
+	{ "dots in chunks", OPEN, ALL, BEFORE "BDAT 8\r\n.a\r\n.\r\nxBDAT 3 LAST\r\n..z",
+		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 2.0.0 queued\r\n" },
+		TAKEN "250 b\r\n250 2.0.0 Chunk taken\r\n250 2.0.0 queued\r\n",
+		SENT "DATA\r\n" TRACE "..a\r\n..\r\nx..z\r\n.\r\n[release]", false },
+	{ "chunks a hop does not want", OPEN, ALL,
+		BEFORE "BDAT 2\r\n\r\nBDAT 3 LAST\r\nx\r\nRSET\r\n",
+		{ "250 ok\r\n", "250 b\r\n", "451 4.3.1 full\r\n" },
+		TAKEN "250 b\r\n451 4.3.0 Next hop takes no text now\r\n"
+		      "451 4.4.2 Connection to next hop lost\r\n250 2.0.0 OK\r\n",
+		SENT "DATA\r\n[release]", false },
+	{ "lost at RCPT", OPEN, ALL, BEFORE "DATA\r\nRSET\r\n", { "250 ok\r\n", "LOST" },
+		TAKEN "451 4.4.2 Connection to next hop lost\r\n"
+		      "451 4.4.2 Connection to next hop lost\r\n250 2.0.0 OK\r\n",
+		SENT "[abort]", false },
+	{ "lost at DATA", OPEN, ALL, BEFORE "DATA\r\nNOOP\r\n",
+		{ "250 ok\r\n", "250 b\r\n", "LOST" },
+		TAKEN "250 b\r\n451 4.4.2 Connection to next hop lost\r\n250 2.0.0 OK\r\n",
+		SENT "DATA\r\n[abort]", false },
+	{ "lost behind the end", OPEN, ALL, BEFORE "DATA\r\nx\r\n.\r\n" BEFORE,
+		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "LOST", "250 ok\r\n", "250 b\r\n" },
+		NULL, SENT "DATA\r\n" TRACE "x\r\n.\r\n[abort]" SENT, false },
+	{ "it closes", OPEN, ALL, BEFORE, { "250 ok\r\n", "421 4.3.2 secret words\r\n" },
+		TAKEN "451 4.4.2 Connection to next hop lost\r\n", SENT "[abort]", false },
+	{ "it answers what was not asked", OPEN, ALL, BEFORE,
+		{ "250 ok\r\n", "250 b\r\n250 surplus\r\n" }, TAKEN "250 b\r\n", SENT "[abort]",
+		false },
+	{ "a class that does not fit", OPEN, ALL, BEFORE, { "250 ok\r\n", "354 b\r\n" },
+		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false },
+	{ "no reply at all", OPEN, ALL, BEFORE, { "250 ok\r\n", "hello\r\n" },
+		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false },
+	{ "mail before a login", LOGIN, ALL, "EHLO c.example.net\r\nMAIL FROM:<a@example.net>\r\n",
+		{ NULL }, GREETED "530 5.7.0 Authentication required\r\n", "", false },
+	{ "AUTH in clear", LOGIN, ALL, "EHLO c.example.net\r\nAUTH PLAIN Z29vZA==\r\n", { NULL },
+		GREETED "530 5.7.0 Must issue a STARTTLS command first\r\n", "", false },
+	{ "a login", LOGIN, ALL,
+		"EHLO c.example.net\r\nAUTH PLAIN YmFk\r\nAUTH PLAIN Z29vZA==\r\n"
+		"AUTH PLAIN Z29vZA==\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.edu>\r\n",
+		{ "250 ok\r\n", "250 b\r\n" },
+		"220 gw.test ESMTP\r\n250-gw.test\r\n250-PIPELINING\r\n250-SIZE 1048576\r\n"
+		"250-AUTH PLAIN "
+		"LOGIN\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n"
+		"250 ENHANCEDSTATUSCODES\r\n535 5.7.8 No\r\n235 2.7.0 OK\r\n"
+		"503 5.5.1 Bad sequence of commands\r\n250 2.1.0 OK\r\n250 b\r\n",
+		"[login PLAIN YmFk][login PLAIN Z29vZA==]MAIL FROM:<a@example.net>\r\n"
+		"RCPT TO:<b@example.edu>\r\n",
+		true },
+	{ "a login in two steps", LOGIN, ALL,
+		"EHLO c.example.net\r\nAUTH LOGIN\r\n*\r\nAUTH LOGIN\r\nZ29vZA==\r\n", { NULL },
+		NULL, "[login LOGIN ][cancel][login LOGIN ][login  Z29vZA==]", true },
+};
+
+/* NULL: not looked at. */
+static void expect(const struct out *o, const char *want, const char *name, const char *how)
+{
+	if (want != NULL)
+		expect_octets(out_span(o), span_str(want), name, how);
+}
+
+static void conversations(void **state)
+{
+	static struct play p;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(talks); i++)
+		for (size_t cut = 1; cut < 600; cut += cut < 8 ? 1 : 37) {
+			char how[32];
+
+			snprintf(how, sizeof(how), "%zu octets at a time", cut);
+			run(&p, &talks[i], cut);
+			assert_false(p.heard.full || p.told.full);
+			expect(&p.heard, talks[i].to_engine, talks[i].name, how);
+			expect(&p.told, talks[i].to_hop, talks[i].name, how);
+		}
+}
+
+/* Whatever was said when the hop is lost, nothing is promised that it did not promise. */
+static void the_hop_is_lost_at_every_step(void **state)
+{
+	static const char *const chunked =
+		BEFORE "BDAT 3\r\na\r\nBDAT 2 LAST\r\n\r\n" BEFORE "QUIT\r\n";
+	static const char *const whole = BEFORE "DATA\r\na\r\n.\r\n" BEFORE "QUIT\r\n";
+	static struct play p;
+
+	(void)state;
+	for (unsigned form = 0; form < 2; form++)
+		for (size_t lost = 0; lost < 4; lost++) {
+			struct talk talk = { "lost", OPEN, ALL, form ? chunked : whole,
+				{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 queued\r\n",
+					"250 ok\r\n", "250 b\r\n" },
+				NULL, NULL, false };
+
+			talk.replies[lost] = "LOST";
+			run(&p, &talk, 3);
+			p.heard_block[p.heard.n] = '\0';
+			assert_null(strstr(p.heard_block, "queued"));
+			assert_non_null(strstr(p.heard_block, "451 4.4.2"));
+			assert_non_null(strstr(p.heard_block, "221 2.0.0 Bye\r\n"));
+		}
+}
+
+/* ---- what stands in the header ---- */
+
+static uint16_t received(const char *text, size_t cut)
+{
+	struct span rest = span_str(text);
+	struct trace_count c;
+
+	trace_count_init(&c);
+	while (rest.n > 0) {
+		const struct span piece = span_sub(rest, 0, cut);
+		trace_count(&c, piece);
+		rest = span_from(rest, piece.n);
+	}
+	return c.n;
+}
+
+static void received_lines_are_counted(void **state)
+{
+	static const struct {
+		const char *text;
+		uint16_t n;
+	} rows[] = {
+		{ "", 0 },
+		{ "Received: a\r\nreceived:b\r\nRECEIVED : c\r\n\r\nReceived: d\r\n", 3 },
+		{ "X-Received: a\r\n Received: b\r\nReceivedX: c\r\nReceive\r\n: d\r\n", 0 },
+		{ "\r\nReceived: a\r\n", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		for (size_t cut = 1; cut < 80; cut++)
+			assert_int_equal(received(rows[i].text, cut), rows[i].n);
+}
+
+static void a_loop_is_broken(void **state)
+{
+	static struct play p;
+	static char text[TEXT_MAX];
+	struct talk talk = { "loop", OPEN, ALL, text,
+		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 queued\r\n" }, NULL, NULL, false };
+
+	(void)state;
+	for (unsigned n = TRACE_RECEIVED_MAX; n <= TRACE_RECEIVED_MAX + 1; n++) {
+		struct out o;
+
+		out_init(&o, text, sizeof(text) - 1);
+		out_str(&o, BEFORE "DATA\r\n");
+		for (unsigned i = 0; i < n; i++)
+			out_str(&o, "Received: x\r\n");
+		out_str(&o, "\r\nhi\r\n.\r\nNOOP\r\n");
+		text[o.n] = '\0';
+		run(&p, &talk, 100);
+		p.heard_block[p.heard.n] = p.told_block[p.told.n] = '\0';
+		assert_int_equal(strstr(p.heard_block, "250 queued\r\n250 2.0.0 OK") != NULL,
+			n == TRACE_RECEIVED_MAX);
+		assert_int_equal(strstr(p.heard_block,
+					 "554 5.4.6 Too many hops: a loop\r\n250 2.0.0 OK") != NULL,
+			n > TRACE_RECEIVED_MAX);
+		assert_int_equal(strstr(p.told_block, "[abort]") != NULL, n > TRACE_RECEIVED_MAX);
+	}
+}
+
+/* ---- chunks against an independent model ---- */
+
+static unsigned next_random(unsigned *seed)
+{
+	*seed = *seed * 1103515245u + 12345u;
+	return *seed >> 16 & 0x7fff;
+}
+
+static size_t some_text(char *text, unsigned *seed)
+{
+	static const char *const bits[] = { ".", "..", "a", "\r\n", "\r\n.", "\r\n.\r\n", "bcd" };
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (unsigned k = next_random(seed) % 12; k > 0; k--)
+		n += (size_t)sprintf(text + n, "%s", bits[next_random(seed) % COUNT_OF(bits)]);
+	return n;
+}
+
+/* Line by line: a dot in front of each that begins with one. */
+static void stuffed(char *to, const char *text)
+{
+	const char *at = text;
+
+	*to = '\0';
+	while (*at != '\0') {
+		const char *end = strstr(at, "\r\n");
+		const size_t n = end != NULL ? (size_t)(end - at) : strlen(at);
+
+		sprintf(to + strlen(to), "%s%.*s\r\n", *at == '.' ? "." : "", (int)n, at);
+		at += n + (end != NULL ? 2 : 0);
+	}
+	strcat(to, ".\r\n[release]");
+}
+
+static void chunks_are_carried_as_data(void **state)
+{
+	static struct play p;
+	unsigned seed = 1;
+
+	(void)state;
+	for (unsigned round = 0; round < 300; round++) {
+		char text[256], engine[1024], want[1024];
+		const size_t n = some_text(text, &seed), half = n > 0 ? next_random(&seed) % n : 0;
+		struct talk talk = { "chunks", OPEN, ALL, engine,
+			{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 queued\r\n" }, NULL, NULL,
+			false };
+
+		sprintf(engine, BEFORE "BDAT %zu\r\n%.*sBDAT %zu LAST\r\n%s", half, (int)half, text,
+			n - half, text + half);
+		strcpy(want, SENT "DATA\r\n" TRACE);
+		stuffed(want + strlen(want), text);
+		run(&p, &talk, 1 + round % 9);
+		expect_octets(out_span(&p.told), span_str(want), "chunks", engine);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(conversations),
+		cmocka_unit_test(the_hop_is_lost_at_every_step),
+		cmocka_unit_test(received_lines_are_counted),
+		cmocka_unit_test(a_loop_is_broken),
+		cmocka_unit_test(chunks_are_carried_as_data),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
