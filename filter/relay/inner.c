@@ -3,6 +3,10 @@
 
 #include "filter/relay/inside.h"
 
+static const struct smtp_local doom = { .code = 421, .text = "4.4.2 Connection to next hop lost" };
+static const struct smtp_local no_login = { .code = 454,
+	.text = "4.7.0 Temporary authentication failure" };
+
 void inner_init(struct inner *i, const struct inner_conf *conf)
 {
 	memset(i, 0, sizeof(*i));
@@ -30,21 +34,40 @@ void inner_answer(struct inner *i, size_t size, struct smtp_local local, struct 
 	inner_say(i, local, out.to_engine);
 }
 
-/* One that logged in for this client serves nobody else; it has to forget the transaction now. */
-void inner_end_transaction(struct inner *i, struct out *to_hop)
+static void forget_transaction(struct inner *i)
 {
-	const bool known = i->mail == INNER_MAIL_SENT || i->mail == INNER_MAIL_REFUSED;
-
 	i->mail = INNER_MAIL_NONE;
 	i->utf8 = i->chunked = false;
 	i->rcpt_ok = 0;
+}
+
+/* Nobody can log in again for the client. */
+static void drop_hop(struct inner *i)
+{
+	i->doomed = i->doomed || (i->exclusive && i->logged_in);
+	i->want = (uint8_t)((i->want & ~INNER_RELEASE) | INNER_ABORT);
+	i->has_hop = i->told = false;
+	i->rset_owed = i->mail_owed = i->data_owed = false;
+	reply_init(&i->reply);
+}
+
+/* Between two chunks the hop reads text: to it RSET would be a line of that. One that logged in for
+ * this client serves nobody else; it has to forget the transaction now. */
+void inner_end_transaction(struct inner *i, struct out *to_hop)
+{
+	const bool in_text = i->chunked;
+
+	forget_transaction(i);
 	if (!i->has_hop)
 		return;
-	if (!i->exclusive) {
+	if (in_text) {
+		drop_hop(i);
+	} else if (!i->exclusive) {
 		i->want |= INNER_RELEASE;
-	} else if (known) {
+	} else if (i->told) {
 		out_str(to_hop, "RSET\r\n");
 		i->rset_owed = true;
+		i->told = false;
 	}
 }
 
@@ -56,22 +79,17 @@ void inner_swallow(struct inner *i, struct smtp_local local)
 
 void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_engine)
 {
-	const bool last = i->exclusive && i->logged_in; /* nobody can log in again for the client */
-
 	if (!i->has_hop)
 		return;
-	if (last)
-		local = INNER_REPLY(421, "4.4.2 Connection to next hop lost");
-	i->want |= INNER_ABORT;
-	i->has_hop = false;
-	i->rset_owed = i->mail_owed = i->data_owed = false;
-	reply_init(&i->reply);
+	drop_hop(i);
+	if (i->state == INNER_LOGIN_AWAIT)
+		local = no_login;
 	if (i->state == INNER_TEXT || i->state == INNER_CHUNK)
-		inner_swallow(i, local);
+		inner_swallow(i, local); /* then its words are about the message */
 	else if (i->queue.n > 0)
-		queue_abandon(&i->queue, local, to_engine);
-	else if (last)
-		inner_say(i, local, to_engine);
+		queue_abandon(&i->queue, i->doomed ? doom : local, to_engine);
+	else if (i->doomed)
+		inner_say(i, doom, to_engine);
 	if (i->state == INNER_AWAIT || i->state == INNER_LOGIN_AWAIT)
 		i->state = INNER_COMMAND;
 	if (i->mail != INNER_MAIL_NONE)
@@ -179,6 +197,10 @@ static bool local_command(
 static bool carry_out(
 	struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
 {
+	if (i->doomed) {
+		inner_answer(i, size, doom, out);
+		return true;
+	}
 	if (cmd->verb == SMTP_VERB_RCPT)
 		return inner_rcpt(i, cmd, size, out);
 	if (i->queue.n > 0 || i->mail_owed || i->rset_owed)
@@ -264,7 +286,7 @@ bool inner_waits(const struct inner *i)
 void inner_hop_gone(struct inner *i)
 {
 	i->want &= (uint8_t) ~(INNER_RELEASE | INNER_ABORT);
-	i->has_hop = i->exclusive = false;
+	i->has_hop = i->exclusive = i->told = false;
 	i->route = NULL;
 	reply_init(&i->reply);
 }
@@ -284,12 +306,9 @@ void inner_secured(struct inner *i, const char *version, const char *cipher)
 	out_str(&o, cipher);
 	i->tls[o.n] = '\0';
 	i->secured = true;
-	i->hello_done = i->extended = i->logged_in = false;
-	i->hello_n = 0;
-	i->queue = (struct smtp_queue){ 0 };
-	i->state = i->state == INNER_GREET ? INNER_GREET : INNER_COMMAND;
-	line_done(&i->line);
 	inner_reset(i);
+	i->hello_done = i->extended = i->logged_in = i->doomed = false;
+	i->hello_n = 0;
 }
 
 /* In step or not: a hop that has part of a message, or owes a reply that nobody awaits, is of no
@@ -298,16 +317,17 @@ void inner_reset(struct inner *i)
 {
 	const bool clean = i->mail == INNER_MAIL_NONE && i->queue.n == 0 && !i->mail_owed &&
 			   !i->rset_owed && !i->data_owed;
+	const bool login = i->state == INNER_LOGIN_AWAIT || i->state == INNER_SASL;
 
 	i->queue = (struct smtp_queue){ 0 };
-	i->mail = INNER_MAIL_NONE;
-	i->utf8 = i->chunked = false;
-	i->rcpt_ok = 0;
-	i->rset_owed = i->mail_owed = i->data_owed = false;
+	forget_transaction(i);
 	if (i->state != INNER_GREET)
 		i->state = INNER_COMMAND;
 	line_done(&i->line);
-	if (i->has_hop && !clean)
-		i->want |= INNER_ABORT;
-	i->want &= (uint8_t)~INNER_HOP;
+	if (i->has_hop && (!clean || login))
+		drop_hop(i);
+	i->want &= (uint8_t) ~(INNER_HOP | INNER_LOGIN | INNER_LOGIN_MORE);
+	if (login && !i->exclusive)
+		i->want |= INNER_LOGIN_CANCEL;
+	i->no_hop.code = 0;
 }

@@ -99,6 +99,9 @@ struct inner {
 	uint8_t domain_n;
 	char domain[SMTP_DOMAIN_MAX]; /* for routes by MX, lower case */
 	bool has_hop, exclusive;
+	bool told;   /* it knows of a transaction */
+	bool doomed; /* the one that logged in for the client is gone: its next command ends the
+			session */
 	bool rset_owed, mail_owed, data_owed; /* replies that are nobody else's matter */
 	struct ehlo_offer offer;
 	struct reply_reader reply;
@@ -151,9 +154,10 @@ bool inner_waits(const struct inner *i);
 /* INNER_HOP: here it is; or none can be had: @local, 4xx or 5xx, is for the client. */
 void inner_hop_ready(struct inner *i, const struct ehlo_offer *offer);
 void inner_hop_failed(struct inner *i, struct smtp_local local);
-/* INNER_RELEASE or INNER_ABORT was carried out. */
+/* INNER_RELEASE or INNER_ABORT was carried out; what it had sent and was not read is dropped. */
 void inner_hop_gone(struct inner *i);
-/* The hop closed, failed or is silent. The session goes on. */
+/* The hop closed, failed or is silent: INNER_ABORT is wanted then. The session goes on, but where
+ * the hop had logged in for the client: that is told by 421. */
 void inner_hop_lost(struct inner *i, struct out *to_engine);
 
 /* INNER_LOGIN and the like were carried out. */
@@ -168,5 +172,6 @@ void inner_login_done(struct inner *i, struct smtp_local reply, struct out *to_e
 void inner_secured(struct inner *i, const char *version, const char *cipher);
 
 /* The engine has given up the message under way, for which it answers itself: nothing of it may be
- * taken for whole; nothing is owed any more. */
+ * taken for whole; nothing is owed any more. What it had printed and was not read is dropped by the
+ * adapter, and so is a hop that was asked for and is not there yet. */
 void inner_reset(struct inner *i);

@@ -79,7 +79,8 @@ static void rcpt_answered(struct inner *i, const struct smtp_reply *reply, struc
 		queue_pop(&i->queue, out.to_engine);
 		return;
 	}
-	i->rcpt_ok = (uint16_t)(i->rcpt_ok + (reply->code < 400));
+	if (reply->code < 400 && i->rcpt_ok < UINT16_MAX)
+		i->rcpt_ok++;
 	give(i, reply, out);
 }
 
@@ -99,7 +100,7 @@ static void data_answered(struct inner *i, const struct smtp_reply *reply, struc
 static void message_answered(struct inner *i, const struct smtp_reply *reply, struct inner_out out)
 {
 	i->state = INNER_COMMAND;
-	i->mail = INNER_MAIL_NONE; /* the hop's is over, too: RFC 5321 4.1.1.4 */
+	i->told = i->chunked = false; /* the hop's is over, too: RFC 5321 4.1.1.4 */
 	give(i, reply, out);
 	inner_end_transaction(i, out.to_hop);
 }

@@ -3,6 +3,8 @@
 
 static const struct smtp_local cancelled = { .code = 501,
 	.text = "5.7.0 Authentication cancelled" };
+static const struct smtp_local no_login = { .code = 454,
+	.text = "4.7.0 Temporary authentication failure" };
 
 static bool by_next_hop(const struct inner *i)
 {
@@ -39,7 +41,16 @@ static bool pass_to_hop(
 	if (!i->has_hop && inner_no_hop(i, size, out))
 		return true;
 	if (!i->has_hop) {
-		inner_choose(i, i->conf.relay->deliver[0], (struct span){ NULL, 0 }, true);
+		const struct route *route = inner_named_route(i->conf.relay);
+
+		if (route == NULL)
+			inner_answer(i, size, no_login, out);
+		else
+			inner_choose(i, route, (struct span){ NULL, 0 }, true);
+		return true;
+	}
+	if (!(i->offer.extensions & SMTP_EXT_BIT(AUTH))) { /* no secret for who did not ask */
+		inner_answer(i, size, no_login, out);
 		return true;
 	}
 	inner_consume(i, size, out);
@@ -74,8 +85,7 @@ static void respond(struct inner *i, const struct smtp_command *cmd, size_t size
 	struct inner_out out)
 {
 	if (by_next_hop(i) && !i->has_hop) {
-		inner_answer(
-			i, size, INNER_REPLY(454, "4.7.0 Temporary authentication failure"), out);
+		inner_answer(i, size, no_login, out);
 		i->state = INNER_COMMAND;
 	} else if (by_next_hop(i)) {
 		inner_consume(i, size, out);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "filter/relay/inside.h"
+
+#include <assert.h>
+
 #include "rules/match.h"
 
 static const struct smtp_local denied = { .code = 550, .text = "5.7.1 Relaying denied" };
@@ -48,8 +51,11 @@ static void recall(const struct inner *i, struct smtp_command *mail)
 {
 	const struct command_rules rules = inner_rules(i);
 	size_t at;
+	const enum smtp_defect defect =
+		command_parse(span_of(i->mail_line, (size_t)i->mail_n - 2), &rules, mail, &at);
 
-	(void)command_parse(span_of(i->mail_line, (size_t)i->mail_n - 2), &rules, mail, &at);
+	assert(defect == SMTP_DEFECT_NONE); /* it was printed by us */
+	(void)defect;
 }
 
 /* ---- which hop ---- */
@@ -62,8 +68,7 @@ static const struct route *route_for(const struct relay *relay, struct span doma
 	return NULL;
 }
 
-/* <postmaster> is whose the first next hop is that is named. */
-static const struct route *route_of_postmaster(const struct relay *relay)
+const struct route *inner_named_route(const struct relay *relay)
 {
 	for (size_t i = 0; i < relay->n_deliver; i++)
 		if (!relay->deliver[i]->mx)
@@ -75,23 +80,54 @@ static bool is_allowed(const struct inner *i, const struct smtp_path *path)
 {
 	const struct rule_expr *recipients = &i->conf.relay->front.recipients;
 
-	return path->kind == DOMAIN_NONE || !recipients->given ||
-	       expr_has_mailbox(recipients, path->local, path->domain, NULL);
+	return !recipients->given || expr_has_mailbox(recipients, path->local, path->domain, NULL);
+}
+
+static struct span domain_of_postmaster(const struct inner *i)
+{
+	const struct span all = span_str(i->conf.postmaster);
+	const uint8_t *at = all.n > 0 ? memrchr(all.p, '@', all.n) : NULL;
+
+	return at == NULL ? (struct span){ NULL, 0 } : span_from(all, (size_t)(at - all.p) + 1);
+}
+
+/* Who gets what is for a recipient. @key: what the domain has to be for the hop to be the same:
+ * only an MX tells one from another. */
+struct target {
+	const struct route *route; /* NULL: nobody */
+	struct span key;
+	bool rewritten; /* <postmaster> is sent as the mailbox of postern.conf */
+};
+
+static struct target target_for(const struct inner *i, struct span domain)
+{
+	struct target t = { .route = route_for(i->conf.relay, domain) };
+
+	if (t.route != NULL && t.route->mx)
+		t.key = domain;
+	return t;
+}
+
+/* RFC 5321 4.5.1: always a recipient. Where there is no way to the mailbox he stands for, or none,
+ * the first next hop that is named has one of its own. */
+static struct target target_of_postmaster(const struct inner *i)
+{
+	struct target t = { 0 };
+
+	if (i->conf.postmaster != NULL)
+		t = target_for(i, domain_of_postmaster(i));
+	t.rewritten = t.route != NULL;
+	if (!t.rewritten)
+		t.route = inner_named_route(i->conf.relay);
+	return t;
 }
 
 /* An address literal is a domain of no set but `any`. */
-static const struct route *route_of(const struct inner *i, const struct smtp_path *path)
+static struct target target_of(const struct inner *i, const struct smtp_path *path)
 {
-	if (!is_allowed(i, path))
-		return NULL;
-	return path->kind == DOMAIN_NONE ? route_of_postmaster(i->conf.relay)
-					 : route_for(i->conf.relay, path->domain);
-}
-
-/* What the domain has to be, for the hop to be the same: only an MX tells one from another. */
-static struct span key_of(const struct route *route, const struct smtp_path *path)
-{
-	return route->mx ? path->domain : (struct span){ NULL, 0 };
+	if (path->kind == DOMAIN_NONE)
+		return target_of_postmaster(i);
+	return is_allowed(i, path) ? target_for(i, path->domain) : (struct target){ 0 };
 }
 
 static bool is_chosen(const struct inner *i, const struct route *route, struct span key)
@@ -175,13 +211,14 @@ static void fit(struct smtp_params *mail, const struct ehlo_offer *offer)
 
 /* ---- RCPT ---- */
 
-static void print_rcpt(const struct inner *i, const struct smtp_command *cmd, struct out *to_hop)
+static void print_rcpt(
+	const struct inner *i, const struct smtp_command *cmd, bool rewritten, struct out *to_hop)
 {
 	struct smtp_command rcpt = *cmd;
 
 	if (!HAS(&i->offer, DSN))
 		leave_out(&rcpt.params, SMTP_PARAM_BIT(ORCPT));
-	if (cmd->path.kind != DOMAIN_NONE || i->conf.postmaster == NULL) {
+	if (!rewritten) {
 		command_print(to_hop, &rcpt);
 		return;
 	}
@@ -195,23 +232,23 @@ static void print_rcpt(const struct inner *i, const struct smtp_command *cmd, st
 /* Its MAIL in front of the first. Without PIPELINING each waits for the one before (RFC 2920 3.1).
  * False: so it does. */
 static bool send(struct inner *i, struct smtp_command *mail, const struct smtp_command *cmd,
-	struct out *to_hop)
+	bool rewritten, struct out *to_hop)
 {
 	if (i->mail == INNER_MAIL_TAKEN) {
 		fit(&mail->params, &i->offer);
 		command_print(to_hop, mail);
 		i->mail = INNER_MAIL_SENT;
-		i->mail_owed = true;
+		i->mail_owed = i->told = true;
 	}
 	if (!HAS(&i->offer, PIPELINING) && (i->mail_owed || i->queue.remote_n > 0))
 		return false;
-	print_rcpt(i, cmd, to_hop);
+	print_rcpt(i, cmd, rewritten, to_hop);
 	queue_remote(&i->queue, SMTP_VERB_RCPT, 0);
 	return true;
 }
 
-static bool to_hop(
-	struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
+static bool to_hop(struct inner *i, const struct smtp_command *cmd, bool rewritten, size_t size,
+	struct inner_out out)
 {
 	const size_t before = out.to_hop->n;
 	struct smtp_command mail;
@@ -231,15 +268,14 @@ static bool to_hop(
 			out.to_engine, i->refusal_code, true, span_of(i->refusal, i->refusal_n));
 		return true;
 	}
-	if (send(i, &mail, cmd, out.to_hop))
+	if (send(i, &mail, cmd, rewritten, out.to_hop))
 		inner_consume(i, size, out);
 	return out.to_hop->n > before;
 }
 
 bool inner_rcpt(struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
 {
-	const struct route *route = route_of(i, &cmd->path);
-	struct span key;
+	const struct target t = target_of(i, &cmd->path);
 
 	if (i->mail == INNER_MAIL_NONE || i->chunked) {
 		inner_answer(i, size, INNER_REPLY(503, "5.5.1 Bad sequence of commands"), out);
@@ -249,24 +285,23 @@ bool inner_rcpt(struct inner *i, const struct smtp_command *cmd, size_t size, st
 		inner_answer(i, size, INNER_REPLY(451, "4.4.2 Connection to next hop lost"), out);
 		return true;
 	}
-	if (route == NULL) {
+	if (t.route == NULL) {
 		inner_answer(i, size, denied, out);
 		return true;
 	}
 	if (i->rset_owed)
 		return false;
-	key = key_of(route, &cmd->path);
 	if (!i->has_hop && inner_no_hop(i, size, out))
 		return true;
 	if (!i->has_hop) {
-		inner_choose(i, route, key, false);
+		inner_choose(i, t.route, t.key, false);
 		return true;
 	}
-	if (!is_chosen(i, route, key)) {
+	if (!is_chosen(i, t.route, t.key)) {
 		inner_answer(i, size,
 			INNER_REPLY(452, "4.5.3 Recipient of another next hop: send it alone"),
 			out);
 		return true;
 	}
-	return to_hop(i, cmd, size, out);
+	return to_hop(i, cmd, t.rewritten, size, out);
 }

@@ -49,13 +49,11 @@ bool inner_data(struct inner *i, size_t size, struct inner_out out)
 }
 
 /* A message that has come round too often goes no further; nor may the hop take it for whole. */
-static bool loops(struct inner *i)
+static bool loops(struct inner *i, struct out *to_engine)
 {
 	if (i->received.n <= TRACE_RECEIVED_MAX)
 		return false;
-	inner_swallow(i, loop);
-	i->want |= INNER_ABORT;
-	i->has_hop = false;
+	inner_lose_hop(i, loop, to_engine);
 	return true;
 }
 
@@ -75,7 +73,7 @@ static bool data_text(struct inner *i, struct span window, struct inner_out out)
 	if (run > 0) {
 		trace_count(&i->received, span_sub(window, 0, run));
 		out.step->engine = run;
-		if (!loops(i))
+		if (!loops(i, out.to_engine))
 			out.step->forward = span_sub(window, 0, run);
 		return true;
 	}
@@ -172,7 +170,7 @@ static bool chunk_run(struct inner *i, struct span window, struct inner_out out)
 	trace_count(&i->received, run);
 	out.step->engine = run.n;
 	i->chunk_left -= (uint32_t)run.n;
-	if (loops(i))
+	if (loops(i, out.to_engine))
 		return true;
 	if (!stuff(i, run, out.to_hop))
 		inner_lose_hop(i, INNER_REPLY(554, "5.6.0 Message text malformed"), out.to_engine);

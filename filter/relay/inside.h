@@ -31,6 +31,8 @@ void inner_end_transaction(struct inner *i, struct out *to_hop);
 /* The hop did what it must not, or is gone. What is owed is answered by 451, text is swallowed. */
 void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_engine);
 
+/* The first of `deliver` with next hops that are named; NULL: none. */
+const struct route *inner_named_route(const struct relay *relay);
 /* Asks for a hop; and tells the command that asked, once, why there is none. True: it did. */
 void inner_choose(struct inner *i, const struct route *route, struct span key, bool exclusive);
 bool inner_no_hop(struct inner *i, size_t size, struct inner_out out);
