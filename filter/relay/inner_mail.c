@@ -28,34 +28,40 @@ static struct smtp_local judge_mail(const struct inner *i, const struct smtp_com
 	return INNER_REPLY(250, "2.1.0 OK");
 }
 
-bool inner_mail(struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
+/* MAIL as it was, from the canonical line it is kept as. */
+static bool recall(const struct inner *i, struct smtp_command *mail)
 {
-	struct smtp_local reply = judge_mail(i, cmd);
+	const struct command_rules rules = inner_rules(i);
+	size_t at;
+
+	return command_parse(span_of(i->mail_line, (size_t)i->mail_n - 2), &rules, mail, &at) ==
+	       SMTP_DEFECT_NONE;
+}
+
+/* False: it has no room, or would not be read again. */
+static bool keep(struct inner *i, const struct smtp_command *cmd)
+{
+	struct smtp_command again;
 	struct out o;
 
 	out_init(&o, i->mail_line, sizeof(i->mail_line));
 	command_print(&o, cmd);
-	if (o.full)
+	i->mail_n = (uint16_t)o.n;
+	return !o.full && recall(i, &again);
+}
+
+bool inner_mail(struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
+{
+	struct smtp_local reply = judge_mail(i, cmd);
+
+	if (reply.code == 250 && !keep(i, cmd))
 		reply = INNER_REPLY(500, "5.5.2 Line too long");
 	if (reply.code == 250) {
-		i->mail_n = (uint16_t)o.n;
 		i->mail = INNER_MAIL_TAKEN;
 		i->utf8 = (cmd->params.present & SMTP_PARAM_BIT(SMTPUTF8)) != 0;
 	}
 	inner_answer(i, size, reply, out);
 	return true;
-}
-
-/* MAIL as it was, from the canonical line it is kept as. */
-static void recall(const struct inner *i, struct smtp_command *mail)
-{
-	const struct command_rules rules = inner_rules(i);
-	size_t at;
-	const enum smtp_defect defect =
-		command_parse(span_of(i->mail_line, (size_t)i->mail_n - 2), &rules, mail, &at);
-
-	assert(defect == SMTP_DEFECT_NONE); /* it was printed by us */
-	(void)defect;
 }
 
 /* ---- which hop ---- */
@@ -253,8 +259,11 @@ static bool to_hop(struct inner *i, const struct smtp_command *cmd, bool rewritt
 	const size_t before = out.to_hop->n;
 	struct smtp_command mail;
 	struct smtp_local lacks;
+	bool read;
 
-	recall(i, &mail);
+	read = recall(i, &mail);
+	assert(read); /* keep() has tried */
+	(void)read;
 	lacks = lacking(&i->offer, &mail.params, &cmd->params);
 	if (lacks.code != 0) {
 		inner_answer(i, size, lacks, out);
