@@ -12,6 +12,8 @@
 
 #define TEXT_MAX 65536
 
+#define HOP_MAX 32768 /* octets of a hop on their way */
+
 static const char rules[] =
 	"version 1\n"
 	"set d { members example.org, example.com }\n"
@@ -25,10 +27,20 @@ static const char rules[] =
 
 #define OPEN   "recipients in d"
 #define LOGIN  "auth required a; recipients any"
+#define PASSED "auth required n; recipients any"
+#define HELLO  "EHLO c.example.net\r\n"
+#define LOGGED HELLO "AUTH PLAIN Z29vZA==\r\n"
+#define LOST   "451 4.4.2 Connection to next hop lost\r\n"
+#define DOOM   "421 4.4.2 Connection to next hop lost\r\n"
+#define WRONG  "451 4.3.0 Next hop answers wrongly\r\n"
 #define BEFORE "EHLO c.example.net\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n"
 #define GREETED                                                                                    \
 	"220 gw.test ESMTP\r\n250-gw.test\r\n250-PIPELINING\r\n250-SIZE 1048576\r\n"               \
 	"250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n"
+#define SECURED                                                                                    \
+	"220 gw.test ESMTP\r\n250-gw.test\r\n250-PIPELINING\r\n250-SIZE 1048576\r\n"               \
+	"250-AUTH PLAIN\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n"            \
+	"250 ENHANCEDSTATUSCODES\r\n"
 #define TAKEN GREETED "250 2.1.0 OK\r\n"
 #define SENT  "MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n"
 #define TRACE                                                                                      \
@@ -49,6 +61,7 @@ struct talk {
 	const char *replies[12]; /* one to each line of ours; "LOST": the hop is gone instead */
 	const char *to_engine, *to_hop;
 	bool secured;
+	const char *postmaster;
 };
 
 /* ---- a hop that answers line by line ---- */
@@ -60,8 +73,9 @@ struct play {
 	size_t answered;        /* octets of @told that the hop has read */
 	size_t next;            /* reply */
 	bool in_text;
-	char due[1024]; /* its octets on their way */
+	char due[HOP_MAX]; /* its octets on their way */
 	size_t due_n;
+	size_t life; /* octets that the hop says before it is lost */
 	char heard_block[TEXT_MAX], told_block[TEXT_MAX];
 };
 
@@ -72,9 +86,10 @@ static void put(struct out *o, const char *text)
 
 static void hop_says(struct play *p, const char *text)
 {
-	const size_t n = strlen(text);
+	const size_t all = strlen(text), n = all < p->life ? all : p->life;
 
 	assert_true(p->due_n + n < sizeof(p->due));
+	p->life -= n;
 	memcpy(p->due + p->due_n, text, n);
 	p->due_n += n;
 	p->in_text = strncmp(text, "354", 3) == 0;
@@ -177,13 +192,14 @@ static bool turn(struct play *p, struct span *engine, size_t seen, size_t hop_cu
 }
 
 /* The engine's octets become visible @cut at a time, the hop's as many. */
-static void run(struct play *p, const struct talk *talk, size_t cut)
+static void run_until(struct play *p, const struct talk *talk, size_t cut, size_t life)
 {
 	char text[4096];
 	const struct inner_conf conf = {
 		.hostname = "gw.test",
 		.id = "S1",
 		.client = { IP_V4, { 192, 0, 2, 9 } },
+		.postmaster = talk->postmaster,
 		.relay = (const struct relay *)(const void *)rule_of(
 			span_of(text, (size_t)snprintf(text, sizeof(text), rules, talk->rule))),
 	};
@@ -192,6 +208,7 @@ static void run(struct play *p, const struct talk *talk, size_t cut)
 
 	memset(p, 0, sizeof(*p));
 	p->talk = talk;
+	p->life = life;
 	out_init(&p->heard, p->heard_block, sizeof(p->heard_block));
 	out_init(&p->told, p->told_block, sizeof(p->told_block));
 	inner_init(&p->inner, &conf);
@@ -215,8 +232,18 @@ static void run(struct play *p, const struct talk *talk, size_t cut)
 		} else if (p->due_n == 0) {
 			hop_cut = cut;
 		}
+		if (!more && p->life == 0 && p->due_n <= hop_cut) {
+			p->life = SIZE_MAX;
+			inner_hop_lost(&p->inner, &p->heard);
+			more = true;
+		}
 		idle = more ? 0 : idle + 1;
 	}
+}
+
+static void run(struct play *p, const struct talk *talk, size_t cut)
+{
+	run_until(p, talk, cut, SIZE_MAX);
 }
 
 static const struct talk talks[] = {
@@ -224,83 +251,86 @@ static const struct talk talks[] = {
 		{ "250 ok\r\n", "250 2.1.5 there\r\n", "354 go\r\n",
 			"250-2.0.0\r\n250 queued\r\n" },
 		TAKEN "250 2.1.5 there\r\n" GO "250-2.0.0\r\n250 queued\r\n221 2.0.0 Bye\r\n",
-		SENT "DATA\r\n" TRACE "Subject: x\r\n\r\n..\r\nhi\r\n.\r\n[release]", false },
+		SENT "DATA\r\n" TRACE "Subject: x\r\n\r\n..\r\nhi\r\n.\r\n[release]", false, NULL },
 	{ "one at a time without PIPELINING", OPEN, 0, BEFORE "RCPT TO:<e@example.org>\r\n",
 		{ "250 ok\r\n", "250 b\r\n", "550 5.1.1 e\r\n" }, TAKEN "250 b\r\n550 5.1.1 e\r\n",
-		SENT "RCPT TO:<e@example.org>\r\n", false },
+		SENT "RCPT TO:<e@example.org>\r\n", false, NULL },
 	{ "no hop", OPEN, NONE, BEFORE "RCPT TO:<e@example.org>\r\nNOOP\r\n", { NULL },
-		TAKEN "451 4.4.1 None\r\n451 4.4.1 None\r\n250 2.0.0 OK\r\n", "", false },
+		TAKEN "451 4.4.1 None\r\n451 4.4.1 None\r\n250 2.0.0 OK\r\n", "", false, NULL },
 	{ "outside the rule's recipients", OPEN, ALL,
 		"EHLO c.example.net\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.edu>\r\n", { NULL },
-		TAKEN "550 5.7.1 Relaying denied\r\n", "", false },
+		TAKEN "550 5.7.1 Relaying denied\r\n", "", false, NULL },
 	{ "another hop", OPEN, ALL, BEFORE "RCPT TO:<b@example.com>\r\n",
 		{ "250 ok\r\n", "250 b\r\n" },
 		TAKEN "250 b\r\n452 4.5.3 Recipient of another next hop: send it alone\r\n", SENT,
-		false },
+		false, NULL },
 	{ "MAIL refused by the hop", OPEN, ALL, BEFORE "RCPT TO:<e@example.org>\r\nRSET\r\n",
 		{ "550 5.7.1 not you\r\n", "503 what\r\n", "503 what\r\n" },
-		TAKEN "550 5.7.1 not you\r\n550 5.7.1 not you\r\n250 2.0.0 OK\r\n", NULL, false },
+		TAKEN "550 5.7.1 not you\r\n550 5.7.1 not you\r\n250 2.0.0 OK\r\n", NULL, false,
+		NULL },
 	{ "a hop that takes RCPT without MAIL", OPEN, ALL, BEFORE,
 		{ "550 5.7.1 not you\r\n", "250 what\r\n" },
-		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false },
+		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false, NULL },
 	{ "8-bit text for a hop without", OPEN, SMTP_EXT_BIT(PIPELINING),
 		"EHLO c.example.net\r\nMAIL FROM:<a@example.net> BODY=8BITMIME\r\n"
 		"RCPT TO:<b@example.org>\r\n",
-		{ NULL }, TAKEN "554 5.6.3 Next hop does not take 8-bit text\r\n", "", false },
+		{ NULL }, TAKEN "554 5.6.3 Next hop does not take 8-bit text\r\n", "", false,
+		NULL },
 	{ "too large for the hop", OPEN, ALL,
 		"EHLO c.example.net\r\nMAIL FROM:<a@example.net> SIZE=1001\r\n"
 		"RCPT TO:<b@example.org>\r\n",
-		{ NULL }, TAKEN "552 5.3.4 Message too large for the next hop\r\n", "", false },
+		{ NULL }, TAKEN "552 5.3.4 Message too large for the next hop\r\n", "", false,
+		NULL },
 	{ "a notification nobody sends", OPEN, SMTP_EXT_BIT(PIPELINING),
 		"EHLO c.example.net\r\nMAIL FROM:<a@example.net> RET=HDRS\r\n"
 		"RCPT TO:<b@example.org> NOTIFY=NEVER\r\nRCPT TO:<b@example.org>\r\n",
 		{ "250 ok\r\n", "250 b\r\n" },
 		TAKEN "554 5.3.3 Next hop sends no notifications as asked for\r\n250 b\r\n", SENT,
-		false },
+		false, NULL },
 	{ "postmaster", OPEN, ALL,
 		"EHLO c.example.net\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<postmaster>\r\n",
 		{ "250 ok\r\n", "250 p\r\n" }, TAKEN "250 p\r\n",
-		"MAIL FROM:<a@example.net>\r\nRCPT TO:<postmaster>\r\n", false },
+		"MAIL FROM:<a@example.net>\r\nRCPT TO:<postmaster>\r\n", false, NULL },
 	{ "chunks", OPEN, ALL, BEFORE "BDAT 6\r\n.a\r\n.\nBDAT 3\r\nb\r\nBDAT 0 LAST\r\n",
 		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n" },
 		TAKEN "250 b\r\n554 5.6.0 Message text malformed\r\n"
 		      "451 4.4.2 Connection to next hop lost\r\n451 4.4.2 Connection to next hop "
 		      "lost\r\n",
-		NULL, false }, /* how much of it went depends on the cuts */
+		NULL, false, NULL }, /* how much of it went depends on the cuts */
 	{ "dots in chunks", OPEN, ALL, BEFORE "BDAT 8\r\n.a\r\n.\r\nxBDAT 3 LAST\r\n..z",
 		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 2.0.0 queued\r\n" },
 		TAKEN "250 b\r\n250 2.0.0 Chunk taken\r\n250 2.0.0 queued\r\n",
-		SENT "DATA\r\n" TRACE "..a\r\n..\r\nx..z\r\n.\r\n[release]", false },
+		SENT "DATA\r\n" TRACE "..a\r\n..\r\nx..z\r\n.\r\n[release]", false, NULL },
 	{ "chunks a hop does not want", OPEN, ALL,
 		BEFORE "BDAT 2\r\n\r\nBDAT 3 LAST\r\nx\r\nRSET\r\n",
 		{ "250 ok\r\n", "250 b\r\n", "451 4.3.1 full\r\n" },
 		TAKEN "250 b\r\n451 4.3.0 Next hop takes no text now\r\n"
 		      "451 4.4.2 Connection to next hop lost\r\n250 2.0.0 OK\r\n",
-		SENT "DATA\r\n[release]", false },
+		SENT "DATA\r\n[release]", false, NULL },
 	{ "lost at RCPT", OPEN, ALL, BEFORE "DATA\r\nRSET\r\n", { "250 ok\r\n", "LOST" },
 		TAKEN "451 4.4.2 Connection to next hop lost\r\n"
 		      "451 4.4.2 Connection to next hop lost\r\n250 2.0.0 OK\r\n",
-		SENT "[abort]", false },
+		SENT "[abort]", false, NULL },
 	{ "lost at DATA", OPEN, ALL, BEFORE "DATA\r\nNOOP\r\n",
 		{ "250 ok\r\n", "250 b\r\n", "LOST" },
 		TAKEN "250 b\r\n451 4.4.2 Connection to next hop lost\r\n250 2.0.0 OK\r\n",
-		SENT "DATA\r\n[abort]", false },
+		SENT "DATA\r\n[abort]", false, NULL },
 	{ "lost behind the end", OPEN, ALL, BEFORE "DATA\r\nx\r\n.\r\n" BEFORE,
 		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "LOST", "250 ok\r\n", "250 b\r\n" },
-		NULL, SENT "DATA\r\n" TRACE "x\r\n.\r\n[abort]" SENT, false },
+		NULL, SENT "DATA\r\n" TRACE "x\r\n.\r\n[abort]" SENT, false, NULL },
 	{ "it closes", OPEN, ALL, BEFORE, { "250 ok\r\n", "421 4.3.2 secret words\r\n" },
-		TAKEN "451 4.4.2 Connection to next hop lost\r\n", SENT "[abort]", false },
+		TAKEN "451 4.4.2 Connection to next hop lost\r\n", SENT "[abort]", false, NULL },
 	{ "it answers what was not asked", OPEN, ALL, BEFORE,
 		{ "250 ok\r\n", "250 b\r\n250 surplus\r\n" }, TAKEN "250 b\r\n", SENT "[abort]",
-		false },
+		false, NULL },
 	{ "a class that does not fit", OPEN, ALL, BEFORE, { "250 ok\r\n", "354 b\r\n" },
-		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false },
+		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false, NULL },
 	{ "no reply at all", OPEN, ALL, BEFORE, { "250 ok\r\n", "hello\r\n" },
-		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false },
+		TAKEN "451 4.3.0 Next hop answers wrongly\r\n", SENT "[abort]", false, NULL },
 	{ "mail before a login", LOGIN, ALL, "EHLO c.example.net\r\nMAIL FROM:<a@example.net>\r\n",
-		{ NULL }, GREETED "530 5.7.0 Authentication required\r\n", "", false },
+		{ NULL }, GREETED "530 5.7.0 Authentication required\r\n", "", false, NULL },
 	{ "AUTH in clear", LOGIN, ALL, "EHLO c.example.net\r\nAUTH PLAIN Z29vZA==\r\n", { NULL },
-		GREETED "530 5.7.0 Must issue a STARTTLS command first\r\n", "", false },
+		GREETED "530 5.7.0 Must issue a STARTTLS command first\r\n", "", false, NULL },
 	{ "a login", LOGIN, ALL,
 		"EHLO c.example.net\r\nAUTH PLAIN YmFk\r\nAUTH PLAIN Z29vZA==\r\n"
 		"AUTH PLAIN Z29vZA==\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.edu>\r\n",
@@ -312,10 +342,71 @@ static const struct talk talks[] = {
 		"503 5.5.1 Bad sequence of commands\r\n250 2.1.0 OK\r\n250 b\r\n",
 		"[login PLAIN YmFk][login PLAIN Z29vZA==]MAIL FROM:<a@example.net>\r\n"
 		"RCPT TO:<b@example.edu>\r\n",
-		true },
+		true, NULL },
 	{ "a login in two steps", LOGIN, ALL,
 		"EHLO c.example.net\r\nAUTH LOGIN\r\n*\r\nAUTH LOGIN\r\nZ29vZA==\r\n", { NULL },
-		NULL, "[login LOGIN ][cancel][login LOGIN ][login  Z29vZA==]", true },
+		NULL, "[login LOGIN ][cancel][login LOGIN ][login  Z29vZA==]", true, NULL },
+	{ "a second MAIL takes no sender's place", OPEN, ALL,
+		HELLO "MAIL FROM:<a@example.net>\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\n",
+		{ "250 ok\r\n", "250 b\r\n" },
+		TAKEN "503 5.5.1 Bad sequence of commands\r\n250 b\r\n", SENT, false, NULL },
+	{ "RSET between chunks", OPEN, ALL, BEFORE "BDAT 3\r\nx\r\nRSET\r\n" HELLO,
+		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n" }, NULL,
+		SENT "DATA\r\n" TRACE "x\r\n[abort]", false, NULL },
+	{ "EHLO between chunks", OPEN, ALL, BEFORE "BDAT 3\r\nx\r\n" BEFORE,
+		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 ok\r\n", "250 b\r\n" }, NULL, NULL,
+		false, NULL },
+	{ "QUIT between chunks", OPEN, ALL, BEFORE "BDAT 3\r\nx\r\nQUIT\r\n",
+		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n" },
+		TAKEN "250 b\r\n250 2.0.0 Chunk taken\r\n221 2.0.0 Bye\r\n",
+		SENT "DATA\r\n" TRACE "x\r\n[abort]", false, NULL },
+	{ "postmaster of postern.conf, by his own way", OPEN, ALL,
+		HELLO "MAIL FROM:<a@example.net>\r\nRCPT TO:<Postmaster> NOTIFY=NEVER\r\n"
+		      "RCPT TO:<b@example.org>\r\nRCPT TO:<c@example.com>\r\n",
+		{ "250 ok\r\n", "250 p\r\n", "250 c\r\n" },
+		TAKEN
+		"250 p\r\n452 4.5.3 Recipient of another next hop: send it alone\r\n250 c\r\n",
+		"MAIL FROM:<a@example.net>\r\nRCPT TO:<pm@example.com> NOTIFY=NEVER\r\n"
+		"RCPT TO:<c@example.com>\r\n",
+		false, "pm@example.com" },
+	{ "a login at the next hop", PASSED, ALL | SMTP_EXT_BIT(AUTH),
+		HELLO
+		"AUTH PLAIN\r\nZ29vZA==\r\nMAIL FROM:<a@example.net>\r\n"
+		"RCPT TO:<b@example.org>\r\nDATA\r\nx\r\n.\r\nMAIL FROM:<>\r\n"
+		"RCPT TO:<b@example.org>\r\nRSET\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\n",
+		{ "334 \r\n", "235 2.7.0 in\r\n", "250 ok\r\n", "250 b\r\n", "354 go\r\n",
+			"250 queued\r\n", "250 ok\r\n", "250 b\r\n", "250 reset\r\n", "250 ok\r\n",
+			"250 b\r\n" },
+		SECURED "334 \r\n235 2.7.0 in\r\n250 2.1.0 OK\r\n250 b\r\n" GO
+			"250 queued\r\n250 2.1.0 OK\r\n250 b\r\n250 2.0.0 OK\r\n250 2.1.0 OK\r\n"
+			"250 b\r\n",
+		NULL, true, NULL },
+	{ "no login at a hop that offers none", PASSED, ALL, LOGGED, { NULL },
+		SECURED "454 4.7.0 Temporary authentication failure\r\n", "", true, NULL },
+	{ "lost in a login", PASSED, ALL | SMTP_EXT_BIT(AUTH), LOGGED "NOOP\r\n", { "LOST" },
+		SECURED "454 4.7.0 Temporary authentication failure\r\n250 2.0.0 OK\r\n",
+		"AUTH PLAIN Z29vZA==\r\n[abort]", true, NULL },
+	{ "lost behind a login", PASSED, ALL | SMTP_EXT_BIT(AUTH),
+		LOGGED "MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nMAIL FROM:<>\r\n",
+		{ "235 in\r\n", "LOST" }, SECURED "235 in\r\n250 2.1.0 OK\r\n" DOOM DOOM, NULL,
+		true, NULL },
+	{ "RSET between chunks behind a login", PASSED, ALL | SMTP_EXT_BIT(AUTH),
+		LOGGED
+		"MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nBDAT 1\r\nxRSET\r\nMAIL FROM:<>\r\n",
+		{ "235 in\r\n", "250 ok\r\n", "250 b\r\n", "354 go\r\n" },
+		SECURED "235 in\r\n250 2.1.0 OK\r\n250 b\r\n250 2.0.0 Chunk taken\r\n"
+			"250 2.0.0 OK\r\n" DOOM,
+		NULL, true, NULL },
+	{ "a refused chunk behind a login", PASSED, ALL | SMTP_EXT_BIT(AUTH),
+		LOGGED
+		"MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nBDAT 1\r\nxRSET\r\nMAIL FROM:<>\r\n"
+		"RCPT TO:<b@example.org>\r\n",
+		{ "235 in\r\n", "250 ok\r\n", "250 b\r\n", "452 full\r\n", "250 reset\r\n",
+			"250 ok\r\n", "250 b\r\n" },
+		NULL,
+		"AUTH PLAIN Z29vZA==\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nRSET\r\n"
+		"MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\n",
+		true, NULL },
 };
 
 /* NULL: not looked at. */
@@ -356,7 +447,7 @@ static void the_hop_is_lost_at_every_step(void **state)
 			struct talk talk = { "lost", OPEN, ALL, form ? chunked : whole,
 				{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 queued\r\n",
 					"250 ok\r\n", "250 b\r\n" },
-				NULL, NULL, false };
+				NULL, NULL, false, NULL };
 
 			talk.replies[lost] = "LOST";
 			run(&p, &talk, 3);
@@ -365,6 +456,136 @@ static void the_hop_is_lost_at_every_step(void **state)
 			assert_non_null(strstr(p.heard_block, "451 4.4.2"));
 			assert_non_null(strstr(p.heard_block, "221 2.0.0 Bye\r\n"));
 		}
+}
+
+static size_t count(const struct out *o, const char *what)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i + strlen(what) <= o->n; i++)
+		n += memcmp(o->p + i, what, strlen(what)) == 0;
+	return n;
+}
+
+/* Each octet of a hop may be its last. What was not said whole was not said; the session goes on.
+ */
+static void the_hop_is_lost_at_every_octet(void **state)
+{
+	static const char *const texts[] = { "DATA\r\na\r\n.\r\n",
+		"BDAT 3\r\na\r\nBDAT 2 LAST\r\n\r\n" };
+	static const char *const replies[] = { "250 ok\r\n", "250-b\r\n250 bb\r\n", "354 go\r\n",
+		"250-2.0.0 qu\r\n250 queued\r\n" };
+	static struct play p;
+	char engine[512];
+
+	(void)state;
+	for (unsigned form = 0; form < 2; form++)
+		for (size_t life = 0; life < 60; life++) {
+			size_t whole = 0, left = life;
+			struct talk talk = { "lost", OPEN, ALL, engine,
+				{ replies[0], replies[1], replies[2], replies[3] }, NULL, NULL,
+				false, NULL };
+
+			snprintf(engine, sizeof(engine), BEFORE "%sQUIT\r\n", texts[form]);
+			while (whole < COUNT_OF(replies) && left >= strlen(replies[whole]))
+				left -= strlen(replies[whole++]);
+			run_until(&p, &talk, 2, life);
+			assert_int_equal(count(&p.heard, "250 bb\r\n"), whole >= 2);
+			assert_int_equal(count(&p.heard, "queued\r\n"), whole >= 4);
+			assert_int_equal(count(&p.heard, "451 4.4.2") > 0, whole < 4);
+			assert_int_equal(count(&p.heard, "221 2.0.0 Bye\r\n"), 1);
+			assert_int_equal(count(&p.told, "\r\n.\r\n"), whole >= 3);
+			assert_int_equal(count(&p.told, "[abort]"), whole < 4);
+		}
+}
+
+/* ---- replies that are none, or nearly ---- */
+
+static const char *lines_of(char *to, unsigned n)
+{
+	*to = '\0';
+	for (unsigned i = 1; i <= n; i++)
+		strcat(to, i < n ? "250-x\r\n" : "250 x\r\n");
+	return to;
+}
+
+/* As the answer to RCPT and to the end of a message. */
+static void hostile_replies(void **state)
+{
+	static char longest[1100], too_long[1100], hundred[1024], more[1024];
+	static struct play p;
+	const struct {
+		const char *reply, *given; /* NULL: as it stood */
+	} rows[] = {
+		{ longest, NULL },
+		{ too_long, WRONG },
+		{ lines_of(hundred, 100), NULL },
+		{ lines_of(more, 101), WRONG },
+		{ "250-a\r\n251 b\r\n", WRONG },
+		{ "250 a\n", WRONG },
+		{ "250 a\rb\r\n", WRONG },
+		{ "250a\r\n", WRONG },
+		{ "150 a\r\n", WRONG },
+		{ "650 a\r\n", WRONG },
+		{ "\r\n", WRONG },
+		{ "221 bye\r\n", WRONG },
+		{ "354 go\r\n", WRONG },
+		{ "334 \r\n", WRONG },
+		{ "421 4.7.0 words\r\n", LOST },
+		{ "550 5.7.1 \x1b[2J\xff\r\n", "550 5.7.1 ?[2J?\r\n" },
+		{ "250\r\n", NULL },
+	};
+
+	(void)state;
+	snprintf(longest, sizeof(longest), "250 %0*d\r\n", SMTP_REPLY_LINE_MAX - 6, 0);
+	snprintf(too_long, sizeof(too_long), "250 %0*d\r\n", SMTP_REPLY_LINE_MAX - 5, 0);
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		for (size_t cut = 1; cut < 1300; cut += cut < 8 ? 1 : 211) {
+			const char *given = rows[i].given != NULL ? rows[i].given : rows[i].reply;
+			const struct talk rcpt = { "RCPT", OPEN, ALL, BEFORE,
+				{ "250 ok\r\n", rows[i].reply }, NULL, NULL, false, NULL };
+			const struct talk end = { "end", OPEN, ALL, BEFORE "DATA\r\nx\r\n.\r\n",
+				{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", rows[i].reply }, NULL,
+				NULL, false, NULL };
+			char want[8192];
+
+			snprintf(want, sizeof(want), TAKEN "%s", given);
+			run(&p, &rcpt, cut);
+			expect_octets(out_span(&p.heard), span_str(want), "RCPT", rows[i].reply);
+			snprintf(want, sizeof(want), TAKEN "250 b\r\n" GO "%s", given);
+			run(&p, &end, cut);
+			expect_octets(out_span(&p.heard), span_str(want), "end", rows[i].reply);
+		}
+}
+
+/* ---- the engine gives a message up ---- */
+
+/* At every octet of a conversation: no end of the message reaches the hop, and none is kept. */
+static void the_engine_gives_up_at_every_octet(void **state)
+{
+	static const char text[] = BEFORE "DATA\r\nx\r\n.";
+	static struct play p;
+	char engine[sizeof(text)];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(text); n++) {
+		const struct talk talk = { "given up", OPEN, ALL, engine,
+			{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 queued\r\n" }, NULL, NULL,
+			false, NULL };
+		struct inner_step none = { 0 };
+		bool had;
+
+		snprintf(engine, sizeof(engine), "%.*s", (int)n, text);
+		run(&p, &talk, 1);
+		had = p.inner.has_hop;
+		inner_reset(&p.inner);
+		assert_int_equal((p.inner.want & INNER_ABORT) != 0, had);
+		obey(&p, &none);
+		assert_false(p.inner.has_hop);
+		assert_int_equal(p.inner.mail, INNER_MAIL_NONE);
+		assert_int_equal(p.inner.state, INNER_COMMAND);
+		assert_int_equal(count(&p.told, "\r\n.\r\n"), 0);
+	}
 }
 
 /* ---- what stands in the header ---- */
@@ -406,7 +627,8 @@ static void a_loop_is_broken(void **state)
 	static struct play p;
 	static char text[TEXT_MAX];
 	struct talk talk = { "loop", OPEN, ALL, text,
-		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 queued\r\n" }, NULL, NULL, false };
+		{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 queued\r\n" }, NULL, NULL, false,
+		NULL };
 
 	(void)state;
 	for (unsigned n = TRACE_RECEIVED_MAX; n <= TRACE_RECEIVED_MAX + 1; n++) {
@@ -475,7 +697,7 @@ static void chunks_are_carried_as_data(void **state)
 		const size_t n = some_text(text, &seed), half = n > 0 ? next_random(&seed) % n : 0;
 		struct talk talk = { "chunks", OPEN, ALL, engine,
 			{ "250 ok\r\n", "250 b\r\n", "354 go\r\n", "250 queued\r\n" }, NULL, NULL,
-			false };
+			false, NULL };
 
 		sprintf(engine, BEFORE "BDAT %zu\r\n%.*sBDAT %zu LAST\r\n%s", half, (int)half, text,
 			n - half, text + half);
@@ -491,6 +713,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(conversations),
 		cmocka_unit_test(the_hop_is_lost_at_every_step),
+		cmocka_unit_test(the_hop_is_lost_at_every_octet),
+		cmocka_unit_test(hostile_replies),
+		cmocka_unit_test(the_engine_gives_up_at_every_octet),
 		cmocka_unit_test(received_lines_are_counted),
 		cmocka_unit_test(a_loop_is_broken),
 		cmocka_unit_test(chunks_are_carried_as_data),
