@@ -34,6 +34,13 @@ void inner_answer(struct inner *i, size_t size, struct smtp_local local, struct 
 	inner_say(i, local, out.to_engine);
 }
 
+void inner_endless(struct inner *i, size_t size, struct inner_out out)
+{
+	i->doomed = true;
+	i->state = INNER_COMMAND;
+	inner_answer(i, size, INNER_REPLY(421, "4.3.0 Internal error"), out);
+}
+
 static void forget_transaction(struct inner *i)
 {
 	i->mail = INNER_MAIL_NONE;
@@ -228,9 +235,7 @@ static bool command_step(struct inner *i, struct span window, struct inner_out o
 	case LINE_MORE: i->line = r; return false;
 	case LINE_CRLF: break;
 	case LINE_DROP:
-	case LINE_ENDLESS:
-		inner_answer(i, window.n, INNER_REPLY(421, "4.3.0 Internal error"), out);
-		return true;
+	case LINE_ENDLESS: inner_endless(i, window.n, out); return true;
 	}
 	if (r.flaws == 0 &&
 		command_parse(span_sub(window, 0, size - 2), &rules, &cmd, &at) == SMTP_DEFECT_NONE)

@@ -100,8 +100,8 @@ struct inner {
 	char domain[SMTP_DOMAIN_MAX]; /* for routes by MX, lower case */
 	bool has_hop, exclusive;
 	bool told;   /* it knows of a transaction */
-	bool doomed; /* the one that logged in for the client is gone: its next command ends the
-			session */
+	bool doomed; /* the one that logged in for the client is gone, or the engine out of step:
+			the next command ends the session */
 	bool rset_owed, mail_owed, data_owed; /* replies that are nobody else's matter */
 	struct ehlo_offer offer;
 	struct reply_reader reply;

@@ -113,9 +113,11 @@ bool inner_response(struct inner *i, struct span window, struct inner_out out)
 	struct span line;
 	size_t size, at;
 
-	if (line_next(&r, window.p, window.n, &size) != LINE_CRLF) {
-		i->line = r;
-		return false; /* the engine bounds it */
+	switch (line_next(&r, window.p, window.n, &size)) {
+	case LINE_MORE: i->line = r; return false;
+	case LINE_CRLF: break;
+	case LINE_DROP:
+	case LINE_ENDLESS: inner_endless(i, window.n, out); return true;
 	}
 	line = span_sub(window, 0, size - 2);
 	if (r.flaws != 0 || sasl_parse(line, &cmd, &at) != SMTP_DEFECT_NONE) {

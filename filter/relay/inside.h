@@ -23,6 +23,8 @@ void inner_say(struct inner *i, struct smtp_local local, struct out *to_engine);
 void inner_answer(struct inner *i, size_t size, struct smtp_local local, struct inner_out out);
 /* ... its answer comes later. */
 void inner_consume(struct inner *i, size_t size, struct inner_out out);
+/* A line without end, which the engine prints never: the session ends. */
+void inner_endless(struct inner *i, size_t size, struct inner_out out);
 
 /* The transaction is over. A hop that knows of one is released, or, where it is ours alone, told.
  */

@@ -66,7 +66,15 @@ static const struct relay *rule(size_t i)
 
 /* ---- a strict hop ---- */
 
-enum asked { ASKED_OTHER, ASKED_RCPT, ASKED_DATA, ASKED_END, ASKED_AUTH, ASKED_MAX = 64 };
+enum asked {
+	ASKED_OTHER,
+	ASKED_MAIL,
+	ASKED_RCPT,
+	ASKED_DATA,
+	ASKED_END,
+	ASKED_AUTH,
+	ASKED_MAX = 64
+};
 
 struct asks { /* what awaits its reply, in order */
 	size_t at, n;
@@ -94,7 +102,8 @@ struct yes { /* by kind of what was asked: how often it was granted */
 };
 
 struct hop {
-	bool there, text, response, logged_in, mail;
+	bool there, text, response, logged_in;
+	bool mail, taken; /* MAIL was said; and answered by yes */
 	uint8_t line[SMTP_COMMAND_MAX];
 	size_t n;
 	uint8_t last; /* octet of text */
@@ -134,7 +143,10 @@ static void hop_command(struct run *run, const struct smtp_command *cmd)
 	struct hop *hop = &run->hop;
 
 	switch ((unsigned)cmd->verb) {
-	case SMTP_VERB_MAIL: hop_mail(run); break;
+	case SMTP_VERB_MAIL:
+		hop_mail(run);
+		ask(&hop->asks, ASKED_MAIL);
+		return;
 	case SMTP_VERB_RCPT:
 		HOLDS(hop->mail);
 		HOLDS(cmd->path.kind == DOMAIN_NONE || is_for_us(cmd->path.domain));
@@ -142,7 +154,7 @@ static void hop_command(struct run *run, const struct smtp_command *cmd)
 		return;
 	case SMTP_VERB_DATA: ask(&hop->asks, ASKED_DATA); return;
 	case SMTP_VERB_AUTH: ask(&hop->asks, ASKED_AUTH); return;
-	case SMTP_VERB_RSET: hop->mail = false; break;
+	case SMTP_VERB_RSET: hop->mail = hop->taken = false; break;
 	default: HOLDS(!"a command for a hop");
 	}
 	ask(&hop->asks, ASKED_OTHER);
@@ -225,12 +237,13 @@ static void hop_said(struct run *run, struct span reply)
 	if (run->hop.asks.n == 0)
 		return;
 	what = answered(&run->hop.asks);
-	run->granted.n[what] += code < 400;
+	run->hop.taken |= what == ASKED_MAIL && code < 400;
+	run->granted.n[what] += code < 400 && (what == ASKED_AUTH || run->hop.taken);
 	run->hop.response = what == ASKED_AUTH && code == 334;
 	run->hop.logged_in |= what == ASKED_AUTH && code == 235;
 	run->hop.text = what == ASKED_DATA && code == 354;
 	if (what == ASKED_END)
-		run->hop.mail = false;
+		run->hop.mail = run->hop.taken = false;
 }
 
 /* ---- what the engine hears ---- */

@@ -43,6 +43,9 @@ TALKS = [
     TLS + HELLO + AUTH + MAIL + BDAT + RESET + MAIL,
     TLS + HELLO + AUTH + LOST + MAIL,
     TLS + HELLO + CANCEL + LOGIN + MAIL + DATA + DONE,
+    HELLO + E + b"MAIL FROM:<>\r\nRCPT TO:<b@in.test>\r\n" + H + b"550 5.7.1 no\r\n250 b\r\n" + E + b"DATA\r\n",
+    HELLO + E + b"NOOP " + b"x" * 13000 + b"\r\n" + MAIL,
+    TLS + HELLO + E + b"AUTH LOGIN\r\n" + H + b"334 \r\n" + E + b"x" * 13000 + b"\r\n" + MAIL,
     HELLO + NO_HOP + MAIL + NO_HOP + MAIL + DATA + H + b"452 4.2.2 full\r\n",
 ]
 CHOICES = [rule | offer for rule in range(4) for offer in (0, 4, 8, 12, 28, 44)]
