@@ -84,8 +84,17 @@ void inner_swallow(struct inner *i, struct smtp_local local)
 	i->state = i->state == INNER_TEXT ? INNER_TEXT_SWALLOW : INNER_CHUNK_SWALLOW;
 }
 
+void inner_die(struct inner *i, struct smtp_local local)
+{
+	i->mail = INNER_MAIL_DEAD;
+	i->death = local;
+}
+
 void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_engine)
 {
+	const struct smtp_entry *head = queue_head(&i->queue);
+	const bool at_end = head != NULL && head->verb == SMTP_VERB_DOT;
+
 	if (!i->has_hop)
 		return;
 	drop_hop(i);
@@ -99,8 +108,10 @@ void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_eng
 		inner_say(i, doom, to_engine);
 	if (i->state == INNER_AWAIT || i->state == INNER_LOGIN_AWAIT)
 		i->state = INNER_COMMAND;
-	if (i->mail != INNER_MAIL_NONE)
-		i->mail = INNER_MAIL_DEAD;
+	if (at_end) /* whatever became of the message, the transaction is over */
+		forget_transaction(i);
+	else if (i->mail != INNER_MAIL_NONE)
+		inner_die(i, local);
 }
 
 /* ---- commands without a hop ---- */

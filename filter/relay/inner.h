@@ -114,6 +114,7 @@ struct inner {
 	uint16_t mail_n, refusal_n, refusal_code;
 	char mail_line[INNER_MAIL_MAX];
 	char refusal[SMTP_LOCAL_REPLY_MAX];
+	struct smtp_local death; /* DEAD: what is said to all that follows in it */
 
 	/* its text */
 	struct body_scan body;

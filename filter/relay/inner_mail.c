@@ -291,7 +291,7 @@ bool inner_rcpt(struct inner *i, const struct smtp_command *cmd, size_t size, st
 		return true;
 	}
 	if (i->mail == INNER_MAIL_DEAD) {
-		inner_answer(i, size, INNER_REPLY(451, "4.4.2 Connection to next hop lost"), out);
+		inner_answer(i, size, i->death, out);
 		return true;
 	}
 	if (t.route == NULL) {

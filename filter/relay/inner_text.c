@@ -32,7 +32,7 @@ bool inner_data(struct inner *i, size_t size, struct inner_out out)
 	struct smtp_local reply = INNER_REPLY(0, NULL);
 
 	if (i->mail == INNER_MAIL_DEAD)
-		reply = INNER_REPLY(451, "4.4.2 Connection to next hop lost");
+		reply = i->death;
 	else if (i->mail != INNER_MAIL_SENT || i->chunked)
 		reply = INNER_REPLY(503, "5.5.1 Bad sequence of commands");
 	else if (i->rcpt_ok == 0)
@@ -95,7 +95,7 @@ static bool data_text(struct inner *i, struct span window, struct inner_out out)
 static struct smtp_local judge_chunk(const struct inner *i)
 {
 	if (i->mail == INNER_MAIL_DEAD)
-		return INNER_REPLY(451, "4.4.2 Connection to next hop lost");
+		return i->death;
 	if (i->mail != INNER_MAIL_SENT && i->mail != INNER_MAIL_REFUSED)
 		return INNER_REPLY(503, "5.5.1 Bad sequence of commands");
 	if (i->rcpt_ok == 0)
@@ -133,7 +133,7 @@ bool inner_bdat(struct inner *i, const struct smtp_command *cmd, size_t size, st
 	inner_consume(i, size, out);
 	begin_chunk(i, cmd);
 	if (reply.code != 0) {
-		i->mail = INNER_MAIL_DEAD;
+		inner_die(i, reply);
 		inner_swallow(i, reply);
 	}
 	return true;
@@ -209,7 +209,7 @@ static void end_swallow(struct inner *i, bool whole, struct inner_out out)
 	if (whole)
 		inner_end_transaction(i, out.to_hop);
 	else
-		i->mail = INNER_MAIL_DEAD;
+		inner_die(i, i->drop);
 }
 
 static bool swallow_data(struct inner *i, struct span window, struct inner_out out)

@@ -30,6 +30,9 @@ void inner_endless(struct inner *i, size_t size, struct inner_out out);
  */
 void inner_end_transaction(struct inner *i, struct out *to_hop);
 
+/* Nothing comes of the transaction: @local is the answer to what follows in it. */
+void inner_die(struct inner *i, struct smtp_local local);
+
 /* The hop did what it must not, or is gone. What is owed is answered by 451, text is swallowed. */
 void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_engine);
 
