@@ -46,6 +46,7 @@ static void forget_transaction(struct inner *i)
 	i->mail = INNER_MAIL_NONE;
 	i->utf8 = i->chunked = false;
 	i->rcpt_ok = 0;
+	i->no_hop.code = 0;
 }
 
 /* Nobody can log in again for the client. */
@@ -345,5 +346,4 @@ void inner_reset(struct inner *i)
 	i->want &= (uint8_t) ~(INNER_HOP | INNER_LOGIN | INNER_LOGIN_MORE);
 	if (login && !i->exclusive)
 		i->want |= INNER_LOGIN_CANCEL;
-	i->no_hop.code = 0;
 }

@@ -105,7 +105,8 @@ struct inner {
 	bool rset_owed, mail_owed, data_owed; /* replies that are nobody else's matter */
 	struct ehlo_offer offer;
 	struct reply_reader reply;
-	struct smtp_local no_hop; /* why none could be had, for the command that wanted it */
+	struct smtp_local no_hop; /* why none of @route could be had: it is not asked for again in
+				     this transaction */
 
 	/* the transaction */
 	enum inner_mail mail;

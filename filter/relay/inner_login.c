@@ -38,8 +38,11 @@ static struct smtp_local judge(const struct inner *i, const struct smtp_command 
 static bool pass_to_hop(
 	struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
 {
-	if (!i->has_hop && inner_no_hop(i, size, out))
+	if (!i->has_hop && i->no_hop.code != 0) {
+		inner_answer(i, size, i->no_hop, out);
+		i->no_hop.code = 0; /* the next AUTH asks again */
 		return true;
+	}
 	if (!i->has_hop) {
 		const struct route *route = inner_named_route(i->conf.relay);
 

@@ -150,6 +150,7 @@ void inner_choose(struct inner *i, const struct route *route, struct span key, b
 	i->domain_n = (uint8_t)o.n;
 	i->route = route;
 	i->exclusive = exclusive;
+	i->no_hop.code = 0;
 	i->want |= INNER_HOP;
 }
 
@@ -164,17 +165,8 @@ void inner_hop_ready(struct inner *i, const struct ehlo_offer *offer)
 void inner_hop_failed(struct inner *i, struct smtp_local local)
 {
 	i->want &= (uint8_t)~INNER_HOP;
-	i->route = NULL;
+	i->exclusive = false;
 	i->no_hop = local;
-}
-
-bool inner_no_hop(struct inner *i, size_t size, struct inner_out out)
-{
-	if (i->no_hop.code == 0)
-		return false;
-	inner_answer(i, size, i->no_hop, out);
-	i->no_hop.code = 0;
-	return true;
 }
 
 /* ---- what the hop lacks ---- */
@@ -300,8 +292,10 @@ bool inner_rcpt(struct inner *i, const struct smtp_command *cmd, size_t size, st
 	}
 	if (i->rset_owed)
 		return false;
-	if (!i->has_hop && inner_no_hop(i, size, out))
+	if (!i->has_hop && i->no_hop.code != 0 && is_chosen(i, t.route, t.key)) {
+		inner_answer(i, size, i->no_hop, out);
 		return true;
+	}
 	if (!i->has_hop) {
 		inner_choose(i, t.route, t.key, false);
 		return true;

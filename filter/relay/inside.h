@@ -38,9 +38,8 @@ void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_eng
 
 /* The first of `deliver` with next hops that are named; NULL: none. */
 const struct route *inner_named_route(const struct relay *relay);
-/* Asks for a hop; and tells the command that asked, once, why there is none. True: it did. */
+/* Asks for a hop. */
 void inner_choose(struct inner *i, const struct route *route, struct span key, bool exclusive);
-bool inner_no_hop(struct inner *i, size_t size, struct inner_out out);
 
 /* ---- commands; each returns false where it must wait: nothing of the line is consumed then ----
  */

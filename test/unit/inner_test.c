@@ -76,6 +76,7 @@ struct play {
 	struct out heard, told; /* by the engine, by the hop */
 	size_t answered;        /* octets of @told that the hop has read */
 	size_t next;            /* reply */
+	unsigned asked;         /* hops */
 	bool in_text;
 	char due[HOP_MAX]; /* its octets on their way */
 	size_t due_n;
@@ -148,6 +149,7 @@ static void obey(struct play *p, const struct inner_step *step)
 		gone(p, "[release]");
 	if (i->want & INNER_ABORT)
 		gone(p, "[abort]");
+	p->asked += (i->want & INNER_HOP) != 0;
 	if ((i->want & INNER_HOP) && p->talk->offer == NONE)
 		inner_hop_failed(i, (struct smtp_local){ .code = 451, .text = "4.4.1 None" });
 	else if (i->want & INNER_HOP)
@@ -561,6 +563,23 @@ static void hostile_replies(void **state)
 		}
 }
 
+/* Recipients of one transaction do not each wait for what cannot be had; the next one asks again.
+ */
+static void a_hop_that_is_not_there_is_asked_for_once(void **state)
+{
+	static const struct talk talk = { "no hop", OPEN, NONE,
+		BEFORE
+		"RCPT TO:<e@example.org>\r\nRCPT TO:<f@example.org>\r\nRCPT TO:<g@example.com>\r\n"
+		"RSET\r\nMAIL FROM:<>\r\nRCPT TO:<g@example.com>\r\n",
+		{ NULL }, NULL, NULL, false, NULL };
+	static struct play p;
+
+	(void)state;
+	run(&p, &talk, 9);
+	assert_int_equal(p.asked, 3);
+	assert_int_equal(count(&p.heard, "451 4.4.1 None\r\n"), 5);
+}
+
 /* ---- the engine gives a message up ---- */
 
 /* At every octet of a conversation: no end of the message reaches the hop, and none is kept. */
@@ -718,6 +737,7 @@ int main(void)
 		cmocka_unit_test(the_hop_is_lost_at_every_step),
 		cmocka_unit_test(the_hop_is_lost_at_every_octet),
 		cmocka_unit_test(hostile_replies),
+		cmocka_unit_test(a_hop_that_is_not_there_is_asked_for_once),
 		cmocka_unit_test(the_engine_gives_up_at_every_octet),
 		cmocka_unit_test(received_lines_are_counted),
 		cmocka_unit_test(a_loop_is_broken),
