@@ -17,7 +17,8 @@ static void on_time(struct wheel_entry *e);
 /* ---- next hops that rest ---- */
 
 /* Those of a route stand together, in the order of the routes. */
-static struct server_state *rest_of(const struct hops *hops, const struct route *route, size_t target)
+static struct server_state *rest_of(
+	const struct hops *hops, const struct route *route, size_t target)
 {
 	const struct ruleset *rs = hops->proxy->rules;
 	size_t at = 0;
@@ -343,7 +344,8 @@ void hop_give_back(struct hop *h)
 	struct hops *hops = h->hops;
 
 	assert(h->state == HOP_TAKEN);
-	if (h->exclusive || hops->draining || h->uses >= HOP_USES_MAX || hops->idle >= HOP_IDLE_MAX) {
+	if (h->exclusive || hops->draining || h->uses >= HOP_USES_MAX ||
+		hops->idle >= HOP_IDLE_MAX) {
 		hop_drop(h, false);
 		return;
 	}

@@ -3,9 +3,9 @@
 /*
  * Hop: a connection to a next hop, ready for a transaction
  *
- * Dialled with failover, greeted, EHLO said, STARTTLS as the route says, EHLO said again: all before
- * it is handed over. Handed back between transactions it waits for the next one to the same hop,
- * and is asked (RSET) whether it still lives before it is given away again.
+ * Dialled with failover, greeted, EHLO said, STARTTLS as the route says, EHLO said again: all
+ * before it is handed over. Handed back between transactions it waits for the next one to the same
+ * hop, and is asked (RSET) whether it still lives before it is given away again.
  *
  * A next hop that failed rests, HOP_REST_MIN_MS at first: the others are tried before it. Sockets
  * come from proxy/spare.h, bound to `bind` where the route has it.
@@ -47,8 +47,8 @@ struct hop_facts {
 /* What the taker is told; never from within a call of his. */
 struct hop_ops {
 	void (*ready)(void *context, struct hop *hop);
-	/* None can be had: @code has the reply for the client. The hop is gone. @peer and @server: of
-	 * the last one tried, and what it said, one line, or empty. @error: errno or 0. */
+	/* None can be had: @code has the reply for the client. The hop is gone. @peer and @server:
+	 * of the last one tried, and what it said, one line, or empty. @error: errno or 0. */
 	void (*failed)(void *context, enum code code, const struct ip_port *peer,
 		struct span server, int error);
 	/* Of one handed over: it is readable or writable as was asked for by hop_watch(). */

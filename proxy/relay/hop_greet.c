@@ -124,7 +124,8 @@ static void offered(struct hop *h, const struct smtp_reply *reply)
 		hop_ready(h);
 }
 
-/* What stands behind the 220 was written before there was TLS, whoever wrote it (CVE-2021-38371). */
+/* What stands behind the 220 was written before there was TLS, whoever wrote it (CVE-2021-38371).
+ */
 static void starttls_answered(struct hop *h, const struct smtp_reply *reply)
 {
 	if (reply->code == 220 && reply->octets.n < h->in_n)
