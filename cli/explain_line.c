@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/explain.h"
-#include "rules/view.h"
 
 #include "filter/smtp/session.h"
+#include "rules/view.h"
 
 /* ---- reading: what the session does with a line, without a session ---- */
 
