@@ -35,10 +35,6 @@ static const struct role_row rows[ROLE_IDS] = {
 	[ROLE_GATE]     = { "postern-gate",    "postern-gate",    0,              0,        ALL,   0 },
 	[ROLE_VERDICT]  = { "postern-verdict", "postern-verdict", CAP(NET_ADMIN), 0,        ALL,   0 },
 	[ROLE_RELAY]    = { "postern-relay",   "postern-relay",   0,              0,        ALL,   ROLE_MAY_CONNECT | ROLE_MAY_BIND },
-	[ROLE_KEY]      = { "postern-key",     "postern-key",     0,              0,        ALL,   0 },
-	[ROLE_AUTH]     = { "postern-auth",    "postern-auth",    0,              0,        ALL,   0 },
-	[ROLE_PAM]      = { "postern-pam",     "postern-pam",     0,              0,        ALL,   0 },
-	[ROLE_RESOLVE]  = { "postern-resolve", "postern-resolve", 0,              0,        ALL,   ROLE_MAY_CONNECT | ROLE_MAY_BIND },
 };
 /* clang-format on */
 

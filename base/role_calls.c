@@ -20,12 +20,8 @@
 #define PROXY    (1u << ROLE_PROXY | 1u << ROLE_RELAY)
 #define GATE     (1u << ROLE_GATE)
 #define VERDICT  (1u << ROLE_VERDICT)
-#define KEY      (1u << ROLE_KEY)
-#define AUTH     (1u << ROLE_AUTH)
-#define PAM      (1u << ROLE_PAM)
-#define RESOLVE  (1u << ROLE_RESOLVE)
 #define ROOTLESS (1u << ROLE_IDS) /* a proxy that makes its own: not started by root */
-#define ALL      (LOG | SPARE | PROXY | GATE | VERDICT | KEY | AUTH | PAM | RESOLVE)
+#define ALL      (LOG | SPARE | PROXY | GATE | VERDICT)
 
 /* A row: a call, for whom, and on which conditions, all of which must hold. Rows of the same call
  * add to each other. */

@@ -2,6 +2,7 @@
 #include "cli/explain.h"
 
 #include "filter/smtp/session.h"
+#include "rules/view.h"
 
 /* ---- reading: what the session does with a line, without a session ---- */
 
@@ -68,7 +69,7 @@ static void judge(struct explain_line *l, const struct publish *p, struct span l
 
 void explain_judge(struct explain *e)
 {
-	const struct publish *p = e->rule != NULL ? e->rule->publish : NULL;
+	const struct publish *p = e->rule != NULL ? rule_front(e->rule) : NULL;
 
 	e->line.given = e->line_text != NULL;
 	if (e->line.given && p != NULL && !p->pass)

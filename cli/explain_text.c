@@ -196,21 +196,19 @@ static void put_defect(struct table *t, const struct explain_line *l)
 static void put_line(struct table *t, const struct rule *rule)
 {
 	const struct explain_line *l = &t->e->line;
-	const struct publish *p = rule->publish;
+	const struct publish *p = rule_front(rule);
 
-	put_reason(t, p != NULL && !p->pass ? l->label : "line");
-	if (p == NULL)
-		out_str(t->o, "not judged: relay listeners are not built yet");
-	else if (p->pass)
+	put_reason(t, !p->pass ? l->label : "line");
+	if (p->pass)
 		out_str(t->o, "passes as it is, unseen");
 	else if (l->verdict.pass)
 		out_str(t->o, "allowed");
 	else
 		put_refusal(t->o, l);
-	if (p != NULL && !p->pass && l->verdict.pass)
+	if (!p->pass && l->verdict.pass)
 		put_table_name(t->o, p->commands);
 	out_octet(t->o, '\n');
-	if (p != NULL && !p->pass && l->defect != NULL)
+	if (!p->pass && l->defect != NULL)
 		put_defect(t, l);
 }
 

@@ -6,8 +6,8 @@
 static const struct cli_later rows[] = {
 	{ "top", "a view that follows posternd's counters", "use \"postern show status\"" },
 	{ "hold", "held mail", NULL },
-	{ "auth", "relay listeners and their passwords", NULL },
-	{ "selftest", "relay listeners", "use \"postern explain\" to try one session" },
+	{ "auth", "logins of relay listeners", NULL },
+	{ "selftest", "a battery of relay attempts", "use \"postern explain\" to try one session" },
 	{ "log report", "reports from the log", "use \"postern log find\"" },
 };
 

@@ -122,7 +122,7 @@ static int match_rule(struct replay *r, const struct publish **rulep)
 	rule = ruleset_match(r->load.ruleset, &facts, NULL);
 	if (rule != NULL && rule->relay != NULL)
 		return cli_fail(CLI_UNAVAILABLE,
-			"%s:%u: relay %s decides; relay listeners are not built yet",
+			"%s:%u: relay %s decides: sessions of relays cannot be replayed yet",
 			rule->relay->front.at.file, rule->relay->front.at.line,
 			rule->relay->front.name);
 	*rulep = rule != NULL ? rule->publish : NULL;

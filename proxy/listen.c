@@ -13,6 +13,7 @@
 #include "proxy/passed.h"
 #include "proxy/sockets.h"
 #include "rules/match.h"
+#include "rules/view.h"
 
 #define BATCH_MAX                                                                                  \
 	64 /* connections of one listener in one round, so that sessions are served meanwhile */
@@ -67,6 +68,12 @@ static void refuse_limit(struct proxy *p, int client, const struct log_session *
 
 /* ---- accepting ---- */
 
+/* Relay rules are postern-relay's, all others postern-proxy's. */
+static bool is_ours(const struct proxy *p, const struct rule *rule)
+{
+	return (rule->relay != NULL) == (p->relayed_open != NULL);
+}
+
 static const struct publish *judge(struct proxy *p, const struct log_session *session)
 {
 	struct match_facts facts = {
@@ -78,7 +85,7 @@ static const struct publish *judge(struct proxy *p, const struct log_session *se
 	};
 	const struct rule *rule = ruleset_match(p->rules, &facts, NULL);
 
-	return rule ? rule->publish : NULL;
+	return rule && is_ours(p, rule) ? rule_front(rule) : NULL;
 }
 
 static const struct publish *rule_of(
@@ -113,6 +120,8 @@ static void admit(
 		bans_tell(p->parent.fd, session.rule, &session.client.ip, a.ban_by, a.ban_ms);
 	if (a.code != CODE_COUNT)
 		refuse_limit(p, client, &session, &a);
+	else if (p->relayed_open)
+		p->relayed_open(p, client, &session, place);
 	else if (session.rule->pass)
 		passed_open(p, client, &session, place);
 	else

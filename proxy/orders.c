@@ -49,6 +49,8 @@ void orders_stop(struct proxy *p)
 	p->stop_ms = p->now_ms + (ms < STOP_MS ? ms : STOP_MS);
 	listen_end(p);
 	probes_end(p);
+	if (p->relayed_drain)
+		p->relayed_drain(p);
 	stop_flows(p, false);
 }
 
@@ -61,6 +63,8 @@ static bool drain(struct proxy *p, struct span body)
 	memcpy(&ms, body.p, sizeof(ms));
 	listen_end(p);
 	probes_end(p);
+	if (p->relayed_drain)
+		p->relayed_drain(p);
 	p->draining = true;
 	p->drain_ms = p->now_ms + ms;
 	return true;

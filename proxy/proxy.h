@@ -26,6 +26,7 @@
 #include "rules/load/dynamic.h"
 
 struct flow;
+struct relays;
 
 #define PROXY_READ_MAX     (256u * 1024)      /* octets of one read */
 #define PROXY_OUT_SIZE     (2 * SMTP_OUT_MAX) /* octets printed before they are written */
@@ -102,6 +103,11 @@ struct proxy {
 	ev_prepare sleep;
 	ev_signal sigterm;
 	ev_io parent; /* the control pair with posternd */
+	/* of postern-relay, whose sessions begin so; else NULL, as are all its rules */
+	void (*relayed_open)(
+		struct proxy *p, int client, const struct log_session *session, uint32_t counted);
+	void (*relayed_drain)(struct proxy *p);
+	struct relays *relays;
 	uint8_t out_blocks[2][PROXY_OUT_SIZE];
 	struct log_sender log;
 };

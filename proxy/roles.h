@@ -7,6 +7,7 @@
  *     postern-socket SANDBOX MARK CONTROL
  *     postern-log    SANDBOX CONTROL PATH MAX                    (see log/role.h)
  *     postern-gate, postern-verdict                              (see filter/gate/roles.h)
+ *     postern-relay                                              (see proxy/relay/roles.h)
  *
  * SANDBOX is a role_place (base/role.h). CONTROL is one end of msg_pair(): messages, in both
  * directions; when posternd's end closes, the role ends at once. The other arguments in capitals

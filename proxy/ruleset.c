@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "rules/load/unbundle.h"
+#include "rules/view.h"
 
 /* The host's own name where postern.conf gives none: what the engine says in greetings and EHLO. */
 static void name_host(struct arena *arena, const struct ruleset *rs)
@@ -20,8 +21,7 @@ static void name_host(struct arena *arena, const struct ruleset *rs)
 		name = arena_str(arena, span_str(host));
 	}
 	for (size_t i = 0; i < rs->n_rules; i++) /* ours alone until the first session begins */
-		if (rs->rules[i].publish)
-			((struct publish *)(uintptr_t)rs->rules[i].publish)->smtp.hostname = name;
+		((struct publish *)(uintptr_t)rule_front(&rs->rules[i]))->smtp.hostname = name;
 }
 
 /* posternd built the same rules from the same text: an error here is a fault of ours, told as far

@@ -162,7 +162,13 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(6009, SERVER_NONE_LIVE, WARNING, 0, "", "no internal server of a passing rule is live", "", \
 		"All of them failed their probes: check that they run and that this host may reach them. The client got a TCP reset.") \
 	X(6008, SERVER_OWN, WARNING, 421, "4.4.6 Routing loop", "the address asked for is this host's own", "RFC 3463 3.5", \
-		"\"internal original\" dials what the client asked for. Publish addresses of this host by a rule that names the server.")
+		"\"internal original\" dials what the client asked for. Publish addresses of this host by a rule that names the server.") \
+	X(6101, HOP_DOWN, WARNING, 451, "4.4.1 Next hop does not answer", "no next hop of a relay rule's route takes mail", "RFC 5321 4.2.4.2", \
+		"The record names the last one tried and what it said. The sender tries again; nothing is lost.") \
+	X(6102, HOP_TLS, WARNING, 451, "4.7.4 Next hop speaks no TLS that will do", "next hop offers no TLS, or none that the route accepts", "RFC 3207 4.1", \
+		"\"tls\" of the route says what it must be. The record says why it was not.") \
+	X(6103, HOP_LOST, WARNING, 451, "4.4.2 Connection to next hop lost", "next hop closed the connection, or did not answer in time", "RFC 5321 3.8", \
+		"The client was told to send again; where the end of the message had gone out, the next hop may have it twice then (RFC 1047).")
 
 #define CODES_CONFIG(X)                                                                            \
 	X(7001, CONFIG_STARTED, INFO, 0, "", "started with these rules", "", "")                    \

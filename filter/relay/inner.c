@@ -292,12 +292,6 @@ bool inner_step(struct inner *i, struct span engine, struct span hop, struct out
 	return inner_hop_step(i, hop, out) || engine_step(i, engine, out);
 }
 
-bool inner_waits(const struct inner *i)
-{
-	return i->want != 0 || i->state == INNER_AWAIT || i->state == INNER_LOGIN_AWAIT ||
-	       queue_full(&i->queue);
-}
-
 /* ---- events ---- */
 
 void inner_hop_gone(struct inner *i)

@@ -150,9 +150,6 @@ void inner_init(struct inner *i, const struct inner_conf *conf);
 bool inner_step(struct inner *i, struct span engine, struct span hop, struct out *to_engine,
 	struct out *to_hop, struct inner_step *step);
 
-/* Is there nothing of the engine's that could be taken now? */
-bool inner_waits(const struct inner *i);
-
 /* INNER_HOP: here it is; or none can be had: @local, 4xx or 5xx, is for the client. */
 void inner_hop_ready(struct inner *i, const struct ehlo_offer *offer);
 void inner_hop_failed(struct inner *i, struct smtp_local local);

@@ -144,6 +144,7 @@ struct wanted {
 	const struct rule_endpoint *at;
 	enum listen_kind kind;
 	int rule;
+	bool relay;
 };
 
 /* Copies of those that listen there already: what waits in them is not lost, also when there are
@@ -154,12 +155,12 @@ static int inherit(const struct binding *b, const struct wanted *w, unsigned *np
 		const struct bind_socket *s = &b->old->sockets[i];
 		int fd, error;
 
-		if (!is_at(s, &w->at->addr) || s->kind != w->kind)
+		if (!is_at(s, &w->at->addr) || s->kind != w->kind || s->relay != w->relay)
 			continue;
 		fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
 			return errno;
-		error = add(b->binds, (struct bind_socket){ s->addr, s->kind, w->rule,
+		error = add(b->binds, (struct bind_socket){ s->addr, s->kind, w->rule, w->relay,
 					      (*np)++ % b->workers, fd });
 		if (error)
 			return error;
@@ -180,8 +181,8 @@ static int bind_one(const struct binding *b, const struct wanted *w)
 	for (; !error && n < b->workers; n++, alone = false) {
 		int fd = listen_on(&e->addr, w->kind, alone);
 		error = fd < 0 ? -fd
-			       : add(b->binds,
-					 (struct bind_socket){ e->addr, w->kind, w->rule, n, fd });
+			       : add(b->binds, (struct bind_socket){ e->addr, w->kind, w->rule,
+						       w->relay, n, fd });
 	}
 	return error ? fail(b, e, error) : 0;
 }
@@ -203,7 +204,8 @@ static int bind_intercept(
 		.at = host->intercept_at.line ? host->intercept_at : host->mode_at,
 	};
 	const struct wanted w = { &e,
-		host->intercept == INTERCEPT_TPROXY ? LISTEN_TPROXY : LISTEN_REDIRECT, rule };
+		host->intercept == INTERCEPT_TPROXY ? LISTEN_TPROXY : LISTEN_REDIRECT, rule,
+		false };
 	int r = bind_one(b, &w);
 
 	if (r || !has_ipv6())
@@ -231,8 +233,21 @@ static int bind_published(const struct binding *b, const struct ruleset *rs)
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		const struct publish *p = rs->rules[i].publish;
 		for (size_t j = 0; r == 0 && p && j < p->n_external; j++)
-			r = bind_one(b,
-				&(struct wanted){ &p->external[j], LISTEN_DIRECT, LISTEN_JUDGE });
+			r = bind_one(b, &(struct wanted){ &p->external[j], LISTEN_DIRECT,
+						LISTEN_JUDGE, false });
+	}
+	return r;
+}
+
+static int bind_relays(const struct binding *b, const struct ruleset *rs)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < rs->n_rules; i++) {
+		const struct relay *relay = rs->rules[i].relay;
+		for (size_t j = 0; r == 0 && relay && j < relay->n_listen; j++)
+			r = bind_one(b, &(struct wanted){ &relay->listen[j].addr, LISTEN_DIRECT,
+						LISTEN_JUDGE, true });
 	}
 	return r;
 }
@@ -255,6 +270,8 @@ int bind_all(struct binds *b, const struct ruleset *rs, const struct lanes *lane
 	assert(workers > 0);
 	*b = (struct binds){ 0 };
 	r = bind_for(&binding, rs, lanes);
+	if (r == 0)
+		r = bind_relays(&binding, rs);
 	if (r)
 		bind_free(b);
 	return r;

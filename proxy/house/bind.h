@@ -7,6 +7,7 @@
  * connections over them. In `mode external` a firewall diverts connections: instead of the
  * published addresses there is the one port of `intercept`, at all addresses of both families. In
  * `mode managed` that port is for those who are refused, and each lane to a proxy has its own.
+ * Relay rules listen on this host's own addresses, whatever the mode.
  *
  * Callers: proxy/house/generation.c.
  */
@@ -18,9 +19,10 @@
 struct bind_socket {
 	struct ip_port addr;
 	enum listen_kind kind;
-	int rule; /* LISTEN_JUDGE; 0: what comes is to be refused; else whose it is */
-	unsigned worker;
-	int fd; /* listens, close-on-exec */
+	int rule;        /* LISTEN_JUDGE; 0: what comes is to be refused; else whose it is */
+	bool relay;      /* of a relay rule: a postern-relay's, else a postern-proxy's */
+	unsigned worker; /* which of them */
+	int fd;          /* listens, close-on-exec */
 };
 
 struct binds {
@@ -35,8 +37,8 @@ struct binds {
  * NULL
  * @why: lines for the administrator when it fails
  *
- * At least one socket for each address and worker, however many rules publish it. Return: 0, or the
- * exit code of posternd.
+ * @workers: proxies, and as many relays. At least one socket for each address and worker, however
+ * many rules publish it. Return: 0, or the exit code of posternd.
  */
 int bind_all(struct binds *b, const struct ruleset *rs, const struct lanes *lanes, unsigned workers,
 	const struct binds *old, struct out *why);

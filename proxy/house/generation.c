@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "proxy/house/house.h"
+#include "proxy/house/relay_texts.h"
 
 /* How many `workers` of postern.conf asks for. */
 static unsigned worker_count(const struct hostconf *host)
@@ -32,19 +33,33 @@ static int fail(const char *what, int error, struct out *why)
 	return EXIT_UNAVAILABLE;
 }
 
+static bool has_relays(const struct ruleset *rs)
+{
+	for (size_t i = 0; i < rs->n_rules; i++)
+		if (rs->rules[i].relay)
+			return true;
+	return false;
+}
+
 static int make_workers(struct generation *g, struct out *why)
 {
-	unsigned n = worker_count(&g->rules.ruleset->host);
+	const unsigned n = worker_count(&g->rules.ruleset->host);
+	const unsigned all = has_relays(g->rules.ruleset) ? 2 * n : n;
 
-	g->workers = calloc(n, sizeof(*g->workers));
+	g->workers = calloc(all, sizeof(*g->workers));
 	if (!g->workers)
 		return fail("workers", ENOMEM, why);
-	while (g->n_workers < n) {
+	while (g->n_workers < all) {
 		unsigned i = g->n_workers++; /* also when it is half made: it will be taken down */
-		if (!worker_init(&g->workers[i], g, i))
+		if (!worker_init(&g->workers[i], g, i >= n, i % n))
 			return fail("workers", EUSERS, why);
 	}
 	return 0;
+}
+
+static int make_texts(struct generation *g, struct out *why)
+{
+	return texts_make(g->rules.ruleset, &g->texts, why);
 }
 
 static int read_rules(struct generation *g, struct out *why)
@@ -102,13 +117,17 @@ struct generation *generation_new(struct house *h, int bundle, struct out *why, 
 	}
 	g->house = h;
 	g->bundle = bundle;
+	g->texts = -1;
 	*exitp = read_rules(g, why);
 	if (*exitp == 0)
 		*exitp = make_workers(g, why);
 	if (*exitp == 0)
 		*exitp = number_lanes(g, why);
 	if (*exitp == 0)
-		*exitp = bind_all(&g->binds, g->rules.ruleset, &g->lanes, g->n_workers, old, why);
+		*exitp = make_texts(g, why);
+	if (*exitp == 0)
+		*exitp = bind_all(&g->binds, g->rules.ruleset, &g->lanes,
+			worker_count(&g->rules.ruleset->host), old, why);
 	if (*exitp == 0)
 		return g;
 	generation_free(g);
@@ -123,6 +142,8 @@ void generation_free(struct generation *g)
 	bind_free(&g->binds);
 	unbundle_free(&g->rules);
 	free(g->lanes_block);
+	if (g->texts >= 0)
+		close(g->texts);
 	close(g->bundle);
 	free(g);
 }
@@ -215,11 +236,11 @@ bool generation_worker_ended(struct generation *g, struct worker *w, int status,
 }
 
 /* shutdown(2) takes a socket off its port's share of clients, listen(2) puts it back. */
-void generation_listen(struct generation *g, unsigned index, bool on)
+void generation_listen(struct generation *g, const struct worker *w, bool on)
 {
 	for (size_t i = 0; i < g->binds.n; i++) {
 		const struct bind_socket *s = &g->binds.sockets[i];
-		if (s->worker != index)
+		if (s->worker != w->index || s->relay != w->relay)
 			continue;
 		if (on)
 			listen(s->fd, BIND_BACKLOG); /* nothing, where it listens already */

@@ -36,7 +36,8 @@ struct generation {
 	struct span lanes_text;
 	void *lanes_block;
 	struct binds binds;
-	struct worker *workers;
+	int texts;              /* for relays: proxy/relay/roles.h; -1: they need none */
+	struct worker *workers; /* proxies, then as many relays where a rule is a relay's */
 	unsigned n_workers, n_ready;
 	bool failed; /* it never ran; its workers were killed */
 };
@@ -63,4 +64,4 @@ void generation_worker_ready(struct generation *g, struct worker *w);
 /* True: the worker is to be started again after @rest_ms. */
 bool generation_worker_ended(struct generation *g, struct worker *w, int status, uint32_t rest_ms);
 /* One that rests long must not keep clients waiting: its sockets refuse meanwhile. */
-void generation_listen(struct generation *g, unsigned index, bool on);
+void generation_listen(struct generation *g, const struct worker *w, bool on);

@@ -134,7 +134,7 @@ void house_generation_ready(struct house *h, struct generation *g)
 	h->coming = NULL;
 	/* a worker of the old one that rested may have taken what both have off the port */
 	for (unsigned i = 0; i < g->n_workers; i++)
-		generation_listen(g, i, true);
+		generation_listen(g, &g->workers[i], true);
 	generation_send(g, ROLE_SERVE, (struct span){ 0 }, -1);
 	managed_worker_ready(&h->managed, &g->workers[0]);
 	lockout_rules(h);

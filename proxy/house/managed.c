@@ -109,7 +109,7 @@ static void tell_dead(struct managed *m)
 /* The first of its generation is as good as any. */
 void managed_worker_ready(struct managed *m, struct worker *w)
 {
-	if (m->gate_on && w->index == 0)
+	if (m->gate_on && !w->relay && w->index == 0)
 		child_send(&w->child, ROLE_PROBE, nothing, -1);
 }
 

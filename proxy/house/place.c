@@ -54,10 +54,10 @@ static int find_owner(struct house *h, enum role_id role)
 	return no_owner(h, role, what);
 }
 
-/* The last three are for what we keep in the kernel. */
+/* Three are for what we keep in the kernel. A relay may come with any reload. */
 static bool runs(enum role_id role, enum host_mode mode)
 {
-	if (role < ROLE_KERNEL || mode == MODE_MANAGED)
+	if (role < ROLE_KERNEL || role == ROLE_RELAY || mode == MODE_MANAGED)
 		return true;
 	return role == ROLE_KERNEL && mode == MODE_SETS_ONLY;
 }

@@ -134,14 +134,70 @@ static void check_publish(struct report *r, const struct publish *p)
 			"take it out");
 }
 
+/* ---- relay rules ---- */
+
+static void relay_unbuilt(
+	struct report *r, const struct relay *relay, struct rules_at at, const char *text)
+{
+	report(r, either(at, relay->front.at), "relay", relay->front.name, text);
+}
+
+static bool is_same(const struct rule_endpoint *a, const struct rule_endpoint *b)
+{
+	return a->addr.port == b->addr.port && (a->any || ip_eq(&a->addr.ip, &b->addr.ip));
+}
+
+/* One program listens there: a relay's clients and those of a published server do not come to the
+ * same. */
+static void check_shared(struct report *r, const struct ruleset *rs, const struct relay *relay)
+{
+	for (size_t i = 0; i < rs->n_rules; i++) {
+		const struct publish *p = rs->rules[i].publish;
+
+		for (size_t j = 0; p && j < p->n_external; j++)
+			for (size_t k = 0; k < relay->n_listen; k++)
+				if (is_same(&p->external[j], &relay->listen[k].addr))
+					relay_unbuilt(r, relay, relay->listen[k].addr.at,
+						"this address is published, too: give the relay "
+						"one of "
+						"its own");
+	}
+}
+
+static void check_routes(struct report *r, const struct relay *relay)
+{
+	for (size_t i = 0; i < relay->n_deliver; i++)
+		if (relay->deliver[i]->mx)
+			report(r, relay->deliver[i]->at, "route", relay->deliver[i]->name,
+				"\"next-hop mx\" is not built yet: name the next hop, as in "
+				"\"next-hop 127.0.0.1:10025\" for a Postfix on this host");
+}
+
+static void check_relay(struct report *r, const struct ruleset *rs, const struct relay *relay)
+{
+	check_shared(r, rs, relay);
+	for (size_t i = 0; i < relay->n_listen; i++)
+		if (relay->listen[i].tls != LISTEN_CLEAR)
+			relay_unbuilt(r, relay, relay->listen[i].addr.at,
+				"TLS with clients is not built yet: publish a server by a rule "
+				"with "
+				"\"pass\" where TLS is wanted");
+	if (relay->auth)
+		relay_unbuilt(r, relay, relay->auth_at,
+			"logins are not built yet: publish a server by a rule with \"pass\" where "
+			"users log in");
+	if (relay->front.screen)
+		relay_unbuilt(r, relay, relay->front.inspect_at,
+			"the message screener is not built yet: take \"screen\" out of the inspect "
+			"statement");
+	check_routes(r, relay);
+}
+
 static void check_rules(struct report *r, const struct ruleset *rs)
 {
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		if (rs->rules[i].relay)
-			report(r, rs->rules[i].relay->front.at, "relay",
-				rs->rules[i].relay->front.name,
-				"relay listeners are not built yet: take the rule out, or publish "
-				"a server that relays");
+			check_relay(r, rs, rs->rules[i].relay);
 		else
 			check_publish(r, rs->rules[i].publish);
 	}

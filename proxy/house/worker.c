@@ -65,7 +65,7 @@ static bool put_listeners(struct arguments *a, const struct worker *w)
 	const struct binds *binds = &w->generation->binds;
 
 	for (size_t i = 0; i < binds->n; i++) {
-		if (binds->sockets[i].worker != w->index)
+		if (binds->sockets[i].worker != w->index || binds->sockets[i].relay != w->relay)
 			continue;
 		if (a->n_fds >= START_FDS_MAX - 1)
 			return false;
@@ -131,17 +131,22 @@ static void forget_own(struct worker *w)
 	w->log = w->channel4 = w->channel6 = -1;
 }
 
-/* postern-proxy SANDBOX SEAT CONTROL LOG BUNDLE COUNTS LEDGER SPARE4 SPARE6 LISTENER... */
-static pid_t exec_proxy(struct worker *w, int control, const struct own *own)
+/* postern-proxy SANDBOX SEAT CONTROL LOG BUNDLE COUNTS LEDGER SPARE4 SPARE6 LISTENER...; a relay
+ * gets TEXTS in front of the listeners. */
+static pid_t execute(struct worker *w, int control, const struct own *own)
 {
 	static struct arguments a; /* large, and one at a time */
 	struct house *h = house_of(w);
-	struct start s = {
-		.program = "postern-proxy", .folder = ".", .argv = a.argv, .fds = a.fds
-	};
+	const enum role_id role = w->child.kind->role;
+	struct start s = { .program = role_program(role),
+		.folder = w->relay ? "relay" : ".",
+		.argv = a.argv,
+		.fds = a.fds };
+	char name[32];
 
+	snprintf(name, sizeof(name), "%s", s.program);
 	a.n = a.n_fds = 0;
-	a.argv[0] = (char[]){ "postern-proxy" };
+	a.argv[0] = name;
 	a.argv[1] = a.sandbox;
 	snprintf(a.text[0], sizeof(a.text[0]), "%u", w->seat);
 	a.argv[2] = a.text[a.n++];
@@ -152,9 +157,11 @@ static pid_t exec_proxy(struct worker *w, int control, const struct own *own)
 	put_fd(&a, "", own->ledger);
 	put_fd(&a, "", own->channel4);
 	put_fd(&a, "", own->channel6);
+	if (w->relay)
+		put_fd(&a, "", w->generation->texts);
 	if (!put_listeners(&a, w))
 		return -E2BIG;
-	house_place(h, ROLE_PROXY, h->empty_folder, a.fds, &a.n_fds, a.sandbox);
+	house_place(h, role, h->empty_folder, a.fds, &a.n_fds, a.sandbox);
 	a.argv[a.n + 2] = NULL;
 	s.n_fds = a.n_fds;
 	return start_role(&s);
@@ -167,12 +174,12 @@ static pid_t start(struct child *c, int control)
 	pid_t pid;
 	int r = make_own(w, &own);
 
-	pid = r < 0 ? (pid_t)r : exec_proxy(w, control, &own);
+	pid = r < 0 ? (pid_t)r : execute(w, control, &own);
 	close_own(&own);
 	if (pid < 0)
 		forget_own(w);
 	else
-		generation_listen(w->generation, w->index, true);
+		generation_listen(w->generation, w, true);
 	return pid;
 }
 
@@ -209,20 +216,24 @@ static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 	if (!generation_worker_ended(w->generation, w, status, rest_ms))
 		return false;
 	if (rest_ms >= LISTEN_LATER_MS)
-		generation_listen(w->generation, w->index, false);
+		generation_listen(w->generation, w, false);
 	return true;
 }
 
-static const struct child_kind kind = { ROLE_PROXY, start, on_ready, on_told, on_ended };
+static const struct child_kind proxy = { ROLE_PROXY, start, on_ready, on_told, on_ended };
+static const struct child_kind relay_kind = { ROLE_RELAY, start, on_ready, on_told, on_ended };
 
 /* ---- the whole ---- */
 
-bool worker_init(struct worker *w, struct generation *g, unsigned index)
+bool worker_init(struct worker *w, struct generation *g, bool relay, unsigned index)
 {
-	*w = (struct worker){
-		.generation = g, .index = index, .log = -1, .channel4 = -1, .channel6 = -1
-	};
-	child_init(&w->child, &kind, g->house->loop);
+	*w = (struct worker){ .generation = g,
+		.relay = relay,
+		.index = index,
+		.log = -1,
+		.channel4 = -1,
+		.channel6 = -1 };
+	child_init(&w->child, relay ? &relay_kind : &proxy, g->house->loop);
 	w->seat = house_take_seat(g->house);
 	return w->seat != WORKER_NO_SEAT;
 }

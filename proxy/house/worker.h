@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 /*
- * Worker: one postern-proxy as posternd sees it
+ * Worker: one postern-proxy, or postern-relay, as posternd sees it
  *
  * Each process has a log pair, channels of sockets and a ledger of its own, so that what one does
  * to them concerns no other. Its listening sockets belong to its generation.
@@ -17,7 +17,8 @@ struct generation;
 struct worker {
 	struct child child;
 	struct generation *generation;
-	unsigned index; /* which of the generation's sockets are its own */
+	bool relay;
+	unsigned index; /* which of the generation's sockets of its kind are its own */
 	unsigned seat;  /* WORKER_NO_SEAT: none */
 	int log;        /* numbers of what logger and supplier keep for it; -1: none */
 	int channel4, channel6;
@@ -28,6 +29,6 @@ struct worker {
 #define WORKER_NO_SEAT SEATS_MAX
 
 /* False: no seat is left. */
-bool worker_init(struct worker *w, struct generation *g, unsigned index);
+bool worker_init(struct worker *w, struct generation *g, bool relay, unsigned index);
 /* The process must be gone. */
 void worker_deinit(struct worker *w);

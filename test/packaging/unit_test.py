@@ -105,7 +105,7 @@ class Root(Folder):
     def test_users_and_folders(self):
         self.quietly("systemd-sysusers", "sysusers.conf")
         users = dict(line.split(":", 1) for line in (self.folder / "etc" / "passwd").read_text().splitlines())
-        for user in ("postern-log", "postern-socket", "postern-proxy", "postern-gate", "postern-verdict"):
+        for user in ("postern-log", "postern-socket", "postern-proxy", "postern-gate", "postern-verdict", "postern-relay"):
             self.assertRegex(users[user], r"^x:\d+:\d+:[^:]+:/nonexistent:/usr/sbin/nologin$")
         self.assertEqual(self.quietly("systemd-tmpfiles", "tmpfiles.conf", "--create"), "")
         log = (self.folder / "var" / "lib" / "postern" / "log").stat()

@@ -25,8 +25,14 @@ del sys.argv[1:3]
 WORKERS = 8
 CONF = 'version 1\nmode direct\nhostname gw.test\nstate "{dir}/state"\n'
 USERS = {"postern-log": (61001, 62001), "postern-socket": (61002, 62002), "postern-proxy": (61003, 62003),
-         "postern-gate": (61004, 62004), "postern-verdict": (61005, 62005)}
+         "postern-gate": (61004, 62004), "postern-verdict": (61005, 62005),
+         "postern-relay": (61006, 62006)}
 SIGSYS = "killed by SIGSYS"
+RELAY = """
+    set d { members in.test }
+    route away { domains d; next-hop 127.0.0.1:{internal}; tls none }
+    relay r { listen 127.0.0.1:%d; recipients in d; deliver away }
+"""
 MANAGED = {"postern-kernel", "postern-gate", "postern-verdict"}  # only run in "mode managed"
 
 server = None
@@ -64,7 +70,10 @@ def accounts(users):
 
 
 def gateway(conf=CONF, **more):
-    return Postern(rules(), conf=conf + "workers %d\n" % WORKERS, external=free_port(), internal=server.port, **more)
+    relay = free_port()
+    gate = Postern(rules(after=RELAY % relay), conf=conf + "workers %d\n" % WORKERS, external=free_port(), internal=server.port, **more)
+    gate.listens = {"postern-proxy": gate.external, "postern-relay": relay}
+    return gate
 
 
 def status(pid):
@@ -109,7 +118,7 @@ class Roles(unittest.TestCase):
             seen[program] = seen.get(program, 0) + 1
             with self.subTest(program=program):
                 self.assert_row(pid, table[program], ids(program), baseline)
-        self.assertEqual(seen, {"posternd": 1, "postern-log": 1, "postern-proxy": WORKERS,
+        self.assertEqual(seen, {"posternd": 1, "postern-log": 1, "postern-proxy": WORKERS, "postern-relay": WORKERS,
                                 **({"postern-socket": 1} if ids("postern-proxy") else {})})
         layers = told(gate)
         for program, words in layers.items():
@@ -159,6 +168,7 @@ class Roles(unittest.TestCase):
         allowed = {
             "postern-proxy": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]", "pipe"},
             "postern-socket": {"socket"},
+            "postern-relay": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]"},
             "postern-log": {"socket", "anon_inode:[signalfd]", "log.json", "/", *log},
         }
         for pid, program in gate.processes():
@@ -197,7 +207,7 @@ class Roles(unittest.TestCase):
             pid = wait_for("the role", lambda: self.ready(gate, program))
             words = [call]
             if call == "bind":
-                words.append(self.listener_of(pid, gate.external) if program == "postern-proxy" else self.some_socket_of(pid))
+                words.append(self.listener_of(pid, gate.listens[program]) if program in gate.listens else self.some_socket_of(pid))
             elif call == "kill":
                 words.append(other)
             with self.subTest(program=program, call=call):
@@ -236,6 +246,7 @@ class Roles(unittest.TestCase):
             self.assert_privileges(gate, lambda program: USERS.get(program, (0, 0)), baseline)
             self.assert_roots(gate)
             self.try_all(gate, "postern-proxy", {"bind": "-13 EACCES"})
+            self.try_all(gate, "postern-relay", {"bind": "-13 EACCES"})
             self.try_all(gate, "postern-socket", {"socket-inet": "[0-9]+"})
             self.try_all(gate, "postern-log", {"open": self.LANDLOCKED})
             killed = gate.wait_records(20, code="PN8003")

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+/*
+ * Hop's rooms, seen by each other only: see hop.h
+ */
+#include "filter/smtp/reply.h"
+#include "proxy/relay/hop.h"
+
+enum hop_state {
+	HOP_DIALLING,
+	HOP_BANNER, /* waiting for the greeting */
+	HOP_EHLO,   /* ... for the answer to EHLO */
+	HOP_HELO,
+	HOP_STARTTLS,
+	HOP_SHAKING, /* TLS */
+	HOP_ASKED,   /* an unused one: RSET was said */
+	HOP_TAKEN,
+	HOP_IDLE,
+	HOP_FAILED, /* nothing left to try; the taker is told in a moment */
+};
+
+struct hop {
+	struct hops *hops;
+	struct hop *next, **pprev;
+	enum hop_state state;
+	const struct route *route;
+	const struct rule_timeouts *timeouts;
+	const struct hop_ops *ops;
+	void *context;
+	ev_io io;
+	struct wheel_entry timer;
+	uint64_t tried; /* bits: of route->hops, by this taking */
+	size_t target;
+	unsigned uses;
+	bool exclusive;
+	bool clear; /* its handshake failed, and TLS may be done without */
+	struct tls *tls;
+	struct hop_facts facts;
+	struct reply_reader reader;
+	size_t in_n;
+	enum code why; /* the last failure */
+	int error;
+	size_t said_n;
+	char said[200];
+	uint8_t in[SMTP_REPLY_MAX];
+};
+
+struct hops {
+	struct proxy *proxy; /* borrowed, as is the next */
+	const char *hostname;
+	struct tls_client *tls;
+	struct hop *list;
+	unsigned idle;
+	bool draining;
+	struct server_state *rests; /* of all next hops of all routes */
+};
+
+/* The connection stands: waits for the greeting. */
+void hop_greet_begin(struct hop *h);
+/* It is readable (or writable, while it shakes hands) before it is ready. */
+void hop_greet(struct hop *h);
+/* RSET to one that was unused. */
+void hop_ask(struct hop *h);
+
+/* This next hop will not do: the next one is tried. @said: its words, or empty. */
+void hop_target_failed(struct hop *h, enum code code, int error, struct span said);
+/* The same one again. */
+void hop_target_again(struct hop *h);
+void hop_ready(struct hop *h);
+/* Until @ms from now, or the target has failed. */
+void hop_wait(struct hop *h, int events, uint32_t ms);

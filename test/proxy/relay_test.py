@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: ISC
+"""Relay listeners: a message goes to the next hop before its sender hears 250, or it does not go."""
+import re
+import ssl
+import subprocess
+import threading
+import unittest
+
+from support import LOOPBACK, Postern, RawClient, Script, free_port, main, wait_for  # finds the next one, too
+from fixture import BUILD, Scratch, certificate
+
+TEXT = b"Subject: x\r\n\r\n..stuffed\r\nhello\r\n"
+OFFER = ("PIPELINING", "SIZE 10000000", "8BITMIME", "DSN")
+
+
+class Hop(Script):
+    """An SMTP server that keeps what it was told, and does as it is told
+
+    @answers: the first word of a line -> reply, or None: it closes then, or bytes that are sent as they are.
+    """
+
+    def __init__(self, offer=OFFER, answers=None, tls=None):
+        self.offer, self.answers, self.tls = offer, answers or {}, tls
+        self.lines, self.messages, self.connections, self.resets = [], [], 0, 0
+        super().__init__(self.talk)
+
+    def talk(self, sock):
+        self.connections += 1
+        try:
+            self.converse(sock)
+        except ConnectionResetError:
+            self.resets += 1
+
+    def converse(self, sock):
+        if not self.say(sock, "GREETING", "220 hop ESMTP"):
+            return
+        stream = sock.makefile("rb")
+        while line := stream.readline():
+            line = line.decode("latin-1").rstrip("\r\n")
+            self.lines.append(line)
+            verb = line.split(" ")[0].split(":")[0].upper()
+            usual = {"EHLO": "\r\n".join(["250-hop"] + ["250-" + o for o in self.offers(sock)] + ["250 HELP"]),
+                     "DATA": "354 go", "QUIT": "221 bye"}.get(verb, "250 2.0.0 ok")
+            if verb == "STARTTLS":
+                usual = "220 go"
+            if not self.say(sock, verb, usual):
+                return
+            if verb == "DATA" and self.answers.get("DATA", "354").startswith("354"):
+                if not self.take_text(sock, stream):
+                    return
+            elif verb == "STARTTLS" and self.tls and verb not in self.answers:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+                stream = sock.makefile("rb")
+            elif verb == "QUIT":
+                sock.close()
+                return
+
+    def offers(self, sock):
+        return [*self.offer, *(["STARTTLS"] if self.tls and not isinstance(sock, ssl.SSLSocket) else [])]
+
+    def take_text(self, sock, stream):
+        text = b""
+        while not text.endswith(b"\r\n.\r\n"):
+            line = stream.readline()
+            if not line:
+                return False
+            text += line
+        self.messages.append(text[:-3])
+        return self.say(sock, ".", "250 2.0.0 queued")
+
+    def say(self, sock, what, usual):
+        reply = self.answers.get(what, usual)
+        if reply is None:
+            sock.close()
+            return False
+        sock.sendall(reply if isinstance(reply, bytes) else reply.encode() + b"\r\n")
+        return True
+
+
+def rules(*ports, tls="none", more=""):
+    hops = ", ".join("%s:%d" % (LOOPBACK, p) for p in ports)
+    return ("version 1\nset d { members in.test }\nroute away { domains d; next-hop %s; tls %s }\n"
+            "relay r { listen 127.0.0.1:{external}; recipients in d; deliver away; %s }\n" % (hops, tls, more))
+
+
+class Case(unittest.TestCase):
+    def hop(self, **more):
+        return self.enterContext(Hop(**more))
+
+    def gateway(self, text, **more):
+        return self.enterContext(Postern(text, conf=Postern.CONF + "workers 1\n", external=free_port(), internal=free_port(), **more))
+
+    def client(self, gate):
+        client = self.enterContext(RawClient(gate.external))
+        client.expect(220)
+        client.command("EHLO client.test", 250)
+        return client
+
+    def send(self, client, text=TEXT, code=250, to="b@in.test"):
+        client.command("MAIL FROM:<a@out.test>", 250)
+        client.command("RCPT TO:<%s>" % to, 250)
+        client.command("DATA", 354)
+        client.send(text + b".\r\n")
+        return client.expect(code)[1]
+
+
+class Messages(Case):
+    def test_what_arrives(self):
+        hop = self.hop()
+        gate = self.gateway(rules(hop.port))
+        client = self.client(gate)
+        self.assertIn("queued", self.send(client))
+        trace, rest = re.fullmatch(rb"(Received: .*?\r\n)(?!\t)(.*)", hop.messages[0], re.S).groups()
+        self.assertEqual(rest, TEXT)
+        self.assertRegex(trace.decode(), r"^Received: from client\.test \(\[127\.0\.0\.1\]\)\r\n\tby \S+ with ESMTP id \w+;\r\n"
+                                         r"\t\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\r\n$")
+        record = gate.wait_records(code="PN2001")[0]
+        self.assertEqual((record["internal"], record["rule"]), (LOOPBACK, "r"))
+        client.command("QUIT", 221)
+
+    def test_a_recipient_elsewhere_is_refused_here(self):
+        hop = self.hop()
+        client = self.client(self.gateway(rules(hop.port)))
+        client.command("MAIL FROM:<a@out.test>", 250)
+        client.command("RCPT TO:<b@victim.test>", 550)
+        client.command("RCPT TO:<b%victim.test@in.test>", 553)
+        self.assertEqual(hop.connections, 0)
+
+    def test_what_the_hop_says_of_recipients_passes(self):
+        hop = self.hop(answers={"RCPT": "550 5.1.1 nobody"})
+        client = self.client(self.gateway(rules(hop.port)))
+        client.command("MAIL FROM:<a@out.test>", 250)
+        self.assertIn("nobody", client.command("RCPT TO:<b@in.test>", 550)[1])
+
+    def test_chunks(self):
+        hop = self.hop()
+        client = self.client(self.gateway(rules(hop.port)))
+        client.command("MAIL FROM:<a@out.test>", 250)
+        client.command("RCPT TO:<b@in.test>", 250)
+        client.send(b"BDAT 4\r\n\r\n..BDAT 3 LAST\r\nx\r\n")
+        client.expect(250)
+        client.expect(250)
+        self.assertTrue(hop.messages[0].endswith(b"+0000\r\n\r\n...x\r\n"), hop.messages)
+
+    def test_a_large_one(self):
+        hop = self.hop()
+        text = b"\r\n" + b"0123456789abcdef" * 4 + b"\r\n"
+        client = self.client(self.gateway(rules(hop.port)))
+        self.send(client, text * 30000)
+        self.assertTrue(hop.messages[0].endswith(text * 30000))
+
+    def test_a_connection_serves_the_next_session(self):
+        hop = self.hop()
+        gate = self.gateway(rules(hop.port))
+        for _ in range(3):
+            client = self.client(gate)
+            self.send(client)
+            client.command("QUIT", 221)
+        self.assertEqual((hop.connections, len(hop.messages), hop.lines.count("RSET")), (1, 3, 2))
+
+    def test_one_that_was_closed_meanwhile_is_replaced(self):
+        hop = self.hop()
+        gate = self.gateway(rules(hop.port))
+        client = self.client(gate)
+        self.send(client)
+        hop.answers["RSET"] = None
+        self.send(client)
+        self.assertEqual((hop.connections, len(hop.messages)), (2, 2))
+
+    def test_a_refused_message_ends_in_a_reset_and_the_session_goes_on(self):
+        hop = self.hop()
+        gate = self.gateway(rules(hop.port))
+        client = self.client(gate)
+        self.send(client, b"Subject: x\r\n\r\nbare\nLF\r\n", 554)
+        wait_for("a reset", lambda: hop.resets == 1)
+        self.assertEqual(hop.messages, [])
+        self.send(client)
+        self.assertEqual(len(hop.messages), 1)
+
+    def test_what_the_hop_lacks(self):
+        hop = self.hop(offer=("PIPELINING",))
+        client = self.client(self.gateway(rules(hop.port)))
+        client.command("MAIL FROM:<a@out.test> BODY=8BITMIME", 250)
+        client.command("RCPT TO:<b@in.test>", 554)
+        client.command("RSET", 250)
+        self.send(client)
+
+
+class Failing(Case):
+    def test_the_next_one_is_tried(self):
+        hop = self.hop()
+        client = self.client(self.gateway(rules(free_port(), hop.port)))
+        self.send(client)
+
+    def test_a_hop_that_refuses_is_none(self):
+        first, second = self.hop(answers={"GREETING": "554 5.3.2 no"}), self.hop()
+        client = self.client(self.gateway(rules(first.port, second.port)))
+        self.send(client)
+        self.send(client)
+        self.assertEqual((first.connections, len(second.messages)), (1, 2))
+
+    def test_none_left(self):
+        gate = self.gateway(rules(free_port(), free_port()))
+        client = self.client(gate)
+        client.command("MAIL FROM:<a@out.test>", 250)
+        self.assertIn("4.4.1", client.command("RCPT TO:<b@in.test>", 451)[1])
+        self.assertEqual(len(gate.wait_records(code="PN6101")), 1)
+        client.command("RSET", 250)
+        client.command("QUIT", 221)
+
+    def test_lost_at_every_step(self):
+        """No 250 without the hop's, a 4xx otherwise, and the session goes on."""
+        for step in "GREETING", "EHLO", "MAIL", "RCPT", "DATA", ".":
+            with self.subTest(step), Hop(answers={step: None}) as hop:
+                with Postern(rules(hop.port), conf=Postern.CONF + "workers 1\n", external=free_port(), internal=1) as gate:
+                    client = self.client(gate)
+                    client.send(b"MAIL FROM:<a@out.test>\r\nRCPT TO:<b@in.test>\r\n")
+                    client.expect(250)
+                    code = client.reply()[0]
+                    if step in ("DATA", "."):
+                        self.assertEqual(code, 250)
+                        client.send(b"DATA\r\n")
+                        code = client.reply()[0]
+                    if step == ".":
+                        self.assertEqual(code, 354)
+                        client.send(TEXT + b".\r\n")
+                        code = client.reply()[0]
+                    self.assertEqual(code, 451)
+                    client.command("RSET", 250)
+                    hop.answers.clear()
+                    client.command("NOOP", 250)
+                    client.command("QUIT", 221)
+
+    def test_a_silent_hop(self):
+        hop = self.hop(answers={"RCPT": b""})
+        gate = self.gateway(rules(hop.port, more="timeout command 2s"))
+        client = self.client(gate)
+        client.command("MAIL FROM:<a@out.test>", 250)
+        client.command("RCPT TO:<b@in.test>", 451)
+        self.assertEqual(len(gate.wait_records(code="PN6103")), 1)
+
+
+class Tls(Case):
+    @staticmethod
+    def context():
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*map(str, certificate()))
+        return context
+
+    def test_when_it_is_offered(self):
+        hop = self.hop(tls=self.context())
+        client = self.client(self.gateway(rules(hop.port, tls="opportunistic")))
+        self.send(client, TEXT * 5000)
+        self.assertEqual(hop.lines[:3], ["EHLO gw.test", "STARTTLS", "EHLO gw.test"])
+        self.assertTrue(hop.messages[0].endswith(TEXT * 5000))
+
+    def test_opportunistic_without(self):
+        hop = self.hop()
+        self.send(self.client(self.gateway(rules(hop.port, tls="opportunistic"))))
+
+    def refused(self, hop, tls):
+        gate = self.gateway(rules(hop.port, tls=tls))
+        client = self.client(gate)
+        client.command("MAIL FROM:<a@out.test>", 250)
+        self.assertIn("4.7.4", client.command("RCPT TO:<b@in.test>", 451)[1])
+        self.assertEqual(len(gate.wait_records(code="PN6102")), 1)
+        self.assertFalse([l for l in hop.lines if l.startswith("MAIL")])
+
+    def test_required_and_not_offered(self):
+        self.refused(self.hop(), "required")
+
+    def test_nobody_known_signed_it(self):
+        self.refused(self.hop(tls=self.context()), "verify")
+
+    def test_octets_behind_the_answer(self):
+        """TLS-19: what was said in clear is never taken for something said inside."""
+        self.refused(self.hop(tls=self.context(), answers={"STARTTLS": b"220 ok\r\n250-x\r\n250 AUTH PLAIN\r\n"}), "required")
+
+    def test_a_broken_handshake_goes_on_in_clear_where_it_may(self):
+        hop = self.hop(tls=self.context(), answers={"STARTTLS": b"220 ok\r\n"})
+
+        def garbage(sock, what, usual, say=hop.say):
+            said = say(sock, what, usual)
+            if what == "STARTTLS":
+                threading.Timer(0.1, lambda: sock.sendall(b"no TLS here at all\r\n")).start()
+            return said
+        hop.say = garbage
+        client = self.client(self.gateway(rules(hop.port, tls="opportunistic")))
+        self.send(client)
+        self.assertEqual((hop.connections, len(hop.messages)), (2, 1))
+
+
+class Refused(Case):
+    """What is not built yet is named by file and line, and nothing starts."""
+
+    CASES = {
+        "TLS with clients is not built yet": "listen 127.0.0.1:{port} starttls certificate c; recipients in d; deliver away",
+        "logins are not built yet": "listen 127.0.0.1:{port}; auth required a; recipients in d; deliver away",
+        "\"next-hop mx\" is not built yet": "listen 127.0.0.1:{port}; recipients in d; deliver far",
+        "the message screener is not built yet": "listen 127.0.0.1:{port}; recipients in d; inspect commands internet screen s; deliver away",
+    }
+    HEAD = ("version 1\nset d {{ members in.test }}\nroute away {{ domains d; next-hop 127.0.0.1:25; tls none }}\n"
+            "route far {{ domains d; next-hop mx }}\ncertificate c {{ chain \"c\"; key \"k\" }}\n"
+            "auth a {{ via file \"p\"; mechanisms PLAIN }}\nscreen s {{ keyword \"x\" in body refuse }}\nrelay r {{ %s }}\n")
+
+    def test_by_name_and_line(self):
+        for words, rule in self.CASES.items():
+            with self.subTest(words):
+                scratch = Scratch("pn-unbuilt-")
+                self.addCleanup(scratch.remove)
+                (scratch.path / "rules.conf").write_text((self.HEAD % rule).replace("{port}", "2525").replace("{{", "{").replace("}}", "}"))
+                (scratch.path / "postern.conf").write_text("version 1\nmode direct\nstate \"%s/state\"\n" % scratch.path)
+                done = subprocess.run([BUILD / "proxy/posternd", "-c", scratch.path, "-f"], capture_output=True, text=True, timeout=30)
+                self.assertEqual(done.returncode, 78, done.stderr)
+                self.assertRegex(done.stderr, r"rules\.conf:\d+: error: .*" + re.escape(words))
+
+
+if __name__ == "__main__":
+    main()
