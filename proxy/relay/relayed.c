@@ -345,9 +345,10 @@ static void reset(struct inspected *s)
 
 	held_drop(&proxy_of(r)->pool, &r->replies);
 	inner_reset(&r->inner);
+	if (!r->hop_ready || (r->inner.want & INNER_ABORT)) /* one that is in step stays */
+		drop_hop(r, true);
 	if (r->inner.want & INNER_ABORT)
 		inner_hop_gone(&r->inner);
-	drop_hop(r, true);
 	inspect_reset_kept(&s->inspect);
 }
 
