@@ -94,6 +94,35 @@ static void each_command_has_its_verdict(void **state)
 		{ "AUTH PLAIN", { .offered = ALL }, CODE_COUNT, 0, 0 },
 		{ "AUTH PLAIN", { .offered = 0 }, CODE_AUTH_DENIED, 502, 0 },
 		{ "ETRN in.test", { .offered = 0 }, CODE_VERB_DENIED, 502, 7 },
+		/* of a relay listener */
+		{ "STARTTLS", { .tls = POLICY_TLS_NONE }, CODE_STARTTLS_DENIED, 502, 0 },
+		{ "STARTTLS", { .tls = POLICY_TLS_OFFERED }, CODE_COUNT, 0, 0 },
+		{ "STARTTLS", { .tls = POLICY_TLS_REQUIRED }, CODE_COUNT, 0, 0 },
+		{ "STARTTLS", { .tls = POLICY_TLS_ON }, CODE_TLS_ALREADY, 503, 0 }, /* TLS-15 */
+		{ "EHLO c.test", { .tls = POLICY_TLS_REQUIRED }, CODE_COUNT, 0, 0 },
+		{ "NOOP x", { .tls = POLICY_TLS_REQUIRED }, CODE_COUNT, 0, 0 },
+		{ "RSET", { .tls = POLICY_TLS_REQUIRED }, CODE_COUNT, 0, 0 },
+		{ "QUIT", { .tls = POLICY_TLS_REQUIRED }, CODE_COUNT, 0, 0 },
+		{ "HELO c.test", { .tls = POLICY_TLS_REQUIRED }, CODE_AFTER_TLS, 530, 0 },
+		{ "MAIL FROM:<>", { .tls = POLICY_TLS_REQUIRED }, CODE_AFTER_TLS, 530, 0 },
+		{ "AUTH PLAIN", { .offered = ALL, .tls = POLICY_TLS_REQUIRED }, CODE_AFTER_TLS, 530,
+			0 }, /* TLS-13 */
+		{ "AUTH PLAIN", { .offered = ALL, .tls = POLICY_TLS_OFFERED }, CODE_AFTER_TLS, 530,
+			0 },
+		{ "AUTH PLAIN", { .offered = ALL, .tls = POLICY_TLS_NONE }, CODE_AFTER_TLS, 530,
+			0 },
+		{ "AUTH PLAIN", { .offered = ALL, .tls = POLICY_TLS_ON }, CODE_COUNT, 0, 0 },
+		{ "MAIL FROM:<>", { .tls = POLICY_TLS_ON, .login_required = true },
+			CODE_LOGIN_REQUIRED, 530, 0 },
+		{ "RCPT TO:<b@in.test>", { .tls = POLICY_TLS_ON, .login_required = true },
+			CODE_LOGIN_REQUIRED, 530, 0 },
+		{ "VRFY x", { .tls = POLICY_TLS_ON, .login_required = true }, CODE_LOGIN_REQUIRED,
+			530, 0 },
+		{ "HELO c.test", { .tls = POLICY_TLS_ON, .login_required = true }, CODE_COUNT, 0,
+			0 },
+		{ "MAIL FROM:<>",
+			{ .tls = POLICY_TLS_ON, .login_required = true, .logged_in = true },
+			CODE_COUNT, 0, 0 },
 	};
 
 	(void)state;

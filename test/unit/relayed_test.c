@@ -341,10 +341,32 @@ static void sessions(void **state)
 		}
 }
 
+/* TLS-08, CVE-2011-0411: what was written before TLS is never taken for something said inside. */
+static void octets_behind_starttls_end_the_session(void **state)
+{
+	static const struct talk talk = { "injected", OPEN, HELLO "STARTTLS\r\nEHLO evil\r\n",
+		{ NULL }, NULL, NULL, true };
+	static struct play p;
+	struct span client = span_str(talk.client);
+	size_t seen = client.n;
+
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	begin(&p, &talk);
+	for (unsigned i = 0; i < 20; i++)
+		turn(&p, &client, &seen);
+	assert_int_equal(p.inspect.want, INSPECT_END);
+	assert_int_equal(client.n, sizeof("EHLO evil\r\n") - 1);
+	p.blocks[0][p.heard.n] = '\0';
+	assert_non_null(strstr(p.blocks[0], "554 5.5.1 Input behind STARTTLS"));
+	assert_null(strstr(p.blocks[0], "\n220 "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sessions),
+		cmocka_unit_test(octets_behind_starttls_end_the_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
