@@ -145,21 +145,25 @@ haproxy_conf() { # extra defaults, bind options, server options, extra global
 	E
 }
 
-# One rule, whose statements beside external and internal are $1; $2 is what postern.conf says of its mode (direct). What a
-# server for the whole Internet would never allow one client is allowed here, since all load comes from one address.
-postern_start() {
-	local timeouts="command 10m, idle 10m, total 1h"
-	[[ $1 != pass* ]] || timeouts="idle 10m, total 1h"
+# A folder in $PN with postern.conf, which says $1 beside the usual; rules.conf is the caller's.
+postern_folder() {
 	mkdir -p "$BENCH/out" # not $RUN: that may be a tmpfs, and the log is to meet a disk
 	PN=$(mktemp -d "$BENCH/out/postern.XXXXXX")
 	chmod 755 "$PN"
 	cat >"$PN/postern.conf" <<-E
 	version 1
-	${2:-mode direct}
+	$1
 	user nobody
 	hostname gw.example
 	state "$PN/state"
 	E
+}
+# One rule, whose statements beside external and internal are $1; $2 is what postern.conf says of its mode (direct). What a
+# server for the whole Internet would never allow one client is allowed here, since all load comes from one address.
+postern_start() {
+	local timeouts="command 10m, idle 10m, total 1h"
+	[[ $1 != pass* ]] || timeouts="idle 10m, total 1h"
+	postern_folder "${2:-mode direct}"
 	cat >"$PN/rules.conf" <<-E
 	version 1
 	set bench-domains { members server.example }
