@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "rules/view.h"
+
 /* ---- what may be banned ---- */
 
 static const char *const whats[TALLY_WHATS] = { [TALLY_CONNECTIONS] = "rate",
@@ -29,8 +31,8 @@ bool bans_what_find(struct span text, enum tally_what *whatp)
 const struct publish *bans_rule(const struct ruleset *rs, const char *name)
 {
 	for (size_t i = 0; i < rs->n_rules; i++)
-		if (rs->rules[i].publish && strcmp(rs->rules[i].publish->name, name) == 0)
-			return rs->rules[i].publish;
+		if (strcmp(rule_front(&rs->rules[i])->name, name) == 0)
+			return rule_front(&rs->rules[i]);
 	return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "filter/limits/bans.h"
 #include "log/facts.h"
 #include "proxy/house/house.h"
+#include "rules/view.h"
 
 /* ---- one begins ---- */
 
@@ -64,10 +65,8 @@ static bool lift_counts(struct house *h, const struct ip_prefix *client)
 
 	shared_lock(&h->shared);
 	for (size_t i = 0; i < rs->n_rules; i++) {
-		struct tally_key key;
-		if (!rs->rules[i].publish)
-			continue;
-		key = key_of(h, rs->rules[i].publish->name, client);
+		const struct tally_key key = key_of(h, rule_front(&rs->rules[i])->name, client);
+
 		any |= bans_lift(&h->shared.tally, &key, now_ms);
 	}
 	shared_unlock(&h->shared);

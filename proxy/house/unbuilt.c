@@ -147,13 +147,18 @@ static bool is_same(const struct rule_endpoint *a, const struct rule_endpoint *b
 	return a->addr.port == b->addr.port && (a->any || ip_eq(&a->addr.ip, &b->addr.ip));
 }
 
-/* One program listens there: a relay's clients and those of a published server do not come to the
- * same. */
+/* One program listens at an address: a relay's clients and those of a published server do not come
+ * to the same. */
 static void check_shared(struct report *r, const struct ruleset *rs, const struct relay *relay)
 {
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		const struct publish *p = rs->rules[i].publish;
 
+		if (p && strcmp(p->name, relay->front.name) == 0)
+			relay_unbuilt(r, relay, relay->front.at,
+				"a publish rule has this name, too, and limits are counted by "
+				"name: give "
+				"the relay another");
 		for (size_t j = 0; p && j < p->n_external; j++)
 			for (size_t k = 0; k < relay->n_listen; k++)
 				if (is_same(&p->external[j], &relay->listen[k].addr))

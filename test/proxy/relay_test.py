@@ -189,6 +189,22 @@ class Messages(Case):
         self.send(client)
 
 
+class Limits(Case):
+    def test_a_ban_is_told_and_listed(self):
+        hop = self.hop()
+        gate = self.gateway(rules(hop.port, more="limit rate 2 per 1h per client then refuse for 1h"))
+        heard = []
+        for _ in range(4):
+            with RawClient(gate.external) as client:
+                heard.append(client.reply()[0])
+        self.assertEqual(heard, [220, 220, 554, 554])
+        self.assertEqual(gate.wait_records(code="PN7007")[0]["rule"], "r")
+        wait_for("a ban", lambda: '"r"' in gate.tool("--json", "set", "list", "bans").stdout)
+        gate.tool("set", "del", "bans", "127.0.0.1")
+        with RawClient(gate.external) as client:
+            client.expect(220)
+
+
 class Failing(Case):
     def test_the_next_one_is_tried(self):
         hop = self.hop()
@@ -293,6 +309,10 @@ class Refused(Case):
         "TLS with clients is not built yet": "listen 127.0.0.1:{port} starttls certificate c; recipients in d; deliver away",
         "logins are not built yet": "listen 127.0.0.1:{port}; auth required a; recipients in d; deliver away",
         "\"next-hop mx\" is not built yet": "listen 127.0.0.1:{port}; recipients in d; deliver far",
+        "this address is published, too": "listen 127.0.0.1:{port}; recipients in d; deliver away }}\n"
+                                          "publish p {{ external 127.0.0.1:{port}; internal 127.0.0.1:25; client-address gateway; recipients in d",
+        "a publish rule has this name, too": "listen 127.0.0.1:{port}; recipients in d; deliver away }}\n"
+                                             "publish r {{ external 127.0.0.2:{port}; internal 127.0.0.1:25; client-address gateway; recipients in d",
         "the message screener is not built yet": "listen 127.0.0.1:{port}; recipients in d; inspect commands internet screen s; deliver away",
     }
     HEAD = ("version 1\nset d {{ members in.test }}\nroute away {{ domains d; next-hop 127.0.0.1:25; tls none }}\n"
