@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Relay listeners: a message goes to the next hop before its sender hears 250, or it does not go."""
+import os
 import re
+import signal
 import ssl
 import subprocess
 import unittest
@@ -203,6 +205,38 @@ class Limits(Case):
         gate.tool("set", "del", "bans", "127.0.0.1")
         with RawClient(gate.external) as client:
             client.expect(220)
+
+
+class Life(Case):
+    def test_a_reload_takes_no_session(self):
+        hop = self.hop()
+        publish = "version 1\npublish p { external 127.0.0.1:{external}; internal 127.0.0.1:{internal}; client-address gateway; recipients any }\n"
+        gate = self.gateway(rules(hop.port))
+        client = self.client(gate)
+        for text in rules(hop.port, more="limit message 1MiB"), publish, rules(hop.port):
+            gate.write("rules.conf", text)
+            self.assertEqual(gate.tool("apply").returncode, 0)
+            self.send(client)  # under the rules it began with
+        self.send(self.client(gate))
+        self.assertEqual(len(hop.messages), 4)
+        client.command("QUIT", 221)
+
+    def test_one_that_is_killed_is_started_again(self):
+        hop = self.hop()
+        gate = self.gateway(rules(hop.port))
+        client = self.client(gate)
+        client.command("MAIL FROM:<a@out.test>", 250)
+        client.command("RCPT TO:<b@in.test>", 250)
+        client.command("DATA", 354)
+        pids = [pid for pid, program in gate.processes() if program == "postern-relay"]
+        self.assertEqual(len(pids), 1)
+        os.kill(pids[0], signal.SIGKILL)
+        client.send(TEXT + b".\r\n")
+        self.assertIsNone(client.reply())
+        gate.wait_records(code="PN8003")
+        wait_for("a new one", lambda: [p for p, program in gate.processes() if program == "postern-relay" and p not in pids])
+        self.send(self.client(gate))
+        self.assertEqual(len(hop.messages), 1, "the one that was cut has no end")
 
 
 class Failing(Case):
