@@ -162,7 +162,7 @@ void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session
 }
 
 void log_server(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
-	enum code code, uint32_t incident, int error)
+	enum code code, int error, struct span said)
 {
 	struct record *r;
 
@@ -173,7 +173,8 @@ void log_server(struct log_sender *s, int64_t wall_ns, const struct log_session 
 		return;
 	put_to(r, session);
 	put_error(r, error);
-	log_put_incident(r, incident);
+	if (said.n > 0)
+		record_octets(r, "reply_text", said, LOG_LINE_MAX);
 	log_sender_end(s);
 }
 

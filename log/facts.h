@@ -89,10 +89,10 @@ void log_note(struct log_sender *s, int64_t wall_ns, const struct log_session *s
 void log_refused(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	enum code code, uint16_t reply, uint32_t incident, const struct rules_at *at);
 
-/* One internal server (session->internal) failed where no note says so: another is tried, or the
- * rule says pass. @error: errno or 0. */
+/* One internal server or next hop (session->internal) failed where no note says so: another is
+ * tried, or the rule says pass. @error: errno or 0. @said: its words, or empty. */
 void log_server(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
-	enum code code, uint32_t incident, int error);
+	enum code code, int error, struct span said);
 
 /* PN8006 for each code of which records were held back (log/flood.h) and whose time is over. */
 void log_flood_tell(struct log_sender *s, int64_t wall_ns);

@@ -140,7 +140,8 @@ static bool failed(struct flow *f, int error)
 	note_failure(f);
 	more = seek(f, f->place + 1);
 	if (more || !f->inspected) /* else nobody tells: a passed session has no notes */
-		log_server(&f->proxy->log, clock_wall_ns(), &f->log, CODE_SERVER_DOWN, 0, error);
+		log_server(&f->proxy->log, clock_wall_ns(), &f->log, CODE_SERVER_DOWN, error,
+			(struct span){ 0 });
 	return more;
 }
 
@@ -196,7 +197,8 @@ static int dial_any(struct flow *f, int events)
 static int refuse(struct flow *f, int result)
 {
 	if (!f->inspected) /* as in failed() */
-		log_server(&f->proxy->log, clock_wall_ns(), &f->log, dial_code(result), 0, 0);
+		log_server(&f->proxy->log, clock_wall_ns(), &f->log, dial_code(result), 0,
+			(struct span){ 0 });
 	return result;
 }
 

@@ -103,7 +103,8 @@ static void lose_hop(struct walk *w)
 {
 	struct relayed *r = w->r;
 
-	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, CODE_HOP_LOST, 0, errno);
+	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, CODE_HOP_LOST, errno,
+		(struct span){ 0 });
 	w->n = 0;
 	w->printed = w->to_hop.n = 0;
 	inner_hop_lost(&r->inner, &w->to_engine); /* which wants it aborted */
@@ -225,10 +226,9 @@ static void on_failed(
 {
 	struct relayed *r = context;
 
-	(void)server;
 	forget_hop(r);
 	r->s.flow.log.internal = *peer;
-	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, code, 0, error);
+	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, code, error, server);
 	inner_hop_failed(&r->inner, reply_of(code));
 	go_on(r);
 }
@@ -249,7 +249,8 @@ static void lost_while_idle(struct relayed *r)
 	struct out o;
 	uint8_t block[SMTP_QUEUE_MAX * SMTP_LOCAL_REPLY_MAX];
 
-	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, CODE_HOP_LOST, 0, errno);
+	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, CODE_HOP_LOST, errno,
+		(struct span){ 0 });
 	out_init(&o, block, sizeof(block));
 	inner_hop_lost(&r->inner, &o);
 	keep(r, &r->replies, out_span(&o));

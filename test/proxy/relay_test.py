@@ -292,6 +292,15 @@ class Failing(Case):
         client.command("RCPT TO:<b@in.test>", 451)
         self.assertEqual(len(gate.wait_records(code="PN6103")), 1)
 
+    def test_its_words_are_in_the_log(self):
+        hop = self.hop(answers={"GREETING": "554 5.3.2 Not today"})
+        gate = self.gateway(rules(hop.port))
+        client = self.client(gate)
+        client.command("MAIL FROM:<a@out.test>", 250)
+        self.assertNotIn("today", client.command("RCPT TO:<b@in.test>", 451)[1])
+        record = gate.wait_records(code="PN6101")[0]
+        self.assertEqual((record["reply_text"], record["internal_port"]), ("5.3.2 Not today", hop.port), record)
+
 
 class Tls(Case):
     @staticmethod

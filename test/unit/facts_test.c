@@ -395,7 +395,7 @@ static void a_rule_chooses_what_is_logged_but_warnings_are_always(void **state)
 	note((struct inspect_note){ .type = INSPECT_NOTE_SERVER, .code = CODE_SERVER_LOST });
 	note((struct inspect_note){ .type = INSPECT_NOTE_MESSAGE, .code = CODE_MESSAGE_UNKNOWN });
 	log_refused(&sender, WALL_NS, &session, CODE_LIMIT_CONNECTIONS_TOTAL, 0, 1, NULL);
-	log_server(&sender, WALL_NS, &session, CODE_SERVER_DOWN, 0, ECONNREFUSED);
+	log_server(&sender, WALL_NS, &session, CODE_SERVER_DOWN, ECONNREFUSED, (struct span){ 0 });
 	for (size_t at = 0, n = 0; n < 4; n++) {
 		assert_true(at < sender.n);
 		at += span_chr(span_of(sender.buffer + at, sender.n - at), '\n') + 1;
