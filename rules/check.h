@@ -227,13 +227,21 @@ const struct word *log_read(struct words *w, unsigned *logp);
 /* @tls: of log_read(), which may have found none. @passed: it is of a rule with `pass`. */
 void log_check_tls(struct check *c, const struct word *tls, unsigned log, bool passed);
 
-/* `inspect [commands NAME] [screen NAME]`, `banner pass|"text"`, `when NAME` */
-void inspect_read(
-	struct words *w, const struct command_table **tablep, const struct screen **screenp);
-const char *banner_read(struct words *w);
+/* What publish and relay are being read into: the object of these rows, in both. */
+struct front_reading {
+	struct publish *p;
+	struct timeouts_reading timeouts;
+	const struct word *log_tls; /* where it stands, or NULL */
+};
+void front_read_from(struct words *w, void *object);
+void front_read_when(struct words *w, void *object);
+void front_read_inspect(struct words *w, void *object);
+void front_read_recipients(struct words *w, void *object);
+void front_read_limit(struct words *w, void *object);
+void front_read_timeout(struct words *w, void *object);
+void front_read_log(struct words *w, void *object);
 /* Of the statement, from here on: how long a list can be. */
 size_t count_commas(const struct words *w);
-const struct schedule *when_read(struct words *w);
 /* What the engine needs of the command table and limits, once all is read. */
 void smtp_fill(struct publish *p);
 

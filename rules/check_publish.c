@@ -4,12 +4,6 @@
 
 #define HEADER_LINES 1000 /* of a message; Dovecot's CVE-2024-23184 is what many more can do */
 
-struct publish_reading {
-	struct publish *p;
-	struct timeouts_reading timeouts;
-	const struct word *log_tls; /* where it stands, or NULL */
-};
-
 /* ---- where ---- */
 
 size_t count_commas(const struct words *w)
@@ -23,7 +17,7 @@ size_t count_commas(const struct words *w)
 
 static void read_external(struct words *w, void *object)
 {
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 	size_t max = count_commas(w) + 1;
 	struct rule_endpoint *list = ARENA_ARRAY(w->c->arena, struct rule_endpoint, max);
 
@@ -44,7 +38,7 @@ static void read_balance(struct words *w, struct publish *p)
 
 static void read_internal(struct words *w, void *object)
 {
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 	size_t max = count_commas(w) + 1;
 	struct rule_endpoint *list = ARENA_ARRAY(w->c->arena, struct rule_endpoint, max);
 	bool *port_given = ARENA_ARRAY(w->c->arena, bool, max);
@@ -65,26 +59,26 @@ static void read_internal(struct words *w, void *object)
 
 /* ---- who and when ---- */
 
-static void read_from(struct words *w, void *object)
+void front_read_from(struct words *w, void *object)
 {
-	expr_read(w, SET_ADDRESSES, false, &((struct publish_reading *)object)->p->from);
+	expr_read(w, SET_ADDRESSES, false, &((struct front_reading *)object)->p->from);
 }
 
-static void read_recipients(struct words *w, void *object)
+void front_read_recipients(struct words *w, void *object)
 {
-	expr_read(w, SET_MAIL, true, &((struct publish_reading *)object)->p->recipients);
+	expr_read(w, SET_MAIL, true, &((struct front_reading *)object)->p->recipients);
 }
 
-const struct schedule *when_read(struct words *w)
+static const struct schedule *when_read(struct words *w)
 {
 	struct named *named = name_use(w, NAMED_SCHEDULE);
 
 	return named != NULL ? named->object : NULL;
 }
 
-static void read_when(struct words *w, void *object)
+void front_read_when(struct words *w, void *object)
 {
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 
 	p->when = when_read(w);
 	p->when_at = w->st->first->at;
@@ -92,7 +86,7 @@ static void read_when(struct words *w, void *object)
 
 /* ---- how ---- */
 
-void inspect_read(
+static void inspect_read(
 	struct words *w, const struct command_table **tablep, const struct screen **screenp)
 {
 	if (words_take(w, "commands")) {
@@ -106,9 +100,9 @@ void inspect_read(
 	}
 }
 
-static void read_inspect(struct words *w, void *object)
+void front_read_inspect(struct words *w, void *object)
 {
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 
 	p->inspect_at = w->st->first->at;
 	inspect_read(w, &p->commands, &p->screen);
@@ -116,7 +110,7 @@ static void read_inspect(struct words *w, void *object)
 
 static void read_pass(struct words *w, void *object)
 {
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 
 	p->pass = true;
 	p->pass_at = w->st->first->at;
@@ -124,7 +118,7 @@ static void read_pass(struct words *w, void *object)
 
 static void read_gate(struct words *w, void *object)
 {
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 
 	p->gate_fail_open = words_need(w, "fail-open");
 	p->gate_at = w->st->first->at;
@@ -133,7 +127,7 @@ static void read_gate(struct words *w, void *object)
 static void read_client_address(struct words *w, void *object)
 {
 	static const char *const list[] = { "keep", "gateway", "xclient", "proxy-v2" };
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 	size_t i = words_choice(w, list, 4);
 
 	p->client_address_at = w->st->first->at;
@@ -141,7 +135,7 @@ static void read_client_address(struct words *w, void *object)
 		p->client_address = (enum client_address)i;
 }
 
-const char *banner_read(struct words *w)
+static const char *banner_read(struct words *w)
 {
 	if (words_take(w, "pass"))
 		return NULL;
@@ -150,50 +144,51 @@ const char *banner_read(struct words *w)
 
 static void read_banner(struct words *w, void *object)
 {
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 
 	p->banner = banner_read(w);
 	p->banner_at = w->st->first->at;
 }
 
-static void read_limit(struct words *w, void *object)
+void front_read_limit(struct words *w, void *object)
 {
-	limit_read(w, &((struct publish_reading *)object)->p->limits);
+	limit_read(w, &((struct front_reading *)object)->p->limits);
 }
 
-static void read_timeout(struct words *w, void *object)
+void front_read_timeout(struct words *w, void *object)
 {
-	timeout_read(w, &((struct publish_reading *)object)->timeouts);
+	timeout_read(w, &((struct front_reading *)object)->timeouts);
 }
 
-static void read_log(struct words *w, void *object)
+void front_read_log(struct words *w, void *object)
 {
-	struct publish *p = ((struct publish_reading *)object)->p;
+	struct publish *p = ((struct front_reading *)object)->p;
 
 	p->log_given = true;
 	p->log_at = w->st->first->at;
-	((struct publish_reading *)object)->log_tls = log_read(w, &p->log);
+	((struct front_reading *)object)->log_tls = log_read(w, &p->log);
 }
 
 /* Order matters: cross_publish() finds what was said by these places. */
 static const struct block_row rows[PUBLISH_ROWS] = {
 	[PUBLISH_EXTERNAL] = { "external", read_external, "external 198.51.100.2:25", ROW_NEEDED },
 	[PUBLISH_INTERNAL] = { "internal", read_internal, "internal 10.0.0.21:25", ROW_NEEDED },
-	[PUBLISH_FROM] = { "from", read_from, "from any except blocked-clients", ROW_ONCE },
-	[PUBLISH_WHEN] = { "when", read_when, "when office-hours", ROW_ONCE },
-	[PUBLISH_INSPECT] = { "inspect", read_inspect, "inspect commands internet", ROW_ONCE },
+	[PUBLISH_FROM] = { "from", front_read_from, "from any except blocked-clients", ROW_ONCE },
+	[PUBLISH_WHEN] = { "when", front_read_when, "when office-hours", ROW_ONCE },
+	[PUBLISH_INSPECT] = { "inspect", front_read_inspect, "inspect commands internet",
+		ROW_ONCE },
 	[PUBLISH_PASS] = { "pass", read_pass, "pass", ROW_ONCE },
 	[PUBLISH_GATE] = { "gate", read_gate, "gate fail-open", ROW_ONCE },
-	[PUBLISH_RECIPIENTS] = { "recipients", read_recipients, "recipients in hosted-domains",
-		ROW_ONCE },
+	[PUBLISH_RECIPIENTS] = { "recipients", front_read_recipients,
+		"recipients in hosted-domains", ROW_ONCE },
 	[PUBLISH_CLIENT_ADDRESS] = { "client-address", read_client_address, "client-address keep",
 		ROW_ONCE },
-	[PUBLISH_LIMIT] = { "limit", read_limit, "limit connections 20 per client, 400 total",
+	[PUBLISH_LIMIT] = { "limit", front_read_limit, "limit connections 20 per client, 400 total",
 		ROW_MANY },
-	[PUBLISH_TIMEOUT] = { "timeout", read_timeout, "timeout command 5m, data-block 3m",
+	[PUBLISH_TIMEOUT] = { "timeout", front_read_timeout, "timeout command 5m, data-block 3m",
 		ROW_MANY },
 	[PUBLISH_BANNER] = { "banner", read_banner, "banner \"mail.example.org ESMTP\"", ROW_ONCE },
-	[PUBLISH_LOG] = { "log", read_log, "log sessions, denials", ROW_ONCE },
+	[PUBLISH_LOG] = { "log", front_read_log, "log sessions, denials", ROW_ONCE },
 };
 
 /* ---- what follows from it ---- */
@@ -246,7 +241,7 @@ void smtp_fill(struct publish *p)
 void publish_read(struct check *c, struct named *named)
 {
 	struct publish *p = named->object;
-	struct publish_reading r = { .p = p, .timeouts = { .timeouts = &p->timeouts } };
+	struct front_reading r = { .p = p, .timeouts = { .timeouts = &p->timeouts } };
 	struct words w = words_of(c, named->st, "publish NAME { ... }");
 	struct block_seen *seen = ARENA_NEW(c->arena, struct block_seen);
 

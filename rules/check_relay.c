@@ -3,10 +3,9 @@
 #include "rules/check.h"
 
 struct relay_reading {
+	struct front_reading front; /* first: what publish has too is read by the same functions */
 	struct relay *r;
 	struct relay_listen *listen; /* room for one each statement */
-	struct timeouts_reading timeouts;
-	const struct word *log_tls; /* where it stands, or NULL */
 };
 
 /* ---- listen ADDRESS:PORT [starttls [required] | tls] [certificate NAME] ---- */
@@ -57,24 +56,6 @@ static void read_listen(struct words *w, void *object)
 
 /* ---- the other statements ---- */
 
-static void read_from(struct words *w, void *object)
-{
-	expr_read(w, SET_ADDRESSES, false, &((struct relay_reading *)object)->r->front.from);
-}
-
-static void read_recipients(struct words *w, void *object)
-{
-	expr_read(w, SET_MAIL, true, &((struct relay_reading *)object)->r->front.recipients);
-}
-
-static void read_when(struct words *w, void *object)
-{
-	struct relay *r = ((struct relay_reading *)object)->r;
-
-	r->front.when = when_read(w);
-	r->front.when_at = w->st->first->at;
-}
-
 static void read_auth(struct words *w, void *object)
 {
 	struct relay *r = ((struct relay_reading *)object)->r;
@@ -84,14 +65,6 @@ static void read_auth(struct words *w, void *object)
 	r->auth_required = words_take(w, "required");
 	named = name_use(w, NAMED_AUTH);
 	r->auth = named != NULL ? named->object : NULL;
-}
-
-static void read_inspect(struct words *w, void *object)
-{
-	struct relay *r = ((struct relay_reading *)object)->r;
-
-	r->front.inspect_at = w->st->first->at;
-	inspect_read(w, &r->front.commands, &r->front.screen);
 }
 
 static void read_deliver(struct words *w, void *object)
@@ -119,41 +92,24 @@ static void read_banner(struct words *w, void *object)
 	r->front.banner_at = w->st->first->at;
 }
 
-static void read_limit(struct words *w, void *object)
-{
-	limit_read(w, &((struct relay_reading *)object)->r->front.limits);
-}
-
-static void read_timeout(struct words *w, void *object)
-{
-	timeout_read(w, &((struct relay_reading *)object)->timeouts);
-}
-
-static void read_log(struct words *w, void *object)
-{
-	struct relay *r = ((struct relay_reading *)object)->r;
-
-	r->front.log_given = true;
-	((struct relay_reading *)object)->log_tls = log_read(w, &r->front.log);
-}
-
 static const struct block_row rows[RELAY_ROWS] = {
 	[RELAY_LISTEN] = { "listen", read_listen,
 		"listen 198.51.100.3:587 starttls required certificate mail",
 		ROW_MANY | ROW_NEEDED },
-	[RELAY_FROM] = { "from", read_from, "from mail-hosts", ROW_ONCE },
-	[RELAY_WHEN] = { "when", read_when, "when office-hours", ROW_ONCE },
+	[RELAY_FROM] = { "from", front_read_from, "from mail-hosts", ROW_ONCE },
+	[RELAY_WHEN] = { "when", front_read_when, "when office-hours", ROW_ONCE },
 	[RELAY_AUTH] = { "auth", read_auth, "auth required staff", ROW_ONCE },
-	[RELAY_RECIPIENTS] = { "recipients", read_recipients, "recipients in hosted-domains",
+	[RELAY_RECIPIENTS] = { "recipients", front_read_recipients, "recipients in hosted-domains",
 		ROW_NEEDED },
-	[RELAY_INSPECT] = { "inspect", read_inspect, "inspect commands submission screen outbound",
-		ROW_ONCE },
+	[RELAY_INSPECT] = { "inspect", front_read_inspect,
+		"inspect commands submission screen outbound", ROW_ONCE },
 	[RELAY_DELIVER] = { "deliver", read_deliver, "deliver to-exchange, internet", ROW_NEEDED },
-	[RELAY_LIMIT] = { "limit", read_limit, "limit connections 20 per client, 400 total",
+	[RELAY_LIMIT] = { "limit", front_read_limit, "limit connections 20 per client, 400 total",
 		ROW_MANY },
-	[RELAY_TIMEOUT] = { "timeout", read_timeout, "timeout command 5m, idle 5m", ROW_MANY },
+	[RELAY_TIMEOUT] = { "timeout", front_read_timeout, "timeout command 5m, idle 5m",
+		ROW_MANY },
 	[RELAY_BANNER] = { "banner", read_banner, "banner \"mail.example.org ESMTP\"", ROW_ONCE },
-	[RELAY_LOG] = { "log", read_log, "log sessions, denials", ROW_ONCE },
+	[RELAY_LOG] = { "log", front_read_log, "log sessions, denials", ROW_ONCE },
 };
 
 static void fill_front(struct check *c, struct relay *r)
@@ -173,7 +129,9 @@ static void fill_front(struct check *c, struct relay *r)
 void relay_read(struct check *c, struct named *named)
 {
 	struct relay *r = named->object;
-	struct relay_reading reading = { .r = r, .timeouts = { .timeouts = &r->front.timeouts } };
+	struct relay_reading reading = {
+		.front = { .p = &r->front, .timeouts = { .timeouts = &r->front.timeouts } }, .r = r
+	};
 	struct words w = words_of(c, named->st, "relay NAME { ... }");
 
 	named->seen = ARENA_NEW(c->arena, struct block_seen);
@@ -187,7 +145,7 @@ void relay_read(struct check *c, struct named *named)
 	r->front.log = RULE_LOG_DEFAULT;
 	block_head(&w);
 	block_read(c, named->st->block, named->st, rows, RELAY_ROWS, &reading, named->seen);
-	log_check_tls(c, reading.log_tls, r->front.log, false);
+	log_check_tls(c, reading.front.log_tls, r->front.log, false);
 	if (r->front.commands == NULL)
 		r->front.commands = command_table_builtin(
 			r->auth != NULL ? SPAN("submission") : SPAN("internet"));
