@@ -28,15 +28,15 @@ publish p {
     recipients  in protected
 }
 """, r"rules\.conf:3", "client-address"),
-    "a relay": ("""version 1
+    "a relay that delivers by MX": ("""version 1
 set protected { members in.test }
-route inside { domains any; next-hop 127.0.0.1:{internal} }
+route inside { domains any; next-hop mx }
 relay r {
     listen      127.0.0.1:{external}
     recipients  in protected
     deliver     inside
 }
-""", r"rules\.conf:[34]", "relay"),
+""", r"rules\.conf:3", "next-hop mx"),
     "a screen": ("""version 1
 set protected { members in.test }
 screen s { attachment name "*.exe" refuse }
