@@ -22,6 +22,8 @@
 #define LIGHT (LAYER(CAPABILITIES) | LAYER(NO_NEW_PRIVS))
 #define ALL   (ROLE_LAYER_BIT(ROLE_LAYER_COUNT) - 1)
 #define TOOLS (ALL & ~LAYER(ROOT)) /* the system's programs are not found in an empty folder */
+#define PAM                                                                                        \
+	(TOOLS & ~LAYER(IDS)) /* modules find passwords as root only, who needs no right for it */
 
 /* clang-format off */
 static const struct role_row rows[ROLE_IDS] = {
@@ -35,6 +37,10 @@ static const struct role_row rows[ROLE_IDS] = {
 	[ROLE_GATE]     = { "postern-gate",    "postern-gate",    0,              0,        ALL,   0 },
 	[ROLE_VERDICT]  = { "postern-verdict", "postern-verdict", CAP(NET_ADMIN), 0,        ALL,   0 },
 	[ROLE_RELAY]    = { "postern-relay",   "postern-relay",   0,              0,        ALL,   ROLE_MAY_CONNECT | ROLE_MAY_BIND },
+	[ROLE_KEY]      = { "postern-key",     "postern-key",     0,              0,        ALL,   0 },
+	[ROLE_AUTH]     = { "postern-auth",    "postern-auth",    0,              0,        ALL,   0 },
+	[ROLE_PAM]      = { "postern-pam",     NULL,              0,              0,        PAM,   ROLE_MAY_EXECUTE },
+	[ROLE_RESOLVE]  = { "postern-resolve", "postern-resolve", 0,              0,        ALL,   ROLE_MAY_CONNECT | ROLE_MAY_BIND },
 };
 /* clang-format on */
 

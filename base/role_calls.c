@@ -20,8 +20,12 @@
 #define PROXY    (1u << ROLE_PROXY | 1u << ROLE_RELAY)
 #define GATE     (1u << ROLE_GATE)
 #define VERDICT  (1u << ROLE_VERDICT)
-#define ROOTLESS (1u << ROLE_IDS) /* a proxy that makes its own: not started by root */
-#define ALL      (LOG | SPARE | PROXY | GATE | VERDICT)
+#define KEY      (1u << ROLE_KEY)
+#define AUTH     (1u << ROLE_AUTH)
+#define RESOLVE  (1u << ROLE_RESOLVE)
+#define SERVANTS (KEY | AUTH | RESOLVE) /* of relays */
+#define ROOTLESS (1u << ROLE_IDS)       /* a proxy that makes its own: not started by root */
+#define ALL      (LOG | SPARE | PROXY | GATE | VERDICT | SERVANTS)
 
 /* A row: a call, for whom, and on which conditions, all of which must hold. Rows of the same call
  * add to each other. */
@@ -73,10 +77,10 @@ static const struct allowed list[] = {
 	/* waiting */
 	ANY(poll, ALL),
 	ANY(ppoll, ALL),
-	ANY(epoll_wait, SPARE | PROXY | GATE),
-	ANY(epoll_pwait, SPARE | PROXY | GATE),
-	ANY(epoll_ctl, SPARE | PROXY | GATE),
-	ANY(epoll_create1, PROXY | GATE), /* libev makes a new set where the old one tells of a descriptor
+	ANY(epoll_wait, SPARE | PROXY | GATE | SERVANTS),
+	ANY(epoll_pwait, SPARE | PROXY | GATE | SERVANTS),
+	ANY(epoll_ctl, SPARE | PROXY | GATE | SERVANTS),
+	ANY(epoll_create1, PROXY | GATE | SERVANTS), /* libev makes a new set where the old one tells of a descriptor
 				      closed here and open elsewhere: a listener, after a reload */
 
 	/* descriptors there are: octets, messages, standard error */
@@ -99,11 +103,11 @@ static const struct allowed list[] = {
 	FCNTL(ALL, F_SETFL),
 	FCNTL(PROXY, F_SETPIPE_SZ),
 	FCNTL(PROXY | GATE, F_ADD_SEALS), /* memory that is handed on, */
-	FCNTL(PROXY | GATE, F_GET_SEALS), /* memory that was handed in */
+	FCNTL(PROXY | GATE | SERVANTS, F_GET_SEALS), /* memory that was handed in */
 	ANY(memfd_create, PROXY | GATE),
-	ANY(fstat, LOG | PROXY | GATE),
-	ANY(newfstatat, LOG | PROXY | GATE), /* fstat(3) */
-	ANY(statx, LOG | PROXY | GATE), /* fstat(3) on newer architectures */
+	ANY(fstat, LOG | PROXY | GATE | SERVANTS),
+	ANY(newfstatat, LOG | PROXY | GATE | SERVANTS), /* fstat(3) */
+	ANY(statx, LOG | PROXY | GATE | SERVANTS), /* fstat(3) on newer architectures */
 
 	/* files: in the log's folder, by Landlock */
 	ANY(openat, LOG),
@@ -141,8 +145,8 @@ static const struct allowed list[] = {
 	ANY(sigreturn, ALL),
 	ANY(ppoll_time64, ALL),
 	ANY(recvmmsg_time64, GATE),
-	ANY(fstat64, LOG | PROXY | GATE),
-	ANY(fstatat64, LOG | PROXY | GATE),
+	ANY(fstat64, LOG | PROXY | GATE | SERVANTS),
+	ANY(fstatat64, LOG | PROXY | GATE | SERVANTS),
 	ANY(_llseek, LOG),
 	ANY(ftruncate64, LOG),
 };

@@ -63,7 +63,8 @@ void doctor_users(struct doctor *d)
 		return;
 	}
 	for (enum role_id role = ROLE_LOG; role < ROLE_IDS; role++)
-		examine_user(d, role_user(role), DOCTOR_NOWHERE);
+		if (role_user(role))
+			examine_user(d, role_user(role), DOCTOR_NOWHERE);
 }
 
 /* ---- the kernel ---- */

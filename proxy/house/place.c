@@ -54,10 +54,10 @@ static int find_owner(struct house *h, enum role_id role)
 	return no_owner(h, role, what);
 }
 
-/* Three are for what we keep in the kernel. A relay may come with any reload. */
+/* Three are for what we keep in the kernel. A relay and its servants may come with any reload. */
 static bool runs(enum role_id role, enum host_mode mode)
 {
-	if (role < ROLE_KERNEL || role == ROLE_RELAY || mode == MODE_MANAGED)
+	if (role < ROLE_KERNEL || role >= ROLE_RELAY || mode == MODE_MANAGED)
 		return true;
 	return role == ROLE_KERNEL && mode == MODE_SETS_ONLY;
 }
@@ -67,7 +67,7 @@ static int find_owners(struct house *h)
 	int r = 0;
 
 	for (enum role_id role = ROLE_LOG; h->as_root && role < ROLE_IDS; role++) {
-		if (!runs(role, house_rules(h)->host.mode))
+		if (!role_user(role) || !runs(role, house_rules(h)->host.mode))
 			continue;
 		int one = find_owner(h, role);
 		r = r ? r : one;

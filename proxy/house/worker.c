@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "proxy/house/house.h"
+#include "proxy/relay/roles.h"
 
 #define LISTEN_LATER_MS 1000 /* shorter rests are not worth a refused client */
 
@@ -157,8 +158,11 @@ static pid_t execute(struct worker *w, int control, const struct own *own)
 	put_fd(&a, "", own->ledger);
 	put_fd(&a, "", own->channel4);
 	put_fd(&a, "", own->channel6);
-	if (w->relay)
+	if (w->relay) {
 		put_fd(&a, "", w->generation->texts);
+		for (int i = FD_KEY; i < FD_RELAY_LISTENERS; i++)
+			put_fd(&a, "", -1);
+	}
 	if (!put_listeners(&a, w))
 		return -E2BIG;
 	house_place(h, role, h->empty_folder, a.fds, &a.n_fds, a.sandbox);

@@ -7,7 +7,7 @@
 set -eu -o pipefail
 
 # Lower may not use higher.
-declare -A layer=([base]=0 [filter/smtp]=1 [rules]=2 [rules/load]=3 [rules/kernel]=3 [rules/kernel/run]=4 [filter/policy]=3 [filter/limits]=4 [filter/relay]=4 [log]=4 [filter/gate]=5 [proxy]=6 [proxy/relay]=7 [proxy/house]=8 [cli]=9)
+declare -A layer=([base]=0 [filter/smtp]=1 [rules]=2 [rules/load]=3 [rules/kernel]=3 [rules/kernel/run]=4 [filter/policy]=3 [filter/limits]=4 [filter/relay]=4 [log]=4 [filter/gate]=5 [proxy]=6 [proxy/relay]=7 [proxy/relay/key]=8 [proxy/relay/auth]=8 [proxy/relay/resolve]=8 [proxy/house]=9 [cli]=10)
 
 # Folders in which every file is pure; in base those whose header says so.
 pure_folders="filter/smtp rules rules/kernel filter/policy filter/relay"

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+#include "proxy/relay/ask.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static struct ask **bucket(struct asks *a, uint64_t number)
+{
+	return &a->open[number % ASK_BUCKETS];
+}
+
+static struct ask *find(struct asks *a, struct span body)
+{
+	uint64_t number;
+	struct ask *k;
+
+	if (body.n < sizeof(number))
+		return NULL;
+	memcpy(&number, body.p, sizeof(number));
+	k = *bucket(a, number);
+	while (k && k->number != number)
+		k = k->next;
+	return k;
+}
+
+/* ---- answers ---- */
+
+static void on_answer(struct ev_loop *loop, ev_io *w, int events)
+{
+	static uint8_t block[MSG_HEAD + MSG_BODY_MAX];
+	struct asks *a = w->data;
+	struct ask *k;
+	struct msg m;
+	int r = msg_recv(w->fd, block, sizeof(block), &m);
+
+	(void)events;
+	if (r == MSG_E_AGAIN)
+		return;
+	if (r != MSG_OK) { /* posternd is gone, and with it the servant; questions run out */
+		if (r == MSG_E_CLOSED)
+			ev_io_stop(loop, w);
+		return;
+	}
+	k = m.fd < 0 ? find(a, m.body) : NULL;
+	if (m.fd >= 0)
+		close(m.fd);
+	if (k)
+		k->answered(k, &m);
+	explicit_bzero(block, MSG_HEAD + m.body.n);
+}
+
+static void on_late(struct ev_loop *loop, ev_timer *t, int events)
+{
+	struct ask *k = t->data;
+
+	(void)loop;
+	(void)events;
+	k->answered(k, NULL);
+}
+
+/* ---- questions ---- */
+
+static void await(struct ask *k, double s)
+{
+	ev_timer_stop(k->asks->loop, &k->timer);
+	ev_timer_set(&k->timer, s, 0);
+	ev_timer_start(k->asks->loop, &k->timer);
+}
+
+void ask_begin(struct asks *a, struct ask *k)
+{
+	k->asks = a;
+	k->number = a->next++;
+	k->next = *bucket(a, k->number);
+	*bucket(a, k->number) = k;
+	ev_timer_init(&k->timer, on_late, 0, 0);
+	k->timer.data = k;
+}
+
+void ask_say(struct ask *k, uint16_t type, void *body, size_t n)
+{
+	int r;
+
+	memcpy(body, &k->number, sizeof(k->number));
+	r = k->asks->io.fd < 0 ? MSG_E_CLOSED
+			       : msg_send(k->asks->io.fd, type, span_of(body, n), -1);
+	await(k, r == MSG_OK ? ASK_MS / 1000.0 : 0);
+}
+
+void ask_end(struct ask *k)
+{
+	struct ask **at;
+
+	if (!k->asks)
+		return;
+	at = bucket(k->asks, k->number);
+	while (*at != k)
+		at = &(*at)->next;
+	*at = k->next;
+	ev_timer_stop(k->asks->loop, &k->timer);
+	k->asks = NULL;
+}
+
+/* ---- the whole ---- */
+
+int asks_init(struct asks *a, struct ev_loop *loop, int fd)
+{
+	*a = (struct asks){ .loop = loop };
+	if (getrandom(&a->next, sizeof(a->next), 0) != sizeof(a->next))
+		return -errno;
+	ev_io_init(&a->io, on_answer, fd, EV_READ);
+	a->io.data = a;
+	if (fd >= 0)
+		ev_io_start(loop, &a->io);
+	return 0;
+}
+
+void asks_deinit(struct asks *a)
+{
+	ev_io_stop(a->loop, &a->io);
+}
