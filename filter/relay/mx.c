@@ -152,16 +152,30 @@ bool mx_usable(const struct ip *ip)
 	       !(ip->octets[0] == 0xfe && (ip->octets[1] & 0xc0) == 0x80);
 }
 
+static void put_address(struct mx_host *h, const struct ip *ip)
+{
+	if (ip->family == IP_V4 && h->n4 < MX_ADDRESSES)
+		h->v4[h->n4++] = *ip;
+	else if (ip->family == IP_V6 && h->n6 < MX_ADDRESSES)
+		h->v6[h->n6++] = *ip;
+}
+
 void mx_add_address(struct mx_host *h, const struct ip *ip, bool own)
 {
 	if (!mx_usable(ip))
 		h->unusable = true;
 	else if (own)
 		h->own = true;
-	else if (ip->family == IP_V4 && h->n4 < MX_ADDRESSES)
-		h->v4[h->n4++] = *ip;
-	else if (ip->family == IP_V6 && h->n6 < MX_ADDRESSES)
-		h->v6[h->n6++] = *ip;
+	else
+		put_address(h, ip);
+}
+
+void mx_add_named(struct mx_host *h, const struct ip *ip)
+{
+	if (mx_reachable(ip))
+		put_address(h, ip);
+	else
+		h->unusable = true;
 }
 
 /* ---- the decision ---- */

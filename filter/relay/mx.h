@@ -75,11 +75,13 @@ enum mx_result mx_read(struct mx_list *l, struct span message, const char *domai
 
 /* Can a mail server of somebody else have it? */
 bool mx_usable(const struct ip *ip);
-/* The same for a next hop that the operator named: it may be on this host. */
+/* ... or a next hop that the operator named, which may be on this host? */
 bool mx_reachable(const struct ip *ip);
 
 /* One address of @h; @own: it is this host's. */
 void mx_add_address(struct mx_host *h, const struct ip *ip, bool own);
+/* The same of a next hop that the operator named: mx_reachable() is enough. */
+void mx_add_named(struct mx_host *h, const struct ip *ip);
 
 /**
  * mx_decide() - where to go, when all that can be had has come

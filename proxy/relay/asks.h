@@ -115,6 +115,8 @@ enum resolve_result {
 	RESOLVE_TEMPFAIL, /* no answer, or one that is not to be believed: 451 4.4.3 */
 	RESOLVE_BOGUS,    /* DNSSEC says it is forged: 451 4.7.5 */
 	RESOLVE_BAD,      /* no name that could be looked up: 553 5.1.2 */
+	RESOLVE_UNUSABLE, /* only addresses that no mail server of somebody else has, loopback
+			     and the like: 550 5.4.4 */
 };
 
 #define RESOLVE_ADDRESSES 32

@@ -89,7 +89,7 @@ static bool obey(struct servant *s, const struct msg *m)
 
 static void on_control(struct ev_loop *loop, ev_io *w, int events)
 {
-	static uint8_t block[MSG_HEAD + 1024];
+	static uint8_t block[MSG_HEAD + MSG_BODY_MAX]; /* a host may have many addresses */
 	struct servant *s = w->data;
 	struct msg m;
 	int r = msg_recv(w->fd, block, sizeof(block), &m);
