@@ -43,6 +43,10 @@ struct allowed {
 #define NO_CODE             MASKED(2, PROT_EXEC, 0)
 #define STREAM              MASKED(1, ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC), SOCK_STREAM)
 #define SOCKET(roles, family) IF(socket, roles, IS(0, family), STREAM, IS(2, 0))
+/* as libunbound makes them */
+#define SOCKET_DNS(roles, family) \
+	IF(socket, roles, IS(0, family), IS(1, SOCK_DGRAM), IS(2, 0)), \
+	IF(socket, roles, IS(0, family), IS(1, SOCK_STREAM), IS(2, IPPROTO_TCP))
 #define SET(roles, level, option) IF(setsockopt, roles, IS(1, level), IS(2, option))
 #define FCNTL(roles, command) \
 	IF(fcntl, roles, IS(1, command)), IF(fcntl64, roles, IS(1, command))
@@ -120,22 +124,28 @@ static const struct allowed list[] = {
 
 	/* sockets */
 	ANY(accept4, PROXY),
-	ANY(connect, PROXY),
-	ANY(bind, PROXY), /* port 0, by Landlock */
+	ANY(connect, PROXY | RESOLVE),
+	ANY(bind, PROXY | RESOLVE), /* port 0, by Landlock, as far as it knows TCP; libunbound draws UDP ports */
 	ANY(shutdown, PROXY),
 	ANY(getsockname, PROXY),
 	ANY(getpeername, PROXY),
-	ANY(getsockopt, SPARE | PROXY),
+	ANY(getsockopt, SPARE | PROXY | RESOLVE),
 	SOCKET(SPARE | ROOTLESS, AF_INET),
 	SOCKET(SPARE | ROOTLESS, AF_INET6),
+	SOCKET_DNS(RESOLVE, AF_INET),
+	SOCKET_DNS(RESOLVE, AF_INET6),
 	SET(SPARE | PROXY, IPPROTO_TCP, TCP_NODELAY),
-	SET(SPARE | PROXY, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
+	SET(SPARE | PROXY | RESOLVE, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
 	SET(PROXY, SOL_SOCKET, SO_LINGER), /* to end by a reset */
 	SET(SPARE | PROXY, SOL_SOCKET, SO_SNDBUF),
 	SET(SPARE, SOL_SOCKET, SO_MARK),
 	SET(SPARE, IPPROTO_IP, IP_TRANSPARENT),
 	SET(SPARE, IPPROTO_IPV6, IPV6_TRANSPARENT),
-	SET(SPARE, IPPROTO_IPV6, IPV6_V6ONLY),
+	SET(SPARE | RESOLVE, IPPROTO_IPV6, IPV6_V6ONLY),
+	SET(RESOLVE, SOL_SOCKET, SO_REUSEADDR),
+	SET(RESOLVE, IPPROTO_IP, IP_MTU_DISCOVER), /* no fragments: each could be another's */
+	SET(RESOLVE, IPPROTO_IPV6, IPV6_MTU_DISCOVER),
+	SET(RESOLVE, IPPROTO_IPV6, IPV6_MTU),
 
 	/* the same on 32-bit architectures */
 	IF(mmap2, ALL, NO_CODE),

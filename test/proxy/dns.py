@@ -8,7 +8,6 @@ records, or for a whole name, may be a word: see WORDS.
 """
 import base64
 import socket
-import socketserver
 import struct
 import subprocess
 import tempfile
@@ -62,20 +61,21 @@ def question_of(message):
 
 
 class Dns:
-    def __init__(self, zone, truncate=(), delay=0, signer=None, port=0):
-        self.zone, self.truncate, self.delay, self.signer = zone, set(truncate), delay, signer
+    def __init__(self, zone, truncate=(), signer=None, host="127.0.0.1", port=0):
+        self.zone, self.truncate, self.signer = zone, set(truncate), signer
         self.asked = []  # (name, type, "udp" or "tcp")
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for _ in range(50):  # one port free for both
-            self.udp.close()
-            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.udp.bind(("127.0.0.1", port))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        while True:  # one port free for both
+            self.udp = socket.socket(family, socket.SOCK_DGRAM)
+            self.udp.bind((host, port))
             self.port = self.udp.getsockname()[1]
             try:
-                self.tcp = socket.create_server(("127.0.0.1", self.port), backlog=64)
+                self.tcp = socket.create_server((host, self.port), family=family, backlog=64)
                 break
             except OSError:
-                time.sleep(0.01)
+                self.udp.close()
+                if port:
+                    raise
         self.socks = []
         threading.Thread(target=self._serve_udp, daemon=True).start()
         threading.Thread(target=self._serve_tcp, daemon=True).start()
@@ -161,16 +161,10 @@ class Dns:
             if len(back) > 1232:  # what libunbound says that it takes
                 name, _, end = question_of(message)
                 back = back[:2] + struct.pack(">HHHHH", FLAGS | TC, 1, 0, 0, 0) + message[12:end]
-            if self.delay:
-                threading.Timer(self.delay, self._send, (back, peer)).start()
-            else:
-                self._send(back, peer)
-
-    def _send(self, octets, peer):
-        try:
-            self.udp.sendto(octets, peer)
-        except OSError:
-            pass
+            try:
+                self.udp.sendto(back, peer)
+            except OSError:
+                pass
 
     def _serve_tcp(self):
         while True:

@@ -16,7 +16,7 @@ from gateway import Postern
 
 HEAD = struct.Struct("=HHI")
 MARK = 0x5073  # base/msg.c
-READY, PONG, PING, ADD, STOP, ADDRESSES = 1, 2, 3, 4, 9, 18  # base/talk.h, proxy/roles.h
+READY, PONG, PING, ADD, STOP, ADDRESSES = 1, 2, 3, 4, 9, 19  # base/talk.h, proxy/roles.h
 ASK, SAID, MAIL, HOST = 160, 161, 0, 1  # proxy/relay/asks.h
 OK, NONE, NULL_MX, LOOP, TEMPFAIL, BOGUS, BAD, UNUSABLE = range(8)
 RESOLV, HOSTS, ANCHOR = 6, 7, 8  # proxy/relay/roles.h
@@ -477,7 +477,19 @@ class Life(unittest.TestCase):
             self.assertEqual(c.ask("[203.0.113.7]").result, TEMPFAIL)
             self.assertEqual(c.ask("h.test", HOST).result, OK)
             r.tell(ADDRESSES, b"".join(ip("10.%d.%d.1" % (i // 256, i % 256)) for i in range(3000)))  # they are many
+            r.tell(PING)
+            self.assertEqual((r.told(), r.told()), (READY, PONG))
             self.assertEqual(c.ask("in.test").result, OK)
+
+    def test_a_server_that_has_an_ipv6_address(self):
+        try:
+            own = self.enterContext(Dns({**ZONE, "t.test": {"MX": [(1, "a.in.test")]}}, truncate={"t.test"}, host="::1"))
+        except OSError:
+            self.skipTest("no IPv6 here")
+        with Role(1, rules=(RULES % (1, 1)).replace("127.0.0.1:1", "[::1]:%d" % own.port)) as r, Client(r) as c:
+            self.assertEqual(c.ask("in.test").targets[0], Mail.A)
+            self.assertEqual(c.ask("t.test").targets, [Mail.A])
+            self.assertIn(("t.test", "MX", "tcp"), own.asked)
 
     def test_each_route_has_its_server(self):
         other = {"in.test": {"MX": [(1, "elsewhere.test")]}, "elsewhere.test": {"A": ["192.0.2.99"]}}
