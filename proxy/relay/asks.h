@@ -122,7 +122,7 @@ enum resolve_result {
 #define RESOLVE_ADDRESSES 32
 #define RESOLVE_NAMES     16
 
-struct resolve_said {
+struct resolve_said { /* sent as far as there are names */
 	uint64_t number;
 	uint32_t result; /* enum resolve_result */
 	uint32_t n, names;

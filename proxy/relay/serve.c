@@ -48,9 +48,9 @@ static void on_asked(struct ev_loop *loop, ev_io *w, int events)
 	explicit_bzero(block, sizeof(block));
 }
 
-void servant_answer(struct servant_client *c, uint16_t type, struct span body)
+bool servant_answer(struct servant_client *c, uint16_t type, struct span body)
 {
-	msg_send(c->io.fd, type, body, -1);
+	return msg_send(c->io.fd, type, body, -1) == MSG_OK;
 }
 
 static bool add(struct servant *s, int fd)

@@ -51,5 +51,6 @@ struct servant {
 /* The whole of main(). Return: exit code. */
 int servant_main(const struct servant_kind *kind, int argc, char **argv);
 
-/* A client that reads nothing misses its answer: it gave up long ago. */
-void servant_answer(struct servant_client *c, uint16_t type, struct span body);
+/* False: it was not taken. A client that reads nothing misses its answer: it gave up long ago; but
+ * where many are answered at once, there may be room in a moment. */
+bool servant_answer(struct servant_client *c, uint16_t type, struct span body);

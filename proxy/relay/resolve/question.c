@@ -12,6 +12,8 @@
 static_assert(MX_HOSTS <= RESOLVE_NAMES && MX_TARGETS <= RESOLVE_ADDRESSES, "what is found fits");
 static_assert(DNS_HOST_SIZE == sizeof(((struct resolve_said *)0)->name[0]), "so does a name");
 
+#define AGAIN_MS 10
+
 /* One of the addresses of a host, or the exchangers: for on_host(), or on_exchangers(). */
 struct part {
 	struct lookup lookup; /* first */
@@ -29,7 +31,9 @@ struct question {
 	struct resolver *resolver;
 	char name[DNS_HOST_SIZE];
 	ev_timer deadline;
-	ev_timer turn;      /* fed by hand: libunbound must not be called from what it calls */
+	ev_timer turn; /* fed by hand: libunbound must not be called from what it calls. Or set: the
+			  client had no room for the answer */
+	bool late;
 	bool known;         /* what the hosts are: their addresses are asked for */
 	enum mx_result why; /* known: none of them, then */
 	bool insecure;      /* something was not validated */
@@ -54,9 +58,11 @@ static enum resolve_result result_of(enum mx_result r)
 	return RESOLVE_TEMPFAIL;
 }
 
-static void say(struct servant_client *client, const struct resolve_said *said)
+static bool say(struct servant_client *client, const struct resolve_said *said)
 {
-	servant_answer(client, RESOLVE_SAID, span_of(said, sizeof(*said)));
+	const size_t n = offsetof(struct resolve_said, name) + said->names * sizeof(said->name[0]);
+
+	return servant_answer(client, RESOLVE_SAID, span_of(said, n));
 }
 
 /* Without an address. */
@@ -74,7 +80,7 @@ static void drop(struct question *q)
 	lookup_end(&q->exchangers.lookup);
 	for (size_t i = 0; i < 2 * MX_HOSTS; i++)
 		lookup_end(&q->parts[i].lookup);
-	ev_clear_pending(all->loop, &q->turn);
+	ev_timer_stop(all->loop, &q->turn);
 	ev_timer_stop(all->loop, &q->deadline);
 	*q->pprev = q->next;
 	if (q->next)
@@ -83,6 +89,7 @@ static void drop(struct question *q)
 	free(q);
 }
 
+/* It may be that it cannot be told now: then all is said again in a moment. */
 static void finish(struct question *q, enum mx_result r, const struct mx_target *targets, size_t n)
 {
 	struct resolve_said said = { .number = q->number, .result = result_of(r) };
@@ -98,8 +105,12 @@ static void finish(struct question *q, enum mx_result r, const struct mx_target 
 		for (size_t i = 0; i < q->list.n; i++)
 			memcpy(said.name[i], q->list.host[i].name, DNS_HOST_SIZE);
 	}
-	say(q->client, &said);
-	drop(q);
+	if (say(q->client, &said) || q->late) {
+		drop(q);
+		return;
+	}
+	ev_timer_set(&q->turn, AGAIN_MS / 1000.0, 0);
+	ev_timer_start(q->all->loop, &q->turn);
 }
 
 /* All has come that will. Which exchanger is this host is not known before posternd told its
@@ -243,6 +254,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
 	for (size_t i = 0; i < 2 * q->list.n; i++)
 		if (q->parts[i].lookup.resolver)
 			q->list.host[q->parts[i].host].failed = q->insecure = true;
+	q->late = true;
 	if (q->known)
 		decide(q);
 	else
