@@ -168,7 +168,19 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(6102, HOP_TLS, WARNING, 451, "4.7.4 Next hop speaks no TLS that will do", "next hop offers no TLS, or none that the route accepts", "RFC 3207 4.1", \
 		"\"tls\" of the route says what it must be. The record says why it was not.") \
 	X(6103, HOP_LOST, WARNING, 451, "4.4.2 Connection to next hop lost", "next hop closed the connection, or did not answer in time", "RFC 5321 3.8", \
-		"The client was told to send again; where the end of the message had gone out, the next hop may have it twice then (RFC 1047).")
+		"The client was told to send again; where the end of the message had gone out, the next hop may have it twice then (RFC 1047).") \
+	X(6104, HOP_NAME, WARNING, 451, "4.4.3 Next hop cannot be looked up", "a next hop's name cannot be looked up", "", \
+		"The record names it. Check \"next-hop\" of the route, and the name servers: \"resolver\" of the route, or those of /etc/resolv.conf.") \
+	X(6105, HOP_NO_DOMAIN, INFO, 550, "5.1.2 No mail server for this domain", "the recipient's domain does not exist, or has no mail server", "RFC 5321 5.1", "") \
+	X(6106, HOP_NULL_MX, INFO, 556, "5.1.10 Domain takes no mail", "the recipient's domain says that it takes no mail", "RFC 7505", "") \
+	X(6107, HOP_BAD_DOMAIN, INFO, 553, "5.1.2 Domain cannot be looked up", "the recipient's domain is no name that can be looked up", "RFC 5321 4.1.2", "") \
+	X(6108, HOP_LOOP, INFO, 554, "5.4.6 Routing loop", "the best mail server of the recipient's domain is this host", "RFC 5321 5.1", \
+		"Mail would come back for ever. Give the domain a route in front of this one that names its server.") \
+	X(6109, HOP_UNUSABLE, INFO, 550, "5.4.4 Domain's mail servers have no usable address", "the recipient's domain has mail servers at loopback, link-local or like addresses only", "RFC 6890 2.2", \
+		"Whoever owns a domain says where its mail goes; services of this host that listen on loopback are none of his.") \
+	X(6110, HOP_NO_ANSWER, INFO, 451, "4.4.3 Domain cannot be looked up now", "the recipient's domain cannot be looked up now", "RFC 5321 5.1", \
+		"Where it is so for all domains, look at the name servers: \"resolver\" of the route, or those of /etc/resolv.conf.") \
+	X(6111, HOP_BOGUS, INFO, 451, "4.7.5 DNSSEC validation failed", "what the DNS says of the recipient's domain is forged, or wrongly signed", "RFC 4035 5.5", "")
 
 #define CODES_CONFIG(X)                                                                            \
 	X(7001, CONFIG_STARTED, INFO, 0, "", "started with these rules", "", "")                    \

@@ -119,8 +119,9 @@ enum resolve_result {
 			     and the like: 550 5.4.4 */
 };
 
-#define RESOLVE_ADDRESSES 32
-#define RESOLVE_NAMES     16
+#define RESOLVE_RESULT_MAX RESOLVE_UNUSABLE
+#define RESOLVE_ADDRESSES  32
+#define RESOLVE_NAMES      16
 
 struct resolve_said { /* sent as far as there are names */
 	uint64_t number;

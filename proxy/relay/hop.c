@@ -9,49 +9,8 @@
 #include "proxy/relay/hop_inside.h"
 #include "proxy/sockets.h"
 
-#define TARGETS_MAX 64 /* next hops of a route that are tried: bits of @tried */
-
 static void on_io(struct ev_loop *loop, ev_io *io, int events);
 static void on_time(struct wheel_entry *e);
-
-/* ---- next hops that rest ---- */
-
-/* Those of a route stand together, in the order of the routes. */
-static struct server_state *rest_of(
-	const struct hops *hops, const struct route *route, size_t target)
-{
-	const struct ruleset *rs = hops->proxy->rules;
-	size_t at = 0;
-
-	for (size_t i = 0; i < rs->n_routes && rs->routes[i] != route; i++)
-		at += rs->routes[i]->n_hops;
-	return &hops->rests[at + target];
-}
-
-static void note_failure(struct hop *h)
-{
-	struct server_state *s = rest_of(h->hops, h->route, h->target);
-	const uint64_t now = h->hops->proxy->now_ms;
-
-	if (s->retry_ms > now) /* others met it at the same time */
-		return;
-	s->rest_ms = s->rest_ms == 0 ? HOP_REST_MIN_MS : 2 * s->rest_ms;
-	if (s->rest_ms > HOP_REST_MAX_MS)
-		s->rest_ms = HOP_REST_MAX_MS;
-	s->retry_ms = now + s->rest_ms;
-}
-
-static bool seek(struct hop *h, bool resting)
-{
-	const size_t n = h->route->n_hops < TARGETS_MAX ? h->route->n_hops : TARGETS_MAX;
-
-	for (h->target = 0; h->target < n; h->target++)
-		if (!(h->tried >> h->target & 1) &&
-			(resting || rest_of(h->hops, h->route, h->target)->retry_ms <=
-					    h->hops->proxy->now_ms))
-			return true;
-	return false;
-}
 
 /* ---- connections ---- */
 
@@ -91,7 +50,8 @@ static int dial(struct hop *h)
 	socklen_t n;
 	int fd, error = 0;
 
-	h->facts = (struct hop_facts){ .peer = route->hops[h->target].addr.addr };
+	h->facts = (struct hop_facts){ .peer = h->target->addr };
+	memcpy(h->name, h->target->name, sizeof(h->name));
 	h->uses = 0;
 	fd = spare_take(&p->spare, h->facts.peer.ip.family, p->now_ms);
 	if (fd < 0)
@@ -130,26 +90,50 @@ static void keep_words(struct hop *h, enum code code, int error, struct span sai
 	h->said_n = o.n;
 }
 
+static void set_aside(struct hop *h)
+{
+	h->target->tried = true;
+	rests_failed(&h->hops->rests, &h->target->addr, h->hops->proxy->now_ms);
+}
+
 static void dial_next(struct hop *h)
 {
-	while (seek(h, false) || seek(h, true)) {
-		const int error = dial(h);
+	struct hops *hops = h->hops;
 
+	while ((h->target = targets_next(h->targets, &hops->rests, hops->proxy->now_ms))) {
+		int error;
+
+		if (h->target->unknown) {
+			hop_look_up(h);
+			return;
+		}
+		error = dial(h);
 		if (error == 0)
 			return;
 		keep_words(h, CODE_HOP_DOWN, error, (struct span){ 0 });
-		h->tried |= UINT64_C(1) << h->target;
-		note_failure(h);
+		set_aside(h);
 	}
 	fail(h);
+}
+
+void hop_looked_up(struct hop *h)
+{
+	dial_next(h);
+}
+
+void hop_unknown(struct hop *h, enum code code, struct span name)
+{
+	h->facts = (struct hop_facts){ 0 };
+	keep_words(h, code, 0, name);
+	dial_next(h);
 }
 
 void hop_target_failed(struct hop *h, enum code code, int error, struct span said)
 {
 	keep_words(h, code, error, said);
-	h->tried |= UINT64_C(1) << h->target;
+	if (h->target)
+		set_aside(h);
 	h->clear = false;
-	note_failure(h);
 	disconnect(h, true);
 	dial_next(h);
 }
@@ -203,6 +187,8 @@ static void hop_free(struct hop *h)
 	struct proxy *p = h->hops->proxy;
 
 	assert(h->io.fd < 0);
+	ask_end(&h->ask);
+	free(h->targets);
 	ev_clear_pending(p->loop, &h->io);
 	wheel_cancel(&p->wheel, &h->timer);
 	*h->pprev = h->next;
@@ -236,6 +222,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 	case HOP_FAILED: tell_failure(h); return;
 	case HOP_TAKEN: h->ops->event(h->context, h, events); return;
 	case HOP_IDLE: hop_drop(h, true); return;
+	case HOP_LOOKING_UP: return; /* there is nothing yet that could be ready */
 	case HOP_DIALLING: connected(h); return;
 	case HOP_BANNER:
 	case HOP_EHLO:
@@ -262,8 +249,9 @@ static void on_time(struct wheel_entry *e)
 
 void hop_ready(struct hop *h)
 {
-	if (h->facts.reused || h->state != HOP_ASKED)
-		rest_of(h->hops, h->route, h->target)->rest_ms = 0;
+	rests_served(&h->hops->rests, &h->facts.peer);
+	free(h->targets);
+	h->targets = NULL;
 	h->state = HOP_TAKEN;
 	h->uses++;
 	hop_wait(h, 0, 0);
@@ -288,30 +276,53 @@ static struct hop *hop_new(struct hops *hops)
 	return h;
 }
 
-static struct hop *idle_one(const struct hops *hops, const struct route *route)
+/* Taken for the same: what an address is known by may be another name for somebody else's mail. */
+static struct hop *idle_one(const struct hops *hops, const struct route *route, struct span domain)
 {
 	for (struct hop *h = hops->list; h; h = h->next)
-		if (h->state == HOP_IDLE && h->route == route)
+		if (h->state == HOP_IDLE && h->route == route &&
+			span_eq(span_str(h->domain), domain))
 			return h;
 	return NULL;
 }
 
-struct hop *hop_take(struct hops *hops, const struct route *route, bool exclusive,
-	const struct rule_timeouts *timeouts, const struct hop_ops *ops, void *context)
+static struct hop *idle_or_new(
+	struct hops *hops, const struct route *route, struct span domain, bool exclusive)
 {
-	struct hop *idle = exclusive ? NULL : idle_one(hops, route);
-	struct hop *h = idle ? idle : hop_new(hops);
+	struct hop *idle = exclusive ? NULL : idle_one(hops, route, domain);
+	struct targets *targets = malloc(sizeof(*targets));
+	struct hop *h = !targets ? NULL : idle ? idle : hop_new(hops);
 
+	if (!h) {
+		free(targets);
+		return NULL;
+	}
+	h->targets = targets;
+	targets_init(targets, route, domain);
+	return h;
+}
+
+struct hop *hop_take(struct hops *hops, const struct route *route, struct span domain,
+	bool exclusive, const struct rule_timeouts *timeouts, const struct hop_ops *ops,
+	void *context)
+{
+	struct hop *h;
+
+	domain = span_sub(domain, 0, sizeof(h->domain) - 1);
+	h = idle_or_new(hops, route, domain, exclusive);
 	if (!h)
 		return NULL;
+	if (domain.n > 0)
+		memcpy(h->domain, domain.p, domain.n);
+	h->domain[domain.n] = '\0';
 	h->route = route;
 	h->exclusive = exclusive;
 	h->timeouts = timeouts;
 	h->ops = ops;
 	h->context = context;
-	h->tried = 0;
+	h->target = NULL;
 	h->clear = false;
-	if (idle) {
+	if (h->state == HOP_IDLE) {
 		hops->idle--;
 		h->facts.reused = true;
 		hop_ask(h);
@@ -371,16 +382,11 @@ void hop_drop(struct hop *h, bool reset)
 
 /* ---- all ---- */
 
-struct hops *hops_new(struct proxy *p, struct tls_client *tls, const char *hostname)
+struct hops *hops_new(struct proxy *p, struct tls_client *tls, const char *hostname, int resolve)
 {
 	struct hops *hops = calloc(1, sizeof(*hops));
-	size_t n = 0;
 
-	for (size_t i = 0; i < p->rules->n_routes; i++)
-		n += p->rules->routes[i]->n_hops;
-	if (hops)
-		hops->rests = calloc(n + 1, sizeof(*hops->rests));
-	if (!hops || !hops->rests) {
+	if (!hops || asks_init(&hops->asks, p->loop, resolve) < 0) {
 		free(hops);
 		tls_client_free(tls);
 		return NULL;
@@ -409,7 +415,7 @@ void hops_free(struct hops *hops)
 		return;
 	while (hops->list)
 		hop_drop(hops->list, true);
+	asks_deinit(&hops->asks);
 	tls_client_free(hops->tls);
-	free(hops->rests);
 	free(hops);
 }

@@ -7,13 +7,15 @@
  * before it is handed over. Handed back between transactions it waits for the next one to the same
  * hop, and is asked (RSET) whether it still lives before it is given away again.
  *
- * A next hop that failed rests, HOP_REST_MIN_MS at first: the others are tried before it. Sockets
- * come from proxy/spare.h, bound to `bind` where the route has it.
+ * A next hop that failed rests (proxy/relay/rests.h): the others are tried before it. Names, and
+ * the exchangers of a domain, are looked up by postern-resolve when their turn comes. Sockets come
+ * from proxy/spare.h, bound to `bind` where the route has it.
  *
  * A session has one hop at most, so `limit connections` of its rule bounds them.
  *
- *   hop.c        life: taking, dialling, idling, ends
- *   hop_greet.c  what is said until it is ready
+ *   hop.c         life: taking, dialling, idling, ends
+ *   hop_lookup.c  what postern-resolve is asked
+ *   hop_greet.c   what is said until it is ready
  *
  * Owns:    the connections, also those handed over.
  * Callers: proxy/relay/relayed.c.
@@ -27,12 +29,10 @@
 #include "proxy/proxy.h"
 #include "proxy/relay/tls.h"
 
-#define HOP_IDLE_MS     30000 /* an unused connection is closed */
-#define HOP_IDLE_MAX    32    /* of a worker */
-#define HOP_USES_MAX    100   /* transactions of one connection */
-#define HOP_ASK_MS      2000  /* for the answer to RSET of one that was unused */
-#define HOP_REST_MIN_MS 10000
-#define HOP_REST_MAX_MS 60000
+#define HOP_IDLE_MS  30000 /* an unused connection is closed */
+#define HOP_IDLE_MAX 32    /* of a worker */
+#define HOP_USES_MAX 100   /* transactions of one connection */
+#define HOP_ASK_MS   2000  /* for the answer to RSET of one that was unused */
 
 struct hops; /* of a worker */
 struct hop;
@@ -48,28 +48,30 @@ struct hop_facts {
 struct hop_ops {
 	void (*ready)(void *context, struct hop *hop);
 	/* None can be had: @code has the reply for the client. The hop is gone. @peer and @server:
-	 * of the last one tried, and what it said, one line, or empty. @error: errno or 0. */
+	 * of the last one tried (IP_NONE: none was), and what it said, one line, or empty; of one
+	 * that could not be looked up, its name. @error: errno or 0. */
 	void (*failed)(void *context, enum code code, const struct ip_port *peer,
 		struct span server, int error);
 	/* Of one handed over: it is readable or writable as was asked for by hop_watch(). */
 	void (*event)(void *context, struct hop *hop, int events);
 };
 
-/* @tls: what speaks TLS with next hops, taken over; NULL: none of the routes needs it. @why: one
- * line on failure. */
-struct hops *hops_new(struct proxy *p, struct tls_client *tls, const char *hostname);
+/* @tls: what speaks TLS with next hops, taken over; NULL: none of the routes needs it. @resolve:
+ * end of the pair with postern-resolve, -1: nothing is to be looked up. NULL: no memory. */
+struct hops *hops_new(struct proxy *p, struct tls_client *tls, const char *hostname, int resolve);
 void hops_free(struct hops *h);
 /* Closes those that are unused: nothing new will come. */
 void hops_drain(struct hops *h);
 
 /**
  * hop_take() - ask for a connection
+ * @domain:    of a route by MX, whose mail it is, as in a path, lower case; else empty
  * @exclusive: never one that was used, and never given to another afterwards: it will be logged in
  * @timeouts:  connect, greeting and command of the rule
  *
  * Return: a hop that is not ready yet; NULL: no memory. It may be dropped at any time.
  */
-struct hop *hop_take(struct hops *h, const struct route *route, bool exclusive,
+struct hop *hop_take(struct hops *h, const struct route *route, struct span domain, bool exclusive,
 	const struct rule_timeouts *timeouts, const struct hop_ops *ops, void *context);
 
 const struct hop_facts *hop_facts(const struct hop *hop);

@@ -79,13 +79,13 @@ static void shake(struct hop *h)
 
 static void begin_tls(struct hop *h)
 {
-	char name[64];
+	char address[64];
 	struct out o;
 
-	out_init(&o, name, sizeof(name));
+	out_init(&o, address, sizeof(address));
 	ip_print(&o, &h->facts.peer.ip);
 	out_cstr(&o);
-	h->tls = tls_connect(h->hops->tls, h->route->tls, name, h->io.fd);
+	h->tls = tls_connect(h->hops->tls, h->route->tls, h->name[0] ? h->name : address, h->io.fd);
 	h->state = HOP_SHAKING;
 	if (h->tls)
 		shake(h);

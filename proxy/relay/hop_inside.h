@@ -4,9 +4,12 @@
  * Hop's rooms, seen by each other only: see hop.h
  */
 #include "filter/smtp/reply.h"
+#include "proxy/relay/ask.h"
 #include "proxy/relay/hop.h"
+#include "proxy/relay/targets.h"
 
 enum hop_state {
+	HOP_LOOKING_UP, /* waiting for postern-resolve */
 	HOP_DIALLING,
 	HOP_BANNER, /* waiting for the greeting */
 	HOP_EHLO,   /* ... for the answer to EHLO */
@@ -29,8 +32,12 @@ struct hop {
 	void *context;
 	ev_io io;
 	struct wheel_entry timer;
-	uint64_t tried; /* bits: of route->hops, by this taking */
-	size_t target;
+	struct targets *targets; /* NULL: none is being tried */
+	struct target *target;   /* of these, the one that is */
+	struct ask ask;
+	char domain[SMTP_DOMAIN_MAX + 1]; /* that mail is for, of a route by MX: what it was taken
+					     for */
+	char name[TARGETS_NAME];          /* of the next hop; empty: it has none but its address */
 	unsigned uses;
 	bool exclusive;
 	bool clear; /* its handshake failed, and TLS may be done without */
@@ -52,8 +59,15 @@ struct hops {
 	struct hop *list;
 	unsigned idle;
 	bool draining;
-	struct server_state *rests; /* of all next hops of all routes */
+	struct rests rests;
+	struct asks asks; /* of postern-resolve */
 };
+
+/* postern-resolve is asked for the target. */
+void hop_look_up(struct hop *h);
+/* ... and has said where it is, or, with @code, why it has not: the next one is tried. */
+void hop_looked_up(struct hop *h);
+void hop_unknown(struct hop *h, enum code code, struct span name);
 
 /* The connection stands: waits for the greeting. */
 void hop_greet_begin(struct hop *h);

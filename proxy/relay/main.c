@@ -45,7 +45,7 @@ static int open_relays(struct proxy *p, const int *fds)
 	if (!client)
 		return EINVAL;
 	relays.hostname = rule_front(&p->rules->rules[0])->smtp.hostname; /* all have the same */
-	relays.hops = hops_new(p, client, relays.hostname);
+	relays.hops = hops_new(p, client, relays.hostname, fds[FD_RESOLVE]);
 	if (!relays.hops)
 		return ENOMEM;
 	p->relays = &relays;

@@ -63,8 +63,9 @@ static void take_hop(struct relayed *r)
 {
 	const struct publish *front = flow_rule(&r->s.flow);
 
-	r->hop = hop_take(proxy_of(r)->relays->hops, r->inner.route, r->inner.exclusive,
-		&front->timeouts, &hop_ops, r);
+	r->hop = hop_take(proxy_of(r)->relays->hops, r->inner.route,
+		span_of(r->inner.domain, r->inner.domain_n), r->inner.exclusive, &front->timeouts,
+		&hop_ops, r);
 	if (!r->hop)
 		inner_hop_failed(&r->inner, reply_of(CODE_HOP_DOWN));
 }
