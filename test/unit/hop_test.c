@@ -98,9 +98,6 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	const int theirs =
-		resolver + 1; /* as msg_pair() numbered them, nothing was closed between */
-
 	(void)state;
 	hops_free(hops);
 	spare_deinit(&p.spare);
