@@ -40,7 +40,7 @@ static const struct role_row rows[ROLE_IDS] = {
 	[ROLE_KEY]      = { "postern-key",     "postern-key",     0,              0,        ALL,   0 },
 	[ROLE_AUTH]     = { "postern-auth",    "postern-auth",    0,              0,        ALL,   0 },
 	[ROLE_PAM]      = { "postern-pam",     NULL,              0,              0,        PAM,   ROLE_MAY_EXECUTE },
-	[ROLE_RESOLVE]  = { "postern-resolve", "postern-resolve", 0,              0,        ALL,   ROLE_MAY_CONNECT | ROLE_MAY_BIND },
+	[ROLE_RESOLVE]  = { "postern-resolve", "postern-resolve", 0,              0,        ALL,   ROLE_MAY_CONNECT },
 };
 /* clang-format on */
 

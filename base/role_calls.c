@@ -125,7 +125,7 @@ static const struct allowed list[] = {
 	/* sockets */
 	ANY(accept4, PROXY),
 	ANY(connect, PROXY | RESOLVE),
-	ANY(bind, PROXY | RESOLVE), /* port 0, by Landlock, as far as it knows TCP; libunbound draws UDP ports */
+	ANY(bind, PROXY | RESOLVE), /* TCP: port 0 or not at all, by Landlock, which knows no UDP */
 	ANY(shutdown, PROXY),
 	ANY(getsockname, PROXY),
 	ANY(getpeername, PROXY),
