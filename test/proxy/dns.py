@@ -61,8 +61,9 @@ def question_of(message):
 
 
 class Dns:
-    def __init__(self, zone, truncate=(), signer=None, host="127.0.0.1", port=0):
-        self.zone, self.truncate, self.signer = zone, set(truncate), signer
+    def __init__(self, zone, truncate=(), oversize=(), signer=None, host="127.0.0.1", port=0):
+        """@truncate: names that are answered by TCP only; @oversize: by UDP also beyond what was asked for."""
+        self.zone, self.truncate, self.oversize, self.signer = zone, set(truncate), set(oversize), signer
         self.asked = []  # (name, type, "udp" or "tcp")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         while True:  # one port free for both
@@ -158,8 +159,8 @@ class Dns:
             back = self.answer(message, "udp")
             if back is None:
                 continue
-            if len(back) > 1232:  # what libunbound says that it takes
-                name, _, end = question_of(message)
+            name, _, end = question_of(message)
+            if len(back) > 1232 and name not in self.oversize:  # what libunbound says that it takes
                 back = back[:2] + struct.pack(">HHHHH", FLAGS | TC, 1, 0, 0, 0) + message[12:end]
             try:
                 self.udp.sendto(back, peer)

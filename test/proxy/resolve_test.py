@@ -204,6 +204,7 @@ ZONE = {
     **{f"m{i}.in.test": {"A": [f"192.0.2.{i}"]} for i in range(1, 101)},
     "many.test": {"MX": [(1, "wide.in.test")]},
     "wide.in.test": {"A": [f"192.0.2.{i}" for i in range(1, 200)]},
+    "oversized.test": {"MX": [(i, f"m{i}.in.test") for i in range(1, 101)]},
     "trunc.test": {"MX": [(1, "a.in.test")]},
     "circle.test": {"CNAME": ["circle2.test"]},
     "circle2.test": {"CNAME": ["circle.test"]},
@@ -219,7 +220,7 @@ reserved = [os.open("/dev/null", os.O_RDONLY) for _ in range(6)]
 
 def setUpModule():
     global dns, role
-    dns = unittest.enterModuleContext(Dns(ZONE, truncate={"trunc.test"}))
+    dns = unittest.enterModuleContext(Dns(ZONE, truncate={"trunc.test"}, oversize={"oversized.test"}))
     role = unittest.enterModuleContext(Role(dns.port, dns.port, HOSTS="192.0.2.88 h.test.local hosts.test\n127.0.0.1 a.in.test\n"))
     assert role.told() == READY
 
@@ -268,7 +269,7 @@ class Mail(unittest.TestCase):
         self.assertEqual(self.ask("halfsick.test"), [("half.in.test", "192.0.2.4")])
 
     def test_what_fails_fails_for_now(self):
-        for name in "fails.test", "refused.test", "mxfails.test", "circle.test":
+        for name in "fails.test", "refused.test", "mxfails.test", "circle.test", "garbage.test":
             with self.subTest(name):
                 self.ask(name, TEMPFAIL)
 
@@ -325,6 +326,10 @@ class Mail(unittest.TestCase):
     def test_truncated_over_udp(self):
         self.assertEqual(self.ask("trunc.test"), [self.A])
         self.assertIn(("trunc.test", "MX", "tcp"), dns.asked)
+
+    def test_more_than_was_asked_for(self):
+        self.assertEqual(len(self.ask("oversized.test")), 16)
+        self.assertNotIn(("oversized.test", "MX", "tcp"), dns.asked)
 
     def test_many_questions_at_once(self):
         """So many that their answers have no room in the pair before some are read."""
@@ -407,6 +412,24 @@ class Dnssec(unittest.TestCase):
 
 
 class Life(unittest.TestCase):
+    @unittest.skipUnless(sandboxed(), "this build has no sandbox")
+    def test_it_is_confined(self):
+        with open("/proc/%d/status" % role.process.pid) as f:
+            status = dict(line.split(":\t") for line in f if ":\t" in line)
+        self.assertEqual((status["Seccomp"].strip(), status["NoNewPrivs"].strip()), ("2", "1"))
+        self.assertEqual(int(status["CapEff"], 16), 0)
+
+    def test_the_servers_of_the_host(self):
+        """resolv.conf names those of routes without a resolver; they listen on port 53."""
+        try:
+            own = self.enterContext(Dns(ZONE, host="127.0.0.91", port=53))
+        except OSError as e:
+            self.skipTest(str(e))
+        rules = RULES.replace("; resolver 127.0.0.1:%d", "")
+        with Role(1, rules=rules, RESOLV="search x\nnameserver 127.0.0.91\n") as r, Client(r) as c:
+            self.assertEqual(c.ask("in.test").targets[0], Mail.A)
+        self.assertTrue(own.asked)
+
     def test_who_is_gone_is_not_answered(self):
         zone = {**ZONE, "slow.test": "SILENCE"}
         with Dns(zone) as own, Role(own.port) as r, Client(r) as stays:
