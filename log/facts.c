@@ -84,6 +84,39 @@ static void put_tls(struct record *r, const struct log_close *close)
 		record_octets(r, "tls_version", close->tls_version, LOG_LINE_MAX);
 }
 
+void log_tls(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	const struct log_tls *tls)
+{
+	struct record *r;
+
+	if (!log_wanted(session, CODE_SESSION_TLS, RULE_LOG_SESSIONS))
+		return;
+	r = log_begin(s, wall_ns, CODE_SESSION_TLS, session);
+	if (r == NULL)
+		return;
+	record_str(r, "tls_version", tls->version);
+	record_str(r, "tls_cipher", tls->cipher);
+	if (tls->name[0])
+		record_octets(r, "tls_name", span_str(tls->name), LOG_LINE_MAX);
+	record_bool(r, "tls_resumed", tls->resumed);
+	log_sender_end(s);
+}
+
+void log_tls_failed(
+	struct log_sender *s, int64_t wall_ns, const struct log_session *session, const char *why)
+{
+	struct record *r;
+
+	if (!log_wanted(session, CODE_C_TLS_FAILED, RULE_LOG_DENIALS) ||
+		!log_flood_may(&s->flood, CODE_C_TLS_FAILED, wall_ns))
+		return;
+	r = log_begin(s, wall_ns, CODE_C_TLS_FAILED, session);
+	if (r == NULL)
+		return;
+	record_octets(r, "tls_why", span_str(why), LOG_LINE_MAX);
+	log_sender_end(s);
+}
+
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct log_close *close)
 {

@@ -67,6 +67,17 @@ struct log_close {
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct log_close *close);
 
+/* A relay's client is inside TLS: PN1008. */
+struct log_tls {
+	const char *version, *cipher, *name; /* @name: that the client asked for; "": none */
+	bool resumed;
+};
+void log_tls(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	const struct log_tls *tls);
+/* ... or its handshake failed: PN5007. @why: in words. */
+void log_tls_failed(
+	struct log_sender *s, int64_t wall_ns, const struct log_session *session, const char *why);
+
 /* No rule matched: PN1003. @incident 0: none was shown. */
 void log_unpublished(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct ruleset *ruleset, uint32_t incident);

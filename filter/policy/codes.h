@@ -34,7 +34,8 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(1006, STARTTLS_HIDDEN, INFO, 0, "", "STARTTLS left out of the server's offer", "RFC 3207 6", \
 		"The rule inspects: mail goes in clear between client and server. Publish by a rule with \"pass\" where TLS is wanted.") \
 	X(1007, SESSION_DIRECT, INFO, 0, "", "connection to the intercept port itself", "", \
-		"Nothing diverted it, so what it is for is not known. Let the firewall drop what outsiders send to that port.")
+		"Nothing diverted it, so what it is for is not known. Let the firewall drop what outsiders send to that port.") \
+	X(1008, SESSION_TLS, INFO, 0, "", "the client of a relay listener is inside TLS", "RFC 8446", "")
 
 #define CODES_MESSAGE(X)                                                                           \
 	X(2001, MESSAGE_DELIVERED, INFO, 0, "", "message accepted by the internal server", "RFC 5321 4.2.5", "") \

@@ -15,6 +15,7 @@
 
 struct relays { /* what the sessions of a worker share */
 	struct hops *hops;
+	struct tls_server *tls; /* NULL: no listener speaks it */
 	const char *hostname;
 };
 

@@ -17,7 +17,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "proxy"))
 
 from support import FakeServer, Postern, RawClient, free_port, main, rules, wait_for  # noqa: E402
-from fixture import NOBODY, Scratch, sandboxed  # noqa: E402
+from fixture import NOBODY, Scratch, certificate, sandboxed  # noqa: E402
 
 INJECT, ROLES = (os.path.abspath(p) for p in sys.argv[1:3])
 del sys.argv[1:3]
@@ -31,11 +31,12 @@ USERS = {"postern-log": (61001, 62001), "postern-socket": (61002, 62002), "poste
 SIGSYS = "killed by SIGSYS"
 RELAY = """
     set d { members in.test }
+    certificate c { chain "{cert}"; key "{key}" }
     route away { domains d; next-hop 127.0.0.1:{internal}; tls none }
-    relay r { listen 127.0.0.1:%d; recipients in d; deliver away }
+    relay r { listen 127.0.0.1:%d starttls certificate c; recipients in d; deliver away }
 """
 MANAGED = {"postern-kernel", "postern-gate", "postern-verdict"}  # only run in "mode managed"
-SERVANTS = {"postern-key", "postern-auth", "postern-pam", "postern-resolve"}  # run where a relay needs them
+SERVANTS = {"postern-auth", "postern-pam", "postern-resolve"}  # run where a relay needs them, as it does postern-key
 
 server = None
 table = {}
@@ -73,7 +74,10 @@ def accounts(users):
 
 def gateway(conf=CONF, **more):
     relay = free_port()
-    gate = Postern(rules(after=RELAY % relay), conf=conf + "workers %d\n" % WORKERS, external=free_port(), internal=server.port, **more)
+    cert, key = certificate()
+    key.chmod(0o644)  # posternd may be nobody
+    gate = Postern(rules(after=RELAY % relay), conf=conf + "workers %d\n" % WORKERS, external=free_port(), internal=server.port,
+                   cert=cert, key=key, **more)
     gate.listens = {"postern-proxy": gate.external, "postern-relay": relay}
     return gate
 
@@ -120,7 +124,7 @@ class Roles(unittest.TestCase):
             seen[program] = seen.get(program, 0) + 1
             with self.subTest(program=program):
                 self.assert_row(pid, table[program], ids(program), baseline)
-        self.assertEqual(seen, {"posternd": 1, "postern-log": 1, "postern-proxy": WORKERS, "postern-relay": WORKERS,
+        self.assertEqual(seen, {"posternd": 1, "postern-log": 1, "postern-proxy": WORKERS, "postern-relay": WORKERS, "postern-key": 1,
                                 **({"postern-socket": 1} if ids("postern-proxy") else {})})
         layers = told(gate)
         for program, words in layers.items():
@@ -171,6 +175,7 @@ class Roles(unittest.TestCase):
             "postern-proxy": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]", "pipe"},
             "postern-socket": {"socket"},
             "postern-relay": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]"},
+            "postern-key": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]"},
             "postern-log": {"socket", "anon_inode:[signalfd]", "log.json", "/", *log},
         }
         for pid, program in gate.processes():
@@ -249,6 +254,7 @@ class Roles(unittest.TestCase):
             self.assert_roots(gate)
             self.try_all(gate, "postern-proxy", {"bind": "-13 EACCES"})
             self.try_all(gate, "postern-relay", {"bind": "-13 EACCES"})
+            self.try_all(gate, "postern-key", {})
             self.try_all(gate, "postern-socket", {"socket-inet": "[0-9]+"})
             self.try_all(gate, "postern-log", {"open": self.LANDLOCKED})
             killed = gate.wait_records(20, code="PN8003")
