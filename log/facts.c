@@ -117,6 +117,30 @@ void log_tls_failed(
 	log_sender_end(s);
 }
 
+void log_login(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	enum code code, const struct log_login *login)
+{
+	const bool good = code == CODE_LOGIN_OK;
+	struct record *r;
+
+	if (!log_wanted(session, code, good ? RULE_LOG_SESSIONS : RULE_LOG_DENIALS) ||
+		(!good && !log_flood_may(&s->flood, code, wall_ns)))
+		return;
+	r = log_begin(s, wall_ns, code, session);
+	if (r == NULL)
+		return;
+	record_str(r, "auth", login->auth);
+	if (login->user.n > 0)
+		record_octets(r, "user", login->user, LOG_LINE_MAX);
+	if (login->lockout_s > 0) {
+		record_str(r, "locked_out", login->account ? "account" : "client");
+		record_u64(r, "lockout_s", login->lockout_s);
+	}
+	if (login->tried > 0)
+		record_u64(r, "users_tried", login->tried);
+	log_sender_end(s);
+}
+
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct log_close *close)
 {

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "proxy/house/house.h"
@@ -144,8 +146,51 @@ static void on_ready(struct child *c)
 	generation_servant_ready(v->generation);
 }
 
+/* Its path is the administrator's; the service behind it is on this host. Return: descriptor; -1.
+ */
+static int connect_to(const char *dir, const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const int n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s%s%s",
+		path[0] == '/' ? "" : dir, path[0] == '/' ? "" : "/", path);
+	int fd;
+
+	if (n < 0 || (size_t)n >= sizeof(sa.sun_path))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* AUTH_CONNECT */
+static bool connect_for(struct house_servant *v, const struct msg *m)
+{
+	const struct ruleset *rs = v->generation->rules.ruleset;
+	uint32_t place;
+	int fd;
+
+	if (m->body.n != sizeof(place) || m->fd >= 0)
+		return false;
+	memcpy(&place, m->body.p, sizeof(place));
+	if (place >= rs->n_auths || rs->auths[place]->via != AUTH_DOVECOT)
+		return false;
+	fd = connect_to(v->generation->house->dir, rs->auths[place]->via_text);
+	if (fd < 0)
+		fprintf(stderr, "posternd: auth %s: %s: %s\n", rs->auths[place]->name,
+			rs->auths[place]->via_text, strerror(errno));
+	child_send(&v->child, AUTH_CONNECTED, m->body, fd);
+	if (fd >= 0)
+		close(fd);
+	return true;
+}
+
 static bool on_told(struct child *c, const struct msg *m)
 {
+	if (m->type == AUTH_CONNECT && c->kind->role == ROLE_AUTH)
+		return connect_for(servant_of(c), m);
 	return m->type == ROLE_REFUSED && m->fd < 0 &&
 	       reload_told(servant_of(c)->generation->house, m->body);
 }

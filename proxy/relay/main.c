@@ -61,7 +61,7 @@ static int open_relays(struct proxy *p, const int *fds)
 		return EINVAL;
 	relays.hostname = rule_front(&p->rules->rules[0])->smtp.hostname; /* all have the same */
 	relays.hops = hops_new(p, client, relays.hostname);
-	if (!relays.hops)
+	if (!relays.hops || asks_init(&relays.auth, p->loop, fds[FD_AUTH]) < 0)
 		return ENOMEM;
 	p->relays = &relays;
 	p->relayed_open = relayed_open;
@@ -72,6 +72,7 @@ static int open_relays(struct proxy *p, const int *fds)
 static void close_relays(struct proxy *p)
 {
 	hops_free(p->relays->hops);
+	asks_deinit(&relays.auth);
 	tls_server_free(relays.tls);
 }
 

@@ -115,10 +115,14 @@ static void add_piece(struct walk *w, struct span octets)
 		w->pieces[w->n++] = (struct iovec){ (void *)(uintptr_t)octets.p, octets.n };
 }
 
-static void obey(struct walk *w)
+#define LOGIN_WANTS (INNER_LOGIN | INNER_LOGIN_MORE | INNER_LOGIN_CANCEL)
+
+static void obey(struct walk *w, const struct inner_step *step)
 {
 	struct relayed *r = w->r;
 
+	if (r->inner.want & LOGIN_WANTS)
+		relayed_login(r, step);
 	if (r->inner.want & INNER_ABORT) {
 		w->n = 0;
 		w->printed = w->to_hop.n = 0;
@@ -165,13 +169,13 @@ static size_t walk(struct relayed *r, struct span engine)
 		if (step.hop)
 			held_take(&proxy_of(r)->pool, &r->hop_in, step.hop);
 		if (r->inner.want)
-			obey(&w);
+			obey(&w, &step);
 		if (!room(&w))
 			flush_hop(&w);
 	}
 	flush_hop(&w);
 	if (r->inner.want)
-		obey(&w);
+		obey(&w, &(struct inner_step){ 0 });
 	keep(r, &r->replies, out_span(&w.to_engine));
 	if (r->hop_ready)
 		hop_watch(r->hop,
@@ -181,7 +185,12 @@ static size_t walk(struct relayed *r, struct span engine)
 
 /* ---- what the hop tells ---- */
 
-static void go_on(struct relayed *r)
+void relayed_reply(struct relayed *r, struct span octets)
+{
+	keep(r, &r->replies, octets);
+}
+
+void relayed_go_on(struct relayed *r)
 {
 	r->stuck = false;
 	walk(r, (struct span){ 0 });
@@ -195,7 +204,7 @@ static void on_ready(void *context, struct hop *hop)
 	r->hop_ready = true;
 	r->s.flow.log.internal = hop_facts(hop)->peer;
 	inner_hop_ready(&r->inner, &hop_facts(hop)->offer);
-	go_on(r);
+	relayed_go_on(r);
 }
 
 static void on_failed(
@@ -207,7 +216,7 @@ static void on_failed(
 	r->s.flow.log.internal = *peer;
 	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, code, error, server);
 	inner_hop_failed(&r->inner, reply_of(code));
-	go_on(r);
+	relayed_go_on(r);
 }
 
 static void hop_writable(struct relayed *r)
@@ -256,7 +265,7 @@ static void on_event(void *context, struct hop *hop, int events)
 		hop_writable(r);
 	if (events & EV_READ)
 		hop_readable(r);
-	go_on(r);
+	relayed_go_on(r);
 }
 
 static const struct hop_ops hop_ops = { on_ready, on_failed, on_event };
@@ -356,6 +365,7 @@ static void close_all(struct inspected *s, bool unread)
 	struct relayed *r = relayed_of(s);
 
 	ev_clear_pending(s->flow.proxy->loop, &s->flow.server);
+	relayed_login_end(r);
 	held_drop(&proxy_of(r)->pool, &r->replies);
 	inner_reset(&r->inner);
 	if (r->hop_ready && !(r->inner.want & INNER_ABORT))

@@ -5,6 +5,7 @@
  *
  *   relayed.c         the inner server between the filter and the hop
  *   relayed_client.c  the client's end: in clear, or inside TLS
+ *   relayed_login.c   logins that postern-auth checks
  *
  * Callers: proxy/relay/relayed*.c only.
  */
@@ -21,6 +22,7 @@ struct relayed {
 	struct held hop_in, hop_out; /* read from the hop; to be written to it */
 	struct hop *hop;             /* NULL: none, or none wanted */
 	bool hop_ready, dialled;
+	struct ask login; /* of an exchange with postern-auth */
 	bool stuck; /* the inner server takes nothing of the filter's before the hop has told */
 };
 
@@ -43,3 +45,17 @@ ssize_t relayed_write_client(struct inspected *s, const struct iovec *pieces, in
 void relayed_shake(struct inspected *s);
 void relayed_watch_client(struct relayed *r, int events);
 void relayed_close_client(struct relayed *r, bool unread);
+
+/* ---- relayed_login.c ---- */
+
+/* INNER_LOGIN and the like; @step brought them. */
+void relayed_login(struct relayed *r, const struct inner_step *step);
+/* The session ends. */
+void relayed_login_end(struct relayed *r);
+
+/* ---- relayed.c ---- */
+
+/* Something for the filter: it is kept until it is read. */
+void relayed_reply(struct relayed *r, struct span octets);
+/* ... and whatever can be done now is. @r may be gone afterwards. */
+void relayed_go_on(struct relayed *r);

@@ -41,6 +41,13 @@ enum { KEY_FD_TEXTS, KEY_FDS };
 enum { AUTH_FD_BUNDLE, AUTH_FD_TEXTS, AUTH_FD_LOCKOUTS, AUTH_FD_PAM, AUTH_FDS };
 enum { RESOLVE_FD_BUNDLE, RESOLVE_FD_TEXTS, RESOLVE_FDS };
 
+/* postern-auth has no way to connect: over CONTROL it asks for a connection to the socket of a
+ * `via dovecot`. */
+enum {
+	AUTH_CONNECT = 176, /* from auth: uint32_t, the place in ruleset.auths */
+	AUTH_CONNECTED,     /* to auth: the same, with the descriptor; none: it cannot be had */
+};
+
 enum relay_text {
 	TEXT_ROOTS = 1, /* relay: PEM, the authorities of the host, for `tls verify`. No name */
 	TEXT_CHAIN,     /* relay, key: PEM chain of the certificate NAME */

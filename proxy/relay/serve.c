@@ -195,7 +195,7 @@ int servant_main(const struct servant_kind *kind, int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	s.control = t.fds[0];
-	s.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	s.loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV); /* which tells of children */
 	if (!s.loop)
 		return fail(kind, "cannot start", ENOMEM);
 	watch(&s);
