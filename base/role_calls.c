@@ -106,6 +106,7 @@ static const struct allowed list[] = {
 	FCNTL(ALL, F_GETFL),
 	FCNTL(ALL, F_SETFL),
 	FCNTL(PROXY, F_SETPIPE_SZ),
+	FCNTL(AUTH, F_SETLKW), /* of the lockouts, which two generations count */
 	FCNTL(PROXY | GATE, F_ADD_SEALS), /* memory that is handed on, */
 	FCNTL(PROXY | GATE | SERVANTS, F_GET_SEALS), /* memory that was handed in */
 	ANY(memfd_create, PROXY | GATE),

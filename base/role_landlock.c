@@ -62,8 +62,8 @@ static int add_rule(int set, int type, const void *rule)
 }
 
 /* What the system's programs need: themselves and their libraries, names of tables, protocols and
- * services, the time zone; and what the kernel tells below /proc. Nothing is written but settings
- * of the network: iptables-nft needs no lock. A folder that a system has not is no matter. */
+ * services, the time zone; and what the kernel tells below /proc. Nothing is written: iptables-nft
+ * needs no lock. A folder that a system has not is no matter. */
 static const struct {
 	const char *path;
 	uint64_t access;
@@ -78,14 +78,11 @@ static const struct {
 	{ "/lib64", RUN },
 	{ "/etc", READ }, /* as far as its files' modes let somebody who is nobody */
 	{ "/proc", READ },
-	{ "/proc/sys/net", READ | LANDLOCK_ACCESS_FS_WRITE_FILE },
 };
+static const char settings[] = "/proc/sys/net";
 
-/* A rule holds an inode, and /proc makes a new one for a folder that was forgotten: what is held
- * open is not. So the descriptor stays, of what is written; it can be used for nothing. */
 static int add_system_path(int set, const struct ruleset *r, size_t i)
 {
-	const bool writes = system_paths[i].access & LANDLOCK_ACCESS_FS_WRITE_FILE;
 	struct landlock_path_beneath_attr beneath = { .allowed_access =
 							      system_paths[i].access & r->fs };
 	int e;
@@ -94,9 +91,20 @@ static int add_system_path(int set, const struct ruleset *r, size_t i)
 	if (beneath.parent_fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	e = add_rule(set, LANDLOCK_RULE_PATH_BENEATH, &beneath);
-	if (!writes)
-		close(beneath.parent_fd);
+	close(beneath.parent_fd);
 	return e;
+}
+
+/* A rule holds an inode, and /proc makes a new one for a folder that was forgotten: what is held
+ * open is not. So the descriptor stays; it can be used for nothing. */
+static int add_settings(int set, const struct ruleset *r)
+{
+	const struct landlock_path_beneath_attr beneath = {
+		.allowed_access = (READ | LANDLOCK_ACCESS_FS_WRITE_FILE) & r->fs,
+		.parent_fd = open(settings, O_PATH | O_DIRECTORY | O_CLOEXEC),
+	};
+
+	return beneath.parent_fd < 0 ? -errno : add_rule(set, LANDLOCK_RULE_PATH_BENEATH, &beneath);
 }
 
 static int add_system(int set, const struct ruleset *r)
@@ -117,6 +125,8 @@ static int add_rules(int set, const struct ruleset *r, unsigned also, int folder
 	const struct port_rule any = { .access = NET_BIND, .port = 0 };
 	int e = also & ROLE_MAY_EXECUTE ? add_system(set, r) : 0;
 
+	if (e == 0 && also & ROLE_MAY_SET)
+		e = add_settings(set, r);
 	if (e == 0 && also & ROLE_MAY_WRITE && folder >= 0)
 		e = add_rule(set, LANDLOCK_RULE_PATH_BENEATH, &beneath);
 	if (e == 0 && also & ROLE_MAY_BIND && r->net)

@@ -13,7 +13,8 @@ enum {
 	ROLE_MAY_CONNECT = 1 << 1, /* by TCP */
 	ROLE_MAY_BIND = 1 << 2,    /* to an address, with a port the system picks */
 	ROLE_MAY_EXECUTE = 1 << 3, /* the system's programs, with its capabilities; they read what
-				      programs read, and write settings of the network */
+				      programs read */
+	ROLE_MAY_SET = 1 << 5,     /* settings of the network */
 	ROLE_MAY_LEND = 1 << 4,    /* one of the programs it starts is of the line above */
 };
 

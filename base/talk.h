@@ -31,6 +31,8 @@ enum talk {
 	ROLE_ASK_SESSIONS, /* answer ROLE_SESSIONS */
 	ROLE_KILL,         /* the id of a session. Answer ROLE_KILLED */
 	ROLE_FENCE,        /* answer ROLE_FENCED */
+	/* from a servant of relays, instead of ROLE_READY */
+	ROLE_REFUSED, /* lines for the administrator, why it cannot serve; then it ends */
 	TALK_PROXY = 16,
 	TALK_GATE = 64,
 };

@@ -84,6 +84,63 @@ static void put_tls(struct record *r, const struct log_close *close)
 		record_octets(r, "tls_version", close->tls_version, LOG_LINE_MAX);
 }
 
+void log_tls(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	const struct log_tls *tls)
+{
+	struct record *r;
+
+	if (!log_wanted(session, CODE_SESSION_TLS, RULE_LOG_SESSIONS))
+		return;
+	r = log_begin(s, wall_ns, CODE_SESSION_TLS, session);
+	if (r == NULL)
+		return;
+	record_str(r, "tls_version", tls->version);
+	record_str(r, "tls_cipher", tls->cipher);
+	if (tls->name[0])
+		record_octets(r, "tls_name", span_str(tls->name), LOG_LINE_MAX);
+	record_bool(r, "tls_resumed", tls->resumed);
+	log_sender_end(s);
+}
+
+void log_tls_failed(
+	struct log_sender *s, int64_t wall_ns, const struct log_session *session, const char *why)
+{
+	struct record *r;
+
+	if (!log_wanted(session, CODE_C_TLS_FAILED, RULE_LOG_DENIALS) ||
+		!log_flood_may(&s->flood, CODE_C_TLS_FAILED, wall_ns))
+		return;
+	r = log_begin(s, wall_ns, CODE_C_TLS_FAILED, session);
+	if (r == NULL)
+		return;
+	record_octets(r, "tls_why", span_str(why), LOG_LINE_MAX);
+	log_sender_end(s);
+}
+
+void log_login(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	enum code code, const struct log_login *login)
+{
+	const bool good = code == CODE_LOGIN_OK;
+	struct record *r;
+
+	if (!log_wanted(session, code, good ? RULE_LOG_SESSIONS : RULE_LOG_DENIALS) ||
+		(!good && !log_flood_may(&s->flood, code, wall_ns)))
+		return;
+	r = log_begin(s, wall_ns, code, session);
+	if (r == NULL)
+		return;
+	record_str(r, "auth", login->auth);
+	if (login->user.n > 0)
+		record_octets(r, "user", login->user, LOG_LINE_MAX);
+	if (login->lockout_s > 0) {
+		record_str(r, "locked_out", login->account ? "account" : "client");
+		record_u64(r, "lockout_s", login->lockout_s);
+	}
+	if (login->tried > 0)
+		record_u64(r, "users_tried", login->tried);
+	log_sender_end(s);
+}
+
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct log_close *close)
 {

@@ -67,6 +67,28 @@ struct log_close {
 void log_close(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct log_close *close);
 
+/* A relay's client is inside TLS: PN1008. */
+struct log_tls {
+	const char *version, *cipher, *name; /* @name: that the client asked for; "": none */
+	bool resumed;
+};
+void log_tls(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	const struct log_tls *tls);
+/* ... or its handshake failed: PN5007. @why: in words. */
+void log_tls_failed(
+	struct log_sender *s, int64_t wall_ns, const struct log_session *session, const char *why);
+
+/* Somebody tried to log in at a relay listener: PN1009, PN3110 to PN3114. */
+struct log_login {
+	struct span user;   /* as claimed, or as the backend says; empty: not known */
+	const char *auth;   /* whose name */
+	uint32_t lockout_s; /* that began by it; 0: none */
+	bool account;       /* ... of the account, not of the client */
+	uint32_t tried;     /* names this client tried, when they are many; 0 */
+};
+void log_login(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
+	enum code code, const struct log_login *login);
+
 /* No rule matched: PN1003. @incident 0: none was shown. */
 void log_unpublished(struct log_sender *s, int64_t wall_ns, const struct log_session *session,
 	const struct ruleset *ruleset, uint32_t incident);

@@ -106,6 +106,27 @@ static void read_client(struct inspected *s)
 	pump(s);
 }
 
+/* The client may be talked to. */
+static void begin(struct inspected *s)
+{
+	if (flow_rule(&s->flow)->timeouts.greet_delay) {
+		s->flow.wait = WAIT_DELAY;
+		return;
+	}
+	s->flow.wait = WAIT_CONNECT;
+	inspected_obey(s);
+	if (!s->kind->has_server(s))
+		pump(s);
+}
+
+/* Its handshake has ended, well or badly. */
+static void shaken(struct inspected *s)
+{
+	if (s->flow.client.fd >= 0 && !s->kind->has_server(s))
+		begin(s);
+	pump(s);
+}
+
 static void on_client(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct inspected *s = io->data;
@@ -113,7 +134,8 @@ static void on_client(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	if (s->shaking && !s->c_out.n) {
 		s->kind->shake(s);
-		pump(s);
+		if (!s->shaking)
+			shaken(s);
 		inspected_rest(s);
 		return;
 	}
@@ -219,8 +241,14 @@ void inspected_rest(struct inspected *s)
 		end(s);
 		return;
 	}
-	if (may_shake(s))
+	if (may_shake(s)) {
 		s->kind->shake(s);
+		if (!s->shaking) { /* ended at once, which is not asked for again */
+			shaken(s);
+			inspected_rest(s);
+			return;
+		}
+	}
 	flow_waits(f, wait_of(s), s->activity);
 	s->activity = 0;
 	s->kind->watch(s, client_events(s), server_events(s));
@@ -309,16 +337,10 @@ struct inspected *inspected_new(struct proxy *p, const struct inspected_kind *ki
 
 void inspected_begin(struct inspected *s)
 {
-	if (s->shaking) {
+	if (s->shaking)
 		s->flow.wait = WAIT_TLS;
-	} else if (flow_rule(&s->flow)->timeouts.greet_delay) {
-		s->flow.wait = WAIT_DELAY;
-	} else {
-		s->flow.wait = WAIT_CONNECT;
-		inspected_obey(s);
-		if (!s->kind->has_server(s))
-			pump(s);
-	}
+	else
+		begin(s);
 	inspected_rest(s);
 }
 

@@ -243,7 +243,7 @@ void front_read_log(struct words *w, void *object);
 /* Of the statement, from here on: how long a list can be. */
 size_t count_commas(const struct words *w);
 /* What the engine needs of the command table and limits, once all is read. */
-void smtp_fill(struct publish *p);
+void smtp_fill(struct publish *p, bool tls);
 
 /* A reply an administrator wrote, "502 5.5.1 Not available" (check_reply.c). */
 bool reply_read(struct words *w, struct rule_reply *reply);

@@ -203,8 +203,9 @@ static void fill_ports(struct publish *p)
 			list[i].addr.port = p->external[0].addr.port;
 }
 
-/* Keywords the engine may leave in the EHLO reply: those whose verb is let through as well. */
-static uint32_t usable_extensions(const struct command_table *table)
+/* Keywords the engine may leave in the EHLO reply: those whose verb is let through as well. @tls:
+ * sessions may have it. */
+static uint32_t usable_extensions(const struct command_table *table, bool tls)
 {
 	uint32_t bits = table->extensions;
 
@@ -212,7 +213,8 @@ static uint32_t usable_extensions(const struct command_table *table)
 		bits |= SMTP_EXT_BIT(BINARYMIME);
 	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++) {
 		enum smtp_verb verb = extension_verb((enum smtp_extension)i);
-		if (verb != SMTP_VERB_OTHER && table->verbs[verb].action != VERB_ALLOW)
+		if (verb != SMTP_VERB_OTHER && table->verbs[verb].action != VERB_ALLOW &&
+			!(tls && table->verbs[verb].action == VERB_AFTER_TLS))
 			bits &= ~(1u << i);
 	}
 	if ((bits & SMTP_EXT_BIT(CHUNKING)) == 0)
@@ -220,14 +222,14 @@ static uint32_t usable_extensions(const struct command_table *table)
 	return bits;
 }
 
-void smtp_fill(struct publish *p)
+void smtp_fill(struct publish *p, bool tls)
 {
 	const struct command_table *table = p->commands;
 
 	for (unsigned i = 0; i < SMTP_VERB_NAMED; i++)
 		p->smtp.line_max[i] = table->verbs[i].max != 0 ? table->verbs[i].max
 							       : verb_max_usual((enum smtp_verb)i);
-	p->smtp.extensions = usable_extensions(table);
+	p->smtp.extensions = usable_extensions(table, tls);
 	p->smtp.max_message = p->limits.message;
 	p->smtp.max_line = table->max_line;
 	p->smtp.max_header = table->max_header;
@@ -261,5 +263,5 @@ void publish_read(struct check *c, struct named *named)
 	}
 	if (p->commands == NULL)
 		p->commands = command_table_builtin(SPAN("internet"));
-	smtp_fill(p);
+	smtp_fill(p, false);
 }

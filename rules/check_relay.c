@@ -123,7 +123,7 @@ static void fill_front(struct check *c, struct relay *r)
 	r->front.external = list;
 	r->front.n_external = r->n_listen;
 	r->front.client_address = CLIENT_GATEWAY;
-	smtp_fill(&r->front);
+	smtp_fill(&r->front, true);
 }
 
 void relay_read(struct check *c, struct named *named)

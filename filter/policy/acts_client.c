@@ -181,12 +181,15 @@ static void refuse_text(struct inspect *i, const struct smtp_event *ev, const st
 
 void acts_defect(struct inspect *i, const struct smtp_event *ev, struct acts_out out)
 {
-	const struct verdict v = policy_defect(i->rule, (enum smtp_defect)ev->code, ev->verb);
+	struct verdict v = policy_defect(i->rule, (enum smtp_defect)ev->code, ev->verb);
 
 	if (acts_in_text(i)) {
 		refuse_text(i, ev, &v, out);
 		return;
 	}
+	/* whatever else is the matter with it */
+	if (i->tls == POLICY_TLS_REQUIRED && !policy_goes_before_tls(ev->verb))
+		v = policy_code(CODE_AFTER_TLS);
 	refuse_command(i, ev, &v, out);
 	if (ev->code == SMTP_DEFECT_SEQUENCE && i->no_room)
 		count_junk(i, out); /* it was sent before its MAIL was refused (RFC 2920 3.1) */

@@ -34,7 +34,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(1006, STARTTLS_HIDDEN, INFO, 0, "", "STARTTLS left out of the server's offer", "RFC 3207 6", \
 		"The rule inspects: mail goes in clear between client and server. Publish by a rule with \"pass\" where TLS is wanted.") \
 	X(1007, SESSION_DIRECT, INFO, 0, "", "connection to the intercept port itself", "", \
-		"Nothing diverted it, so what it is for is not known. Let the firewall drop what outsiders send to that port.")
+		"Nothing diverted it, so what it is for is not known. Let the firewall drop what outsiders send to that port.") \
+	X(1008, SESSION_TLS, INFO, 0, "", "the client of a relay listener is inside TLS", "RFC 8446", "") \
+	X(1009, LOGIN_OK, INFO, 0, "", "somebody logged in at a relay listener", "RFC 4954", "")
 
 #define CODES_MESSAGE(X)                                                                           \
 	X(2001, MESSAGE_DELIVERED, INFO, 0, "", "message accepted by the internal server", "RFC 5321 4.2.5", "") \
@@ -97,7 +99,16 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(3107, SIZE_DECLARED, INFO, 552, "5.3.4 Message too large", "declared size is over the rule's limit", "RFC 1870 6.1", \
 		"\"limit message\" of the rule sets the limit, or \"limit octets\" where all that it allows is less.") \
 	X(3108, LOGIN_REQUIRED, INFO, 530, "5.7.0 Authentication required", "command before a login, which the relay rule requires", "RFC 4954 6", "") \
-	X(3109, TLS_ALREADY, INFO, 503, "5.5.1 TLS is in force already", "STARTTLS inside TLS", "RFC 3207 4.2", "")
+	X(3109, TLS_ALREADY, INFO, 503, "5.5.1 TLS is in force already", "STARTTLS inside TLS", "RFC 3207 4.2", "") \
+	X(3110, LOGIN_FAILED, INFO, 535, "5.7.8 Authentication credentials invalid", "a login at a relay listener failed", "RFC 4954 6", \
+		"\"postern auth test\" tells what is wrong with a user's password.")               \
+	X(3111, LOGIN_LOCKED, INFO, 535, "5.7.8 Authentication credentials invalid", "a login while client or account is locked out", "", \
+		"\"lockout\" of the auth block says after how many failures, and for how long.")    \
+	X(3112, LOGIN_UNKNOWN, WARNING, 454, "4.7.0 Temporary authentication failure", "who checks logins does not answer", "RFC 4954 4.7", \
+		"Look at what \"via\" of the auth block names: Dovecot's socket, the PAM service.") \
+	X(3113, LOGIN_LOCKOUT, INFO, 0, "", "too many failed logins: a lockout begins", "", "")      \
+	X(3114, LOGIN_SPRAY, INFO, 0, "", "a client tried several accounts and is locked out", "", \
+		"Passwords that many people have are tried for many names: look for logins from the same client that succeeded.")
 
 #define CODES_LIMIT(X)                                                                             \
 	X(4001, LIMIT_CONNECTIONS_CLIENT, INFO, 421, "4.7.0 Too many connections from your address", "too many connections from one client", "", "") \

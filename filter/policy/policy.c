@@ -53,8 +53,7 @@ static enum code not_offered(enum smtp_verb verb)
 					: CODE_VERB_DENIED;
 }
 
-/* RFC 3207 4: what is legal before TLS where nothing goes without. */
-static bool goes_before_tls(enum smtp_verb verb)
+bool policy_goes_before_tls(enum smtp_verb verb)
 {
 	return verb == SMTP_VERB_EHLO || verb == SMTP_VERB_NOOP || verb == SMTP_VERB_RSET ||
 	       verb == SMTP_VERB_QUIT || verb == SMTP_VERB_STARTTLS;
@@ -64,7 +63,7 @@ static bool goes_before_tls(enum smtp_verb verb)
  * gets it. */
 static bool goes_before_login(enum smtp_verb verb)
 {
-	return goes_before_tls(verb) || verb == SMTP_VERB_HELO || verb == SMTP_VERB_HELP ||
+	return policy_goes_before_tls(verb) || verb == SMTP_VERB_HELO || verb == SMTP_VERB_HELP ||
 	       verb == SMTP_VERB_AUTH;
 }
 
@@ -85,7 +84,7 @@ static bool needs_tls(
 	const struct verb_row *row, const struct policy_facts *facts, enum smtp_verb verb)
 {
 	if (facts->tls == POLICY_TLS_REQUIRED)
-		return !goes_before_tls(verb);
+		return !policy_goes_before_tls(verb);
 	if (facts->tls == POLICY_TLS_ON)
 		return false;
 	return (verb < SMTP_VERB_MODELLED && row->action == VERB_AFTER_TLS) ||

@@ -60,7 +60,7 @@ static void on_change(struct ev_loop *loop, ev_io *io, int events)
 		;
 	look(a);
 	for (struct generation *g = a->house->list; g; g = g->next)
-		generation_send(g, ROLE_ADDRESSES, list_of(a), -1);
+		generation_addresses(g, a);
 	managed_stale(&a->house->managed);
 }
 

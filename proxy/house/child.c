@@ -58,7 +58,8 @@ static bool take(struct child *c, const struct msg *m)
 		c->unheard = 0;
 		return true;
 	}
-	return c->state == CHILD_READY && c->kind->told != NULL && c->kind->told(c, m);
+	return (c->state == CHILD_READY || m->type == ROLE_REFUSED) && c->kind->told != NULL &&
+	       c->kind->told(c, m);
 }
 
 static void on_control(struct ev_loop *loop, ev_io *io, int events)
@@ -94,6 +95,8 @@ static void on_end(struct ev_loop *loop, ev_child *w, int events)
 	(void)events;
 	ev_child_stop(loop, w);
 	ev_timer_stop(loop, &c->timer);
+	if (c->state == CHILD_STARTING && c->control >= 0) /* its last words */
+		on_control(loop, &c->io, EV_READ);
 	close_control(c);
 	if (c->state == CHILD_READY && clock_steady_ms() - c->ready_ms >= CHILD_GOOD_MS)
 		c->failures = 0;

@@ -57,9 +57,18 @@ static int make_workers(struct generation *g, struct out *why)
 	return 0;
 }
 
-static int make_texts(struct generation *g, struct out *why)
+/* Servants, and what is read for them and for relays. Return: 0 or the exit code. */
+static int make_servants(struct generation *g, struct out *why)
 {
-	return texts_make(g->rules.ruleset, &g->texts, why);
+	int exit = 0;
+
+	for (unsigned i = 0; i < SERVANTS; i++)
+		servant_init(&g->servants[i], g, (enum servant_id)i);
+	if (has_relays(g->rules.ruleset))
+		exit = texts_make(g->house->dir, g->rules.ruleset, TEXTS_RELAY, &g->texts, why);
+	for (unsigned i = 0; exit == 0 && i < SERVANTS; i++)
+		exit = servant_texts(&g->servants[i], why);
+	return exit;
 }
 
 static int read_rules(struct generation *g, struct out *why)
@@ -124,7 +133,7 @@ struct generation *generation_new(struct house *h, int bundle, struct out *why, 
 	if (*exitp == 0)
 		*exitp = number_lanes(g, why);
 	if (*exitp == 0)
-		*exitp = make_texts(g, why);
+		*exitp = make_servants(g, why);
 	if (*exitp == 0)
 		*exitp = bind_all(&g->binds, g->rules.ruleset, &g->lanes,
 			worker_count(&g->rules.ruleset->host), old, why);
@@ -138,6 +147,8 @@ void generation_free(struct generation *g)
 {
 	for (unsigned i = 0; i < g->n_workers; i++)
 		worker_deinit(&g->workers[i]);
+	for (unsigned i = 0; i < SERVANTS; i++)
+		servant_deinit(&g->servants[i]);
 	free(g->workers);
 	bind_free(&g->binds);
 	unbundle_free(&g->rules);
@@ -150,11 +161,26 @@ void generation_free(struct generation *g)
 
 /* ---- life ---- */
 
+static int start_servants(struct generation *g)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < SERVANTS; i++)
+		if (g->servants[i].needed)
+			r = child_start(&g->servants[i].child);
+	return r;
+}
+
 int generation_start(struct generation *g)
 {
+	int r;
+
 	g->state = GENERATION_STARTING;
+	r = start_servants(g);
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < g->n_workers; i++) {
-		int r = child_start(&g->workers[i].child);
+		r = child_start(&g->workers[i].child);
 		if (r < 0)
 			return r;
 	}
@@ -166,6 +192,15 @@ void generation_send(struct generation *g, uint16_t type, struct span body, int 
 	for (unsigned i = 0; i < g->n_workers; i++)
 		if (g->workers[i].child.state == CHILD_READY)
 			child_send(&g->workers[i].child, type, body, fd);
+}
+
+void generation_addresses(struct generation *g, const struct addresses *a)
+{
+	for (unsigned i = 0; i < g->n_workers; i++)
+		if (g->workers[i].child.state == CHILD_READY)
+			addresses_tell(a, &g->workers[i].child);
+	if (g->servants[SERVANT_RESOLVE].child.state == CHILD_READY)
+		addresses_tell(a, &g->servants[SERVANT_RESOLVE].child);
 }
 
 /* A worker that rests is not started again: who drains starts nothing. */
@@ -200,9 +235,11 @@ void generation_stop(struct generation *g, bool force)
 			child_kill(&g->workers[i].child, SIGKILL);
 		else
 			child_send(&g->workers[i].child, ROLE_STOP, (struct span){ 0 }, -1);
+	for (unsigned i = 0; force && i < SERVANTS; i++)
+		child_kill(&g->servants[i].child, SIGKILL);
 }
 
-bool generation_lives(const struct generation *g)
+static bool workers_live(const struct generation *g)
 {
 	for (unsigned i = 0; i < g->n_workers; i++)
 		if (g->workers[i].child.state != CHILD_NONE)
@@ -210,7 +247,33 @@ bool generation_lives(const struct generation *g)
 	return false;
 }
 
-/* ---- its workers ---- */
+bool generation_lives(const struct generation *g)
+{
+	for (unsigned i = 0; i < SERVANTS; i++)
+		if (g->servants[i].child.state != CHILD_NONE)
+			return true;
+	return workers_live(g);
+}
+
+void generation_look(struct generation *g)
+{
+	if (g->state != GENERATION_DRAINING || workers_live(g))
+		return;
+	for (unsigned i = 0; i < SERVANTS; i++)
+		child_dismiss(&g->servants[i].child);
+}
+
+/* ---- its workers and servants ---- */
+
+static void count_ready(struct generation *g)
+{
+	unsigned all = g->n_workers;
+
+	for (unsigned i = 0; i < SERVANTS; i++)
+		all += g->servants[i].needed;
+	if (g->state == GENERATION_STARTING && ++g->n_ready == all)
+		house_workers_ready(g->house, g);
+}
 
 void generation_worker_ready(struct generation *g, struct worker *w)
 {
@@ -218,21 +281,36 @@ void generation_worker_ready(struct generation *g, struct worker *w)
 		child_send(&w->child, ROLE_SERVE, (struct span){ 0 }, -1);
 		managed_worker_ready(&g->house->managed, w);
 	}
-	if (g->state != GENERATION_STARTING || ++g->n_ready < g->n_workers)
-		return;
-	house_workers_ready(g->house, g);
+	count_ready(g);
+}
+
+void generation_servant_ready(struct generation *g)
+{
+	count_ready(g);
+}
+
+static bool child_ended(
+	struct generation *g, struct child *c, bool again, int status, uint32_t rest_ms)
+{
+	if (g->state == GENERATION_RUNNING)
+		return house_child_ended(g->house, c, status, rest_ms);
+	if (g->state == GENERATION_STARTING)
+		house_generation_failed(g->house, g, c, status);
+	else if (g->state == GENERATION_DRAINING && status != 0 && !g->failed)
+		return house_child_ended(g->house, c, status, again ? rest_ms : 0) && again;
+	return false;
 }
 
 bool generation_worker_ended(struct generation *g, struct worker *w, int status, uint32_t rest_ms)
 {
-	if (g->state == GENERATION_RUNNING)
-		return house_child_ended(g->house, &w->child, status, rest_ms);
-	if (g->state == GENERATION_STARTING) {
-		house_generation_failed(g->house, g, &w->child, status);
-	} else if (g->state == GENERATION_DRAINING && status != 0 && !g->failed) {
-		house_child_ended(g->house, &w->child, status, 0);
-	}
-	return false;
+	return child_ended(g, &w->child, false, status, rest_ms);
+}
+
+/* Sessions that end under the old rules need theirs to the last. */
+bool generation_servant_ended(
+	struct generation *g, struct house_servant *v, int status, uint32_t rest_ms)
+{
+	return child_ended(g, &v->child, workers_live(g), status, rest_ms);
 }
 
 /* shutdown(2) takes a socket off its port's share of clients, listen(2) puts it back. */

@@ -153,19 +153,19 @@ void house_generation_failed(
 {
 	if (g != h->coming)
 		return;
+	const bool config = c && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG;
+
 	g->failed = true;
-	if (c)
+	if (c && !config) /* else it has said why itself */
 		failed(h, c, status, 0);
 	managed_forget(&h->managed, g);
 	if (!h->ready) {
-		house_end(h, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG
-				     ? EXIT_CONFIG
-				     : EXIT_UNAVAILABLE);
+		house_end(h, config ? EXIT_CONFIG : EXIT_UNAVAILABLE);
 		return;
 	}
 	h->coming = NULL;
 	generation_stop(g, true);
-	reload_failed(h, EXIT_UNAVAILABLE);
+	reload_failed(h, config ? EXIT_CONFIG : EXIT_UNAVAILABLE);
 }
 
 unsigned house_take_seat(struct house *h)
@@ -385,17 +385,22 @@ static void look_at_children(struct house *h)
 	child_look(&h->logger.child);
 	child_look(&h->supplier.child);
 	managed_look(&h->managed);
-	for (struct generation *g = h->list; g; g = g->next)
+	for (struct generation *g = h->list; g; g = g->next) {
 		for (unsigned i = 0; i < g->n_workers; i++)
 			child_look(&g->workers[i].child);
+		for (unsigned i = 0; i < SERVANTS; i++)
+			child_look(&g->servants[i].child);
+	}
 }
 
 static void look_at_draining(struct house *h, uint64_t now)
 {
-	for (struct generation *g = h->list; g; g = g->next)
+	for (struct generation *g = h->list; g; g = g->next) {
+		generation_look(g);
 		if (g->state == GENERATION_DRAINING && generation_lives(g) &&
 			now >= g->until_ms + HOUSE_STOP_MS + LATE_MS)
 			generation_stop(g, true);
+	}
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *t, int events)

@@ -8,7 +8,7 @@
  *   child.c       one role: start, readiness, life, starting again
  *   logger.c      postern-log;  supplier.c  postern-socket;  worker.c  one postern-proxy
  *   managed.c     `mode managed`: keeper.c  postern-kernel;  gate.c  postern-gate, postern-verdict
- *   generation.c  a rule set and its workers
+ *   generation.c  a rule set and its workers;  servant.c  who serves relays
  *   reload.c      apply, confirm, roll back
  *   history.c     generations on disk
  *   dynamic.c     members of dynamic sets
@@ -39,6 +39,7 @@
 #include "proxy/house/server.h"
 #include "proxy/house/start.h"
 #include "proxy/house/supplier.h"
+#include "proxy/relay/roles.h"
 
 #define HOUSE_STOP_MS     30000 /* after SIGTERM: messages under way may end */
 #define HOUSE_GENERATIONS 8     /* that drain at once; the oldest beyond is stopped */
@@ -61,7 +62,7 @@ struct house {
 	struct generation *coming;  /* waits or starts; NULL: none */
 	unsigned number;            /* of the newest that came into force */
 	bool seats[SEATS_MAX];
-	int counts;
+	int counts, lockouts;
 	struct shared shared;
 	struct log_sender log;
 	int log_end; /* of the logger's ends; -1: none */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memfd.h"
 #include "log/place.h"
 #include "proxy/house/house.h"
 
@@ -176,6 +177,10 @@ static int open_counts(struct house *h)
 
 	h->counts = shared_make();
 	r = h->counts < 0 ? h->counts : shared_map(&h->shared, h->counts, SEATS_MAX);
+	if (r == 0) {
+		h->lockouts = memfd_room("postern-lockouts", LOCKOUT_ROOM);
+		r = h->lockouts < 0 ? h->lockouts : 0;
+	}
 	return r == 0 ? 0
 		      : refuse(EXIT_UNAVAILABLE, "shared counters", "", r < 0 ? -r : EINVAL,
 				"memory");
@@ -232,6 +237,7 @@ int house_open(struct house *h, const char *dir)
 		.log_folder = -1,
 		.state_folder = -1,
 		.lock = -1,
+		.lockouts = -1,
 		.log_end = -1 };
 	h->reload.before_bundle = -1;
 	h->server.socket = h->addresses.socket = h->history.folder = h->notify.socket = -1;

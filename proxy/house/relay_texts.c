@@ -4,23 +4,83 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memfd.h"
 #include "base/texts.h"
 #include "proxy/relay/roles.h"
 
-#define ROOTS     "/etc/ssl/certs/ca-certificates.crt"
-#define ROOTS_MAX (8u << 20)
+#define ROOTS    "/etc/ssl/certs/ca-certificates.crt"
+#define RESOLV   "/etc/resolv.conf"
+#define HOSTS    "/etc/hosts"
+#define ANCHOR   "/usr/share/dns/root.key"
+#define FILE_MAX (8u << 20)
 
-static bool needs_roots(const struct ruleset *rs)
+struct texts { /* a block that grows; secrets may stand in it */
+	int dir;
+	const struct ruleset *rs;
+	struct out block;
+	struct out *why;
+	int exit; /* 0 so far */
+};
+
+/* ---- the block ---- */
+
+static void refuse(
+	struct texts *t, const char *what, const char *path, int error, const char *advice)
 {
-	for (size_t i = 0; i < rs->n_routes; i++)
-		if (rs->routes[i]->tls == ROUTE_TLS_VERIFY)
-			return true;
-	return false;
+	const char *const pieces[] = { what, " ", path, ": ", strerror(error), " (", advice,
+		")\n" };
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+		out_str(t->why, pieces[i]);
+	t->exit = error == EACCES || error == EPERM ? EXIT_PERMISSION : EXIT_CONFIG;
 }
+
+static void drop(struct out *block)
+{
+	if (block->p)
+		explicit_bzero(block->p, block->size);
+	free(block->p);
+	*block = (struct out){ 0 };
+}
+
+/* realloc(3) would leave what it moves where it was. */
+static bool grow(struct out *block, size_t more)
+{
+	const size_t size = 2 * block->size + more;
+	struct out larger;
+	uint8_t *p;
+
+	if (more <= out_room(block))
+		return true;
+	p = size <= TEXTS_MAX ? malloc(size) : NULL;
+	if (!p)
+		return false;
+	out_init(&larger, p, size);
+	out_bytes(&larger, out_span(block));
+	drop(block);
+	*block = larger;
+	return true;
+}
+
+static void put(struct texts *t, enum relay_text kind, const char *name, struct span text)
+{
+	const struct text one = { .kind = kind, .name = span_str(name), .text = text };
+
+	if (!grow(&t->block, one.name.n + text.n + 64)) {
+		refuse(t, "texts for", "relays", E2BIG, "together they are larger than 64 MiB");
+		return;
+	}
+	if (t->block.n == 0)
+		texts_begin(&t->block);
+	texts_put(&t->block, &one);
+}
+
+/* ---- files ---- */
 
 static ssize_t read_whole(int fd, uint8_t *block, size_t max)
 {
@@ -35,44 +95,133 @@ static ssize_t read_whole(int fd, uint8_t *block, size_t max)
 	return n < max ? (ssize_t)n : -EFBIG;
 }
 
-static int seal(struct span roots)
+/* A pipe or a terminal would keep us waiting. */
+static int open_regular(int dir, const char *path)
 {
-	const size_t size = roots.n + 64;
-	uint8_t *block = malloc(size);
-	struct out o;
-	int fd;
+	const int fd = openat(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
 
-	if (!block)
-		return -ENOMEM;
-	out_init(&o, block, size);
-	texts_begin(&o);
-	texts_put(&o, &(struct text){ .kind = TEXT_ROOTS, .text = roots });
-	fd = memfd_sealed("postern-texts", out_span(&o));
-	free(block);
-	return fd;
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -EINVAL;
 }
 
-int texts_make(const struct ruleset *rs, int *fdp, struct out *why)
+/* @advice: NULL: it may be missing. */
+static void put_file(struct texts *t, enum relay_text kind, const char *name, const char *path,
+	const char *what, const char *advice)
 {
+	const int fd = open_regular(t->dir, path);
 	uint8_t *block;
 	ssize_t n;
-	int fd;
 
-	*fdp = -1;
-	if (!needs_roots(rs))
-		return 0;
-	block = malloc(ROOTS_MAX);
-	fd = open(ROOTS, O_RDONLY | O_CLOEXEC);
-	n = !block ? -ENOMEM : fd < 0 ? -errno : read_whole(fd, block, ROOTS_MAX);
+	if (fd == -ENOENT && !advice)
+		return;
+	block = malloc(FILE_MAX);
+	n = fd < 0 ? fd : !block ? -ENOMEM : read_whole(fd, block, FILE_MAX);
+	if (n >= 0)
+		put(t, kind, name, span_of(block, (size_t)n));
+	else
+		refuse(t, what, path, (int)-n, advice ? advice : "it must be a regular file");
+	if (n > 0)
+		explicit_bzero(block, (size_t)n);
+	free(block);
 	if (fd >= 0)
 		close(fd);
-	if (n >= 0)
-		*fdp = seal(span_of(block, (size_t)n));
-	free(block);
-	if (*fdp >= 0)
-		return 0;
-	out_str(why, "\"tls verify\" needs the authorities of this host, " ROOTS ": ");
-	out_str(why, strerror(n < 0 ? (int)-n : -*fdp));
-	out_str(why, " (package ca-certificates)\n");
-	return EXIT_CONFIG;
+}
+
+/* ---- what each role gets ---- */
+
+static bool needs_roots(const struct ruleset *rs)
+{
+	for (size_t i = 0; i < rs->n_routes; i++)
+		if (rs->routes[i]->tls == ROUTE_TLS_VERIFY)
+			return true;
+	return false;
+}
+
+static void put_chain(struct texts *t, const struct certificate *c)
+{
+	put_file(t, TEXT_CHAIN, c->name, c->chain, "certificate", "the PEM chain of a certificate");
+}
+
+static void put_key(struct texts *t, const struct certificate *c)
+{
+	put_file(t, TEXT_KEY, c->name, c->key, "key", "the PEM key of a certificate");
+}
+
+static void put_secret(struct texts *t)
+{
+	const int64_t now_s = clock_wall_ns() / 1000000000;
+	uint8_t secret[TICKET_SECRET];
+
+	if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
+		refuse(t, "random octets", "of the kernel", errno, "for session tickets");
+	memcpy(secret + sizeof(secret) - sizeof(now_s), &now_s, sizeof(now_s));
+	put(t, TEXT_TICKETS, NULL, span_of(secret, sizeof(secret)));
+	explicit_bzero(secret, sizeof(secret));
+}
+
+static void put_relay(struct texts *t)
+{
+	if (needs_roots(t->rs))
+		put_file(t, TEXT_ROOTS, NULL, ROOTS, "authorities of this host",
+			"\"tls verify\" needs them: package ca-certificates");
+	for (size_t i = 0; i < t->rs->n_certificates; i++)
+		put_chain(t, t->rs->certificates[i]);
+	if (t->rs->n_certificates)
+		put_secret(t);
+}
+
+static void put_keys(struct texts *t)
+{
+	for (size_t i = 0; i < t->rs->n_certificates; i++) {
+		put_chain(t, t->rs->certificates[i]);
+		put_key(t, t->rs->certificates[i]);
+	}
+}
+
+static void put_passwords(struct texts *t)
+{
+	for (size_t i = 0; i < t->rs->n_auths; i++)
+		if (t->rs->auths[i]->via == AUTH_FILE)
+			put_file(t, TEXT_PASSWORDS, t->rs->auths[i]->name,
+				t->rs->auths[i]->via_text, "password file",
+				"\"postern auth passwd\" makes one");
+}
+
+static void put_names(struct texts *t)
+{
+	put_file(t, TEXT_RESOLV, NULL, RESOLV, "servers of DNS", NULL);
+	put_file(t, TEXT_HOSTS, NULL, HOSTS, "names of hosts", NULL);
+	put_file(t, TEXT_ANCHOR, NULL, ANCHOR, "trust anchor", NULL);
+}
+
+int texts_make(
+	const char *dir, const struct ruleset *rs, enum texts_of role, int *fdp, struct out *why)
+{
+	struct texts t = {
+		.dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), .rs = rs, .why = why
+	};
+
+	*fdp = -1;
+	switch (role) {
+	case TEXTS_NONE: break;
+	case TEXTS_RELAY: put_relay(&t); break;
+	case TEXTS_KEY: put_keys(&t); break;
+	case TEXTS_AUTH: put_passwords(&t); break;
+	case TEXTS_RESOLVE: put_names(&t); break;
+	}
+	if (t.exit == 0 && t.block.n)
+		*fdp = memfd_sealed("postern-texts", out_span(&t.block));
+	if (t.exit == 0 && t.block.n && *fdp < 0)
+		refuse(&t, "texts for", "relays", -*fdp, "memory");
+	drop(&t.block);
+	if (t.dir >= 0)
+		close(t.dir);
+	if (t.exit)
+		*fdp = -1;
+	return t.exit;
 }

@@ -423,6 +423,24 @@ void reload_failed(struct house *h, int exit)
 	refuse(h, exit);
 }
 
+bool reload_told(struct house *h, struct span lines)
+{
+	struct reload *r = &h->reload;
+	char text[1024];
+	struct out o;
+
+	out_init(&o, text, sizeof(text));
+	for (size_t i = 0; i < lines.n; i++)
+		out_octet(&o, (lines.p[i] >= ' ' && lines.p[i] < 0x7f) || lines.p[i] == '\n'
+				      ? lines.p[i]
+				      : '?');
+	if (r->under_way)
+		out_bytes(&r->text, out_span(&o));
+	else
+		fprintf(stderr, "posternd: %.*s", (int)o.n, text);
+	return true;
+}
+
 /* ---- confirming ---- */
 
 void reload_confirm(struct house *h)

@@ -49,6 +49,8 @@ void reload_confirm(struct house *h);
 /* The generation that was coming is in force; or will not be, for the reason in the text. */
 void reload_done(struct house *h, const struct generation *g);
 void reload_failed(struct house *h, int exit);
+/* What a role of it says, in lines for the administrator, why it cannot serve. */
+bool reload_told(struct house *h, struct span lines);
 
 /* Seconds until the generation before comes back; 0: nothing to confirm. */
 uint32_t reload_left_s(const struct house *h);

@@ -192,6 +192,10 @@ void status_tell(struct server *s)
 		for (unsigned i = 0; i < g->n_workers; i++)
 			if (g->workers[i].child.state != CHILD_NONE)
 				tell_role(s, &g->workers[i].child, &g->workers[i]);
+	for (const struct generation *g = h->list; g; g = g->next)
+		for (unsigned i = 0; i < SERVANTS; i++)
+			if (g->servants[i].child.state != CHILD_NONE)
+				tell_role(s, &g->servants[i].child, NULL);
 }
 
 /* ---- dynamic sets ---- */

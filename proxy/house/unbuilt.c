@@ -181,16 +181,6 @@ static void check_routes(struct report *r, const struct relay *relay)
 static void check_relay(struct report *r, const struct ruleset *rs, const struct relay *relay)
 {
 	check_shared(r, rs, relay);
-	for (size_t i = 0; i < relay->n_listen; i++)
-		if (relay->listen[i].tls != LISTEN_CLEAR)
-			relay_unbuilt(r, relay, relay->listen[i].addr.at,
-				"TLS with clients is not built yet: publish a server by a rule "
-				"with "
-				"\"pass\" where TLS is wanted");
-	if (relay->auth)
-		relay_unbuilt(r, relay, relay->auth_at,
-			"logins are not built yet: publish a server by a rule with \"pass\" where "
-			"users log in");
 	if (relay->front.screen)
 		relay_unbuilt(r, relay, relay->front.inspect_at,
 			"the message screener is not built yet: take \"screen\" out of the inspect "

@@ -79,6 +79,7 @@ static bool put_listeners(struct arguments *a, const struct worker *w)
 /* What only this process has: to be closed here once it is started; -1: none. */
 struct own {
 	int log, ledger, channel4, channel6;
+	int servants[SERVANTS]; /* ends of pairs with them */
 };
 
 static void close_own(const struct own *own)
@@ -88,6 +89,9 @@ static void close_own(const struct own *own)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	for (size_t i = 0; i < SERVANTS; i++)
+		if (own->servants[i] >= 0)
+			close(own->servants[i]);
 }
 
 static int make_ledger(struct worker *w, struct own *own)
@@ -101,13 +105,28 @@ static int make_ledger(struct worker *w, struct own *own)
 	return r > 0 ? -EINVAL : r;
 }
 
+/* postern-pam is asked by postern-auth alone. */
+static int ask_servants(struct worker *w, struct own *own)
+{
+	for (unsigned i = 0; i < SERVANTS; i++) {
+		if (i == SERVANT_PAM)
+			continue;
+		w->servants[i] = servant_add(&w->generation->servants[i], &own->servants[i]);
+		if (w->servants[i] < -1)
+			return w->servants[i];
+	}
+	return 0;
+}
+
 static int make_own(struct worker *w, struct own *own)
 {
 	struct house *h = house_of(w);
 	int r;
 
-	*own = (struct own){ -1, -1, -1, -1 };
+	*own = (struct own){ -1, -1, -1, -1, { -1, -1, -1, -1 } };
 	r = make_ledger(w, own);
+	if (r >= 0 && w->relay)
+		r = ask_servants(w, own);
 	if (r < 0)
 		return r;
 	w->log = logger_add(&h->logger, &own->log);
@@ -127,13 +146,17 @@ static void forget_own(struct worker *w)
 	logger_remove(&h->logger, w->log);
 	supplier_remove(&h->supplier, w->channel4);
 	supplier_remove(&h->supplier, w->channel6);
+	for (unsigned i = 0; i < SERVANTS; i++) {
+		servant_remove(&w->generation->servants[i], w->servants[i]);
+		w->servants[i] = -1;
+	}
 	ledger_unmap(&w->ledger);
 	w->ledger = (struct ledger){ 0 };
 	w->log = w->channel4 = w->channel6 = -1;
 }
 
 /* postern-proxy SANDBOX SEAT CONTROL LOG BUNDLE COUNTS LEDGER SPARE4 SPARE6 LISTENER...; a relay
- * gets TEXTS in front of the listeners. */
+ * gets TEXTS KEY AUTH RESOLVE in front of the listeners. */
 static pid_t execute(struct worker *w, int control, const struct own *own)
 {
 	static struct arguments a; /* large, and one at a time */
@@ -160,8 +183,9 @@ static pid_t execute(struct worker *w, int control, const struct own *own)
 	put_fd(&a, "", own->channel6);
 	if (w->relay) {
 		put_fd(&a, "", w->generation->texts);
-		for (int i = FD_KEY; i < FD_RELAY_LISTENERS; i++)
-			put_fd(&a, "", -1);
+		put_fd(&a, "", own->servants[SERVANT_KEY]);
+		put_fd(&a, "", own->servants[SERVANT_AUTH]);
+		put_fd(&a, "", own->servants[SERVANT_RESOLVE]);
 	}
 	if (!put_listeners(&a, w))
 		return -E2BIG;
@@ -236,7 +260,8 @@ bool worker_init(struct worker *w, struct generation *g, bool relay, unsigned in
 		.index = index,
 		.log = -1,
 		.channel4 = -1,
-		.channel6 = -1 };
+		.channel6 = -1,
+		.servants = { -1, -1, -1, -1 } };
 	child_init(&w->child, relay ? &relay_kind : &proxy, g->house->loop);
 	w->seat = house_take_seat(g->house);
 	return w->seat != WORKER_NO_SEAT;

@@ -11,6 +11,7 @@
 #include "filter/limits/ledger.h"
 #include "proxy/house/bans.h"
 #include "proxy/house/child.h"
+#include "proxy/house/servant.h"
 
 struct generation;
 
@@ -22,8 +23,9 @@ struct worker {
 	unsigned seat;  /* WORKER_NO_SEAT: none */
 	int log;        /* numbers of what logger and supplier keep for it; -1: none */
 	int channel4, channel6;
-	struct bans_pace pace; /* of its bans, over all its processes */
-	struct ledger ledger;  /* a view of the process's own; all 0: none */
+	int servants[SERVANTS]; /* places in the ends of those it asks */
+	struct bans_pace pace;  /* of its bans, over all its processes */
+	struct ledger ledger;   /* a view of the process's own; all 0: none */
 };
 
 #define WORKER_NO_SEAT SEATS_MAX

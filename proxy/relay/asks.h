@@ -81,6 +81,7 @@ struct auth_done { /* the user's name behind it: as it was claimed, or as the ba
 /* ---- postern-auth and postern-pam ---- */
 
 enum { PAM_ASK = 152, PAM_SAID };
+#define PAM_SERVICE_MAX 1024
 
 struct pam_ask { /* service, user, password and client (text) behind it, in this order */
 	uint64_t number;

@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-#include "proxy/relay/relayed.h"
-
 #include <errno.h>
 
 #include "base/clock.h"
-#include "filter/relay/inner.h"
-#include "proxy/sockets.h"
+#include "proxy/relay/relayed_inside.h"
 
 #define PIECES_MAX  32
 #define REPLIES_MAX POOL_MIDDLE /* beyond it the hop is not read */
-
-struct relayed {
-	struct inspected s; /* first */
-	struct inner inner;
-	struct held replies;         /* of the inner server, not yet read by the filter */
-	struct held hop_in, hop_out; /* read from the hop; to be written to it */
-	struct hop *hop;             /* NULL: none, or none wanted */
-	bool hop_ready, dialled;
-	bool stuck; /* the inner server takes nothing of the filter's before the hop has told */
-};
-
-static struct relayed *relayed_of(struct inspected *s)
-{
-	return (struct relayed *)(void *)s;
-}
-
-static struct proxy *proxy_of(const struct relayed *r)
-{
-	return r->s.flow.proxy;
-}
 
 /* ---- the hop's life ---- */
 
@@ -139,10 +116,14 @@ static void add_piece(struct walk *w, struct span octets)
 		w->pieces[w->n++] = (struct iovec){ (void *)(uintptr_t)octets.p, octets.n };
 }
 
-static void obey(struct walk *w)
+#define LOGIN_WANTS (INNER_LOGIN | INNER_LOGIN_MORE | INNER_LOGIN_CANCEL)
+
+static void obey(struct walk *w, const struct inner_step *step)
 {
 	struct relayed *r = w->r;
 
+	if (r->inner.want & LOGIN_WANTS)
+		relayed_login(r, step);
 	if (r->inner.want & INNER_ABORT) {
 		w->n = 0;
 		w->printed = w->to_hop.n = 0;
@@ -189,13 +170,13 @@ static size_t walk(struct relayed *r, struct span engine)
 		if (step.hop)
 			held_take(&proxy_of(r)->pool, &r->hop_in, step.hop);
 		if (r->inner.want)
-			obey(&w);
+			obey(&w, &step);
 		if (!room(&w))
 			flush_hop(&w);
 	}
 	flush_hop(&w);
 	if (r->inner.want)
-		obey(&w);
+		obey(&w, &(struct inner_step){ 0 });
 	keep(r, &r->replies, out_span(&w.to_engine));
 	if (r->hop_ready)
 		hop_watch(r->hop,
@@ -205,7 +186,12 @@ static size_t walk(struct relayed *r, struct span engine)
 
 /* ---- what the hop tells ---- */
 
-static void go_on(struct relayed *r)
+void relayed_reply(struct relayed *r, struct span octets)
+{
+	keep(r, &r->replies, octets);
+}
+
+void relayed_go_on(struct relayed *r)
 {
 	r->stuck = false;
 	walk(r, (struct span){ 0 });
@@ -219,7 +205,7 @@ static void on_ready(void *context, struct hop *hop)
 	r->hop_ready = true;
 	r->s.flow.log.internal = hop_facts(hop)->peer;
 	inner_hop_ready(&r->inner, &hop_facts(hop)->offer);
-	go_on(r);
+	relayed_go_on(r);
 }
 
 static void on_failed(
@@ -231,7 +217,7 @@ static void on_failed(
 	r->s.flow.log.internal = *peer;
 	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, code, error, server);
 	inner_hop_failed(&r->inner, reply_of(code));
-	go_on(r);
+	relayed_go_on(r);
 }
 
 static void hop_writable(struct relayed *r)
@@ -280,22 +266,12 @@ static void on_event(void *context, struct hop *hop, int events)
 		hop_writable(r);
 	if (events & EV_READ)
 		hop_readable(r);
-	go_on(r);
+	relayed_go_on(r);
 }
 
 static const struct hop_ops hop_ops = { on_ready, on_failed, on_event };
 
 /* ---- the ends of the session ---- */
-
-static ssize_t client_read(struct inspected *s, void *to, size_t n)
-{
-	return inspected_sockets.client_read(s, to, n);
-}
-
-static ssize_t client_write(struct inspected *s, const struct iovec *pieces, int n)
-{
-	return inspected_sockets.client_write(s, pieces, n);
-}
 
 static ssize_t server_read(struct inspected *s, void *to, size_t n)
 {
@@ -376,7 +352,7 @@ static void watch(struct inspected *s, int client, int server)
 	struct relayed *r = relayed_of(s);
 	int ready = 0;
 
-	flow_watch(&s->flow, &s->flow.client, client);
+	relayed_watch_client(r, client);
 	if ((server & EV_READ) && r->replies.n)
 		ready |= EV_READ;
 	if ((server & EV_WRITE) && !r->stuck)
@@ -390,19 +366,20 @@ static void close_all(struct inspected *s, bool unread)
 	struct relayed *r = relayed_of(s);
 
 	ev_clear_pending(s->flow.proxy->loop, &s->flow.server);
+	relayed_login_end(r);
 	held_drop(&proxy_of(r)->pool, &r->replies);
 	inner_reset(&r->inner);
 	if (r->hop_ready && !(r->inner.want & INNER_ABORT))
 		release_hop(r);
 	else
 		drop_hop(r, true);
-	inspected_sockets.close(s, unread);
+	relayed_close_client(r, unread);
 }
 
 static const struct inspected_kind relayed = {
 	.size = sizeof(struct relayed),
-	.client_read = client_read,
-	.client_write = client_write,
+	.client_read = relayed_read_client,
+	.client_write = relayed_write_client,
 	.server_read = server_read,
 	.server_write = server_write,
 	.has_server = has_server,
@@ -411,6 +388,7 @@ static const struct inspected_kind relayed = {
 	.server_late = server_late,
 	.watch = watch,
 	.close = close_all,
+	.shake = relayed_shake,
 };
 
 /* ---- opening ---- */
@@ -419,6 +397,18 @@ static void on_server(struct ev_loop *loop, ev_io *io, int events)
 {
 	(void)loop;
 	inspected_server_ready(io->data, events);
+}
+
+/* The same address may be listened on by one statement only; a dual-stack one is any family's. */
+static const struct relay_listen *listen_of(const struct relay *relay, const struct ip_port *to)
+{
+	for (size_t i = 0; i < relay->n_listen; i++) {
+		const struct rule_endpoint *e = &relay->listen[i].addr;
+
+		if (e->addr.port == to->port && (e->any || ip_eq(&e->addr.ip, &to->ip)))
+			return &relay->listen[i];
+	}
+	return NULL;
 }
 
 void relayed_open(struct proxy *p, int client, const struct log_session *session, uint32_t counted)
@@ -434,8 +424,9 @@ void relayed_open(struct proxy *p, int client, const struct log_session *session
 	if (!s)
 		return;
 	conf.id = s->flow.log.id;
+	relayed_of(s)->listen = listen_of(relay, &session->to);
 	inner_init(&relayed_of(s)->inner, &conf);
 	ev_set_cb(&s->flow.server, on_server);
-	inspect_init_relay(&s->inspect, POLICY_TLS_NONE, relay->auth_required);
+	relayed_begin_client(relayed_of(s), relay->auth_required);
 	inspected_begin(s);
 }

@@ -11,10 +11,14 @@
  * Callers: proxy/relay/main.c.
  */
 #include "proxy/inspected.h"
+#include "proxy/relay/ask.h"
 #include "proxy/relay/hop.h"
+#include "proxy/relay/tls.h"
 
 struct relays { /* what the sessions of a worker share */
 	struct hops *hops;
+	struct tls_server *tls; /* NULL: no listener speaks it */
+	struct asks auth;       /* postern-auth */
 	const char *hostname;
 };
 

@@ -36,21 +36,29 @@ enum {
 	FD_RESOLVE,
 	FD_RELAY_LISTENERS,
 };
+#define SERVANT_FDS 6 /* CONTROL and those below, at most */
 enum { KEY_FD_TEXTS, KEY_FDS };
 enum { AUTH_FD_BUNDLE, AUTH_FD_TEXTS, AUTH_FD_LOCKOUTS, AUTH_FD_PAM, AUTH_FDS };
 enum { RESOLVE_FD_BUNDLE, RESOLVE_FD_TEXTS, RESOLVE_FDS };
+
+/* postern-auth has no way to connect: over CONTROL it asks for a connection to the socket of a
+ * `via dovecot`. */
+enum {
+	AUTH_CONNECT = 176, /* from auth: uint32_t, the place in ruleset.auths */
+	AUTH_CONNECTED,     /* to auth: the same, with the descriptor; none: it cannot be had */
+};
 
 enum relay_text {
 	TEXT_ROOTS = 1, /* relay: PEM, the authorities of the host, for `tls verify`. No name */
 	TEXT_CHAIN,     /* relay, key: PEM chain of the certificate NAME */
 	TEXT_KEY,       /* key: PEM key of the certificate NAME */
-	TEXT_TICKETS,   /* relay: TICKET_SECRET octets, from which the keys of session tickets are
-			   made; drawn at posternd's start, so that sessions are resumed by any
-			   worker. No name */
+	TEXT_TICKETS,   /* relay: TICKET_SECRET octets, from which all workers make the keys of
+			   session tickets: random ones, and an int64_t: the second of wall clock
+			   when they were drawn. No name */
 	TEXT_PASSWORDS, /* auth: the file of the auth NAME */
 	TEXT_RESOLV,    /* resolve: /etc/resolv.conf. No name */
 	TEXT_HOSTS,     /* resolve: /etc/hosts. No name */
 	TEXT_ANCHOR,    /* resolve: trust anchors of DNSSEC, where the host has them. No name */
 };
-#define TICKET_SECRET 32
+#define TICKET_SECRET 40
 #define LOCKOUT_ROOM  (4u << 20)

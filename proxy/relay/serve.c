@@ -156,6 +156,19 @@ static void watch(struct servant *s)
 	ev_signal_start(s->loop, &s->sigterm);
 }
 
+static int begin(struct servant *s, const int *fds)
+{
+	char why[1024];
+	struct out o;
+	int r;
+
+	out_init(&o, why, sizeof(why));
+	r = s->kind->open ? s->kind->open(s, fds, &o) : 0;
+	if (r && o.n)
+		msg_send(s->control, ROLE_REFUSED, out_span(&o), -1);
+	return r;
+}
+
 static int run(struct servant *s, const struct role_place *place)
 {
 	struct role_ready ready = { 0 };
@@ -182,11 +195,11 @@ int servant_main(const struct servant_kind *kind, int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	s.control = t.fds[0];
-	s.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	s.loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV); /* which tells of children */
 	if (!s.loop)
 		return fail(kind, "cannot start", ENOMEM);
 	watch(&s);
-	r = kind->open ? kind->open(&s, t.fds + 1) : 0;
+	r = begin(&s, t.fds + 1);
 	if (r == 0)
 		r = run(&s, &t.place);
 	while (s.clients)

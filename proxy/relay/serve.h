@@ -28,8 +28,8 @@ struct servant_kind {
 	enum role_id role;
 	size_t fds; /* descriptors behind CONTROL; "-" may stand for each */
 	/* What is its own, before it is confined; @fds: -1: none; they stay open. Return: 0 or an
-	 * exit code, after a line on standard error. */
-	int (*open)(struct servant *s, const int *fds);
+	 * exit code, and lines for the administrator in @why. */
+	int (*open)(struct servant *s, const int *fds, struct out *why);
 	void (*close)(struct servant *s); /* only what a leak checker would miss */
 	/* One message of a client. False: nonsense; the client is dropped. */
 	bool (*asked)(struct servant *s, struct servant_client *c, const struct msg *m);

@@ -3,21 +3,9 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 
-#define WHY_MAX 96
-
-struct tls {
-	SSL *ssl;
-	char why[WHY_MAX];
-};
-
-struct tls_client {
-	SSL_CTX *any, *verify; /* any certificate will do; one of its name, by an authority */
-};
+#include "proxy/relay/tls_inside.h"
 
 /* ---- errors ---- */
 
@@ -56,7 +44,7 @@ static ssize_t failed(struct tls *t, int r)
 
 /* ---- connections ---- */
 
-static struct tls *tls_new(SSL_CTX *ctx, int fd)
+struct tls *tls_new(SSL_CTX *ctx, int fd)
 {
 	struct tls *t = calloc(1, sizeof(*t));
 
@@ -75,8 +63,10 @@ enum tls_step tls_shake(struct tls *t)
 
 	ERR_clear_error();
 	r = SSL_do_handshake(t->ssl);
-	if (r == 1)
+	if (r == 1) {
+		t->more = SSL_has_pending(t->ssl) == 1; /* read ahead, with its last message */
 		return TLS_DONE;
+	}
 	switch (SSL_get_error(t->ssl, r)) {
 	case SSL_ERROR_WANT_READ: return TLS_WANT_READ;
 	case SSL_ERROR_WANT_WRITE: return TLS_WANT_WRITE;
@@ -90,8 +80,11 @@ ssize_t tls_read(struct tls *t, void *to, size_t n)
 
 	ERR_clear_error();
 	errno = 0;
-	if (SSL_read_ex(t->ssl, to, n, &got) == 1)
+	if (SSL_read_ex(t->ssl, to, n, &got) == 1) {
+		t->more = SSL_has_pending(t->ssl) == 1;
 		return (ssize_t)got;
+	}
+	t->more = false;
 	return failed(t, 0);
 }
 
@@ -141,9 +134,12 @@ ssize_t tls_write(struct tls *t, const struct iovec *pieces, int n)
 	return done;
 }
 
+/* Records are read ahead: whole ones may wait, or the beginning of one, which a read then finds
+ * out.
+ */
 bool tls_pending(const struct tls *t)
 {
-	return SSL_pending(t->ssl) > 0;
+	return t->more;
 }
 
 void tls_bye(struct tls *t)
@@ -177,17 +173,22 @@ bool tls_resumed(const struct tls *t)
 	return SSL_session_reused(t->ssl) == 1;
 }
 
+const char *tls_name(const struct tls *t)
+{
+	const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+
+	return name ? name : "";
+}
+
 const char *tls_why(const struct tls *t)
 {
 	return t->why;
 }
 
-/* ---- towards next hops ---- */
-
-/* What both have: nothing below TLS 1.2, no renegotiation, no compression. */
-static SSL_CTX *client_ctx(void)
+/* What both sides have: nothing below TLS 1.2, no renegotiation, no compression. */
+SSL_CTX *tls_ctx(OSSL_LIB_CTX *library, const SSL_METHOD *method)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL_CTX *ctx = SSL_CTX_new_ex(library, NULL, method);
 
 	if (!ctx)
 		return NULL;
@@ -195,75 +196,6 @@ static SSL_CTX *client_ctx(void)
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(ctx, 1);
 	return ctx;
-}
-
-static bool add_roots(SSL_CTX *ctx, struct span roots)
-{
-	BIO *in = BIO_new_mem_buf(roots.p, (int)roots.n);
-	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-	X509 *root;
-	bool good = in != NULL;
-
-	while (good && (root = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
-		good = X509_STORE_add_cert(store, root) == 1;
-		X509_free(root);
-	}
-	BIO_free(in);
-	ERR_clear_error(); /* the end of the text is reported as an error, too */
-	return good;
-}
-
-struct tls_client *tls_client_new(struct span roots, struct out *why)
-{
-	struct tls_client *c = calloc(1, sizeof(*c));
-
-	if (c) {
-		c->any = client_ctx();
-		c->verify = client_ctx();
-	}
-	if (c && c->any && c->verify && (roots.n == 0 || add_roots(c->verify, roots))) {
-		SSL_CTX_set_verify(c->any, SSL_VERIFY_NONE, NULL);
-		SSL_CTX_set_verify(c->verify, SSL_VERIFY_PEER, NULL);
-		return c;
-	}
-	out_str(why, "TLS towards next hops: ");
-	out_str(why, c && c->verify ? "the host's authorities cannot be read" : "no memory");
-	tls_client_free(c);
-	return NULL;
-}
-
-void tls_client_free(struct tls_client *c)
-{
-	if (!c)
-		return;
-	SSL_CTX_free(c->any);
-	SSL_CTX_free(c->verify);
-	free(c);
-}
-
-static bool name_peer(SSL *ssl, enum route_tls how, const char *name)
-{
-	struct ip ip;
-
-	if (ip_parse(span_str(name), &ip))
-		return how != ROUTE_TLS_VERIFY ||
-		       X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set_tlsext_host_name(ssl, name) == 1 &&
-	       (how != ROUTE_TLS_VERIFY || SSL_set1_host(ssl, name) == 1);
-}
-
-struct tls *tls_connect(struct tls_client *c, enum route_tls how, const char *name, int fd)
-{
-	struct tls *t = c ? tls_new(how == ROUTE_TLS_VERIFY ? c->verify : c->any, fd) : NULL;
-
-	if (!t)
-		return NULL;
-	SSL_set_connect_state(t->ssl);
-	if (name_peer(t->ssl, how, name))
-		return t;
-	ERR_clear_error();
-	tls_free(t);
-	return NULL;
 }

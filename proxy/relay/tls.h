@@ -4,7 +4,10 @@
  * TLS, as far as a relay speaks it
  *
  * OpenSSL behind a few functions, so that no other file knows it. TLS 1.2 at least; no
- * renegotiation, no compression.
+ * renegotiation, no compression. The private keys are elsewhere: what a handshake must sign is
+ * asked of postern-key (proxy/relay/key.h).
+ *
+ * Plaintext that came before the handshake is the caller's to drop; nothing here reads ahead of it.
  *
  * Owns:    contexts; a connection's state. Never a descriptor.
  * Callers: proxy/relay.
@@ -16,6 +19,7 @@
 #include "base/out.h"
 #include "rules/ruleset.h"
 
+struct tls_server; /* with clients: certificates, session tickets */
 struct tls_client; /* towards next hops: authorities of the host */
 struct tls;        /* one connection */
 
@@ -25,6 +29,21 @@ enum tls_step {
 	TLS_WANT_WRITE, /* ... writable */
 	TLS_FAILED,     /* tls_why() says what is the matter */
 };
+
+/**
+ * tls_server_new() - what every listener of the rules that speaks TLS needs
+ * @texts: of proxy/relay/roles.h: TEXT_CHAIN, TEXT_TICKETS; not needed afterwards
+ * @key:   end of the pair with postern-key, borrowed
+ * @why:   one line on failure
+ *
+ * Return: NULL on failure.
+ */
+struct tls_server *tls_server_new(
+	const struct ruleset *rs, struct span texts, int key, struct out *why);
+void tls_server_free(struct tls_server *s); /* takes NULL */
+
+/* The handshake of an accepted connection, to be carried on by tls_shake(). NULL: no memory. */
+struct tls *tls_accept(struct tls_server *s, const struct relay_listen *listen, int fd);
 
 /* @roots: PEM, may be empty: then `tls verify` finds nobody trustworthy. @why: one line on failure.
  */
@@ -60,5 +79,7 @@ void tls_free(struct tls *t); /* takes NULL */
 const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
 bool tls_resumed(const struct tls *t);
+/* The name the client asked for (RFC 6066 3), as it came; "": none. */
+const char *tls_name(const struct tls *t);
 /* Why the handshake failed, in a few words without secrets. */
 const char *tls_why(const struct tls *t);

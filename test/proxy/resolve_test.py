@@ -16,7 +16,7 @@ from gateway import Postern
 
 HEAD = struct.Struct("=HHI")
 MARK = 0x5073  # base/msg.c
-READY, PONG, PING, ADD, STOP, ADDRESSES = 1, 2, 3, 4, 9, 19  # base/talk.h, proxy/roles.h
+READY, PONG, PING, ADD, REFUSED, STOP, ADDRESSES = 1, 2, 3, 4, 14, 9, 19  # base/talk.h, proxy/roles.h
 ASK, SAID, MAIL, HOST = 160, 161, 0, 1  # proxy/relay/asks.h
 OK, NONE, NULL_MX, LOOP, TEMPFAIL, BOGUS, BAD, UNUSABLE = range(8)
 RESOLV, HOSTS, ANCHOR = 6, 7, 8  # proxy/relay/roles.h
@@ -408,7 +408,9 @@ class Dnssec(unittest.TestCase):
         self.addCleanup(r.process.stderr.close)
         self.addCleanup(r.control.close)
         self.assertEqual(r.process.wait(PATIENCE_S), 78)
-        self.assertIn("trust anchors", r.process.stderr.read())
+        packet = r.control.recv(2000)
+        self.assertEqual(HEAD.unpack_from(packet)[1], REFUSED)
+        self.assertRegex(packet[HEAD.size:], b"^postern-resolve: trust anchors: .*\n$")
 
 
 class Life(unittest.TestCase):

@@ -17,7 +17,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "proxy"))
 
 from support import FakeServer, Postern, RawClient, free_port, main, rules, wait_for  # noqa: E402
-from fixture import NOBODY, Scratch, sandboxed  # noqa: E402
+from fixture import NOBODY, Scratch, certificate, sandboxed  # noqa: E402
 
 INJECT, ROLES = (os.path.abspath(p) for p in sys.argv[1:3])
 del sys.argv[1:3]
@@ -31,11 +31,15 @@ USERS = {"postern-log": (61001, 62001), "postern-socket": (61002, 62002), "poste
 SIGSYS = "killed by SIGSYS"
 RELAY = """
     set d { members in.test }
+    certificate c { chain "{cert}"; key "{key}" }
+    auth a { via file "{passwords}"; mechanisms PLAIN }
+    auth b { via pam "other"; mechanisms PLAIN }
     route away { domains d; next-hop 127.0.0.1:{internal}; tls none }
-    relay r { listen 127.0.0.1:%d; recipients in d; deliver away }
+    relay r { listen 127.0.0.1:%d starttls certificate c; auth a; recipients in d; deliver away }
+    relay s { listen 127.0.0.1:%d starttls certificate c; auth b; recipients in d; deliver away }
 """
 MANAGED = {"postern-kernel", "postern-gate", "postern-verdict"}  # only run in "mode managed"
-SERVANTS = {"postern-key", "postern-auth", "postern-pam", "postern-resolve"}  # run where a relay needs them
+OTHERS = MANAGED | {"postern-resolve"}  # runs where a relay asks DNS
 
 server = None
 table = {}
@@ -73,7 +77,12 @@ def accounts(users):
 
 def gateway(conf=CONF, **more):
     relay = free_port()
-    gate = Postern(rules(after=RELAY % relay), conf=conf + "workers %d\n" % WORKERS, external=free_port(), internal=server.port, **more)
+    cert, key = certificate()
+    key.chmod(0o644)  # posternd may be nobody
+    passwords = scratch.path / "passwords"
+    passwords.write_text("")
+    gate = Postern(rules(after=RELAY % (relay, free_port())), conf=conf + "workers %d\n" % WORKERS, external=free_port(), internal=server.port,
+                   cert=cert, key=key, passwords=passwords, **more)
     gate.listens = {"postern-proxy": gate.external, "postern-relay": relay}
     return gate
 
@@ -120,7 +129,7 @@ class Roles(unittest.TestCase):
             seen[program] = seen.get(program, 0) + 1
             with self.subTest(program=program):
                 self.assert_row(pid, table[program], ids(program), baseline)
-        self.assertEqual(seen, {"posternd": 1, "postern-log": 1, "postern-proxy": WORKERS, "postern-relay": WORKERS,
+        self.assertEqual(seen, {"posternd": 1, "postern-log": 1, "postern-proxy": WORKERS, "postern-relay": WORKERS, "postern-key": 1, "postern-auth": 1, "postern-pam": 1,
                                 **({"postern-socket": 1} if ids("postern-proxy") else {})})
         layers = told(gate)
         for program, words in layers.items():
@@ -154,7 +163,7 @@ class Roles(unittest.TestCase):
     def assert_roots(self, gate):
         for pid, program in gate.processes():
             root = pathlib.Path("/proc/%d/root" % pid)
-            if program == "posternd":
+            if program in ("posternd", "postern-pam"):
                 self.assertEqual(os.readlink(root), "/")
             elif program == "postern-log":
                 self.assertEqual(os.listdir(root), ["log.json"])
@@ -162,7 +171,7 @@ class Roles(unittest.TestCase):
             else:
                 self.assertEqual(os.listdir(root), [])
                 self.assertEqual(os.stat(str(root) + "/").st_nlink, 0, "it has a name no more")
-            if program != "posternd":
+            if program not in ("posternd", "postern-pam"):
                 self.assertTrue(os.path.samestat(os.stat("/proc/%d/cwd/" % pid), os.stat(str(root) + "/")))
 
     def assert_descriptors(self, gate):
@@ -171,6 +180,9 @@ class Roles(unittest.TestCase):
             "postern-proxy": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]", "pipe"},
             "postern-socket": {"socket"},
             "postern-relay": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]"},
+            "postern-key": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]"},
+            "postern-auth": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]"},
+            "postern-pam": {"socket", "memfd", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]"},
             "postern-log": {"socket", "anon_inode:[signalfd]", "log.json", "/", *log},
         }
         for pid, program in gate.processes():
@@ -239,7 +251,7 @@ class Roles(unittest.TestCase):
             self.assert_privileges(gate, lambda program: (NOBODY, NOBODY), baseline)
             self.assert_roots(gate)
             self.assert_descriptors(gate)
-            self.assertEqual({p for _, p in gate.processes()}, set(table) - MANAGED - SERVANTS)
+            self.assertEqual({p for _, p in gate.processes()}, set(table) - OTHERS)
 
     def test_as_root_with_a_user_for_each(self):
         baseline = status(os.getpid())
@@ -249,10 +261,12 @@ class Roles(unittest.TestCase):
             self.assert_roots(gate)
             self.try_all(gate, "postern-proxy", {"bind": "-13 EACCES"})
             self.try_all(gate, "postern-relay", {"bind": "-13 EACCES"})
+            self.try_all(gate, "postern-key", {})
+            self.try_all(gate, "postern-auth", {})
             self.try_all(gate, "postern-socket", {"socket-inet": "[0-9]+"})
             self.try_all(gate, "postern-log", {"open": self.LANDLOCKED})
             killed = gate.wait_records(20, code="PN8003")
-            self.assertEqual({r["role"] for r in killed}, set(USERS) - MANAGED - SERVANTS)
+            self.assertEqual({r["role"] for r in killed}, set(USERS) - OTHERS)
             self.assert_privileges(gate, lambda program: USERS.get(program, (0, 0)), baseline)
 
     def test_without_root(self):

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* postern-resolve: see proxy/relay/roles.h for how it is started. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memfd.h"
@@ -25,10 +24,11 @@ static struct made *made;
 static size_t n_made;
 static char hostname[DNS_HOST_SIZE];
 
-static int fail(int exit, const char *what, struct span why)
+static int fail(int exit, struct out *why, const char *what)
 {
-	fprintf(stderr, "postern-resolve: %s%s%.*s\n", what, why.n ? ": " : "", (int)why.n,
-		(const char *)why.p);
+	out_str(why, "postern-resolve: ");
+	out_str(why, what);
+	out_octet(why, '\n');
 	return exit;
 }
 
@@ -105,30 +105,31 @@ static struct resolver *resolver_for(const struct route *route, struct span text
 	return r;
 }
 
-static int make_resolvers(const struct ruleset *rs, struct span texts)
+static int make_resolvers(const struct ruleset *rs, struct span texts, struct out *why)
 {
-	char text[256];
-	struct out why;
-
-	out_init(&why, text, sizeof(text));
 	made = calloc(rs->n_routes + 1, sizeof(*made));
 	questions.resolvers = calloc(rs->n_routes + 1, sizeof(struct resolver *));
 	if (!made || !questions.resolvers)
-		return fail(EXIT_UNAVAILABLE, "no memory", (struct span){ 0 });
+		return fail(EXIT_UNAVAILABLE, why, "no memory");
 	questions.n_routes = rs->n_routes;
 	for (size_t i = 0; i < rs->n_routes; i++) {
+		char text[256];
+		struct out cause;
+
 		if (!is_asked(rs->routes[i]))
 			continue;
-		questions.resolvers[i] = resolver_for(rs->routes[i], texts, &why);
+		out_init(&cause, text, sizeof(text));
+		questions.resolvers[i] = resolver_for(rs->routes[i], texts, &cause);
+		out_cstr(&cause);
 		if (!questions.resolvers[i])
-			return fail(EXIT_CONFIG, "cannot look up names", out_span(&why));
+			return fail(EXIT_CONFIG, why, text);
 	}
 	return 0;
 }
 
 /* ---- the servant ---- */
 
-static int open_all(struct servant *s, const int *fds)
+static int open_all(struct servant *s, const int *fds, struct out *why)
 {
 	const struct ruleset *rs = ruleset_from_bundle(fds[RESOLVE_FD_BUNDLE]);
 	struct span texts = { 0 };
@@ -136,14 +137,14 @@ static int open_all(struct servant *s, const int *fds)
 	if (!rs || rs->n_rules == 0)
 		return EXIT_CONFIG;
 	if (!map_texts(fds[RESOLVE_FD_TEXTS], &texts))
-		return fail(EXIT_UNAVAILABLE, "no texts", (struct span){ 0 });
+		return fail(EXIT_UNAVAILABLE, why, "no texts");
 	if (!name_host(span_str(rule_front(&rs->rules[0])->smtp.hostname), hostname))
 		hostname[0] = '\0'; /* a name of no host: no exchanger has it */
 	questions.loop = s->loop;
 	questions.hostname = hostname;
 	questions.hosts = text_of(texts, TEXT_HOSTS);
 	events_init(&events, s->loop);
-	return make_resolvers(rs, texts);
+	return make_resolvers(rs, texts, why);
 }
 
 static bool asked(struct servant *s, struct servant_client *c, const struct msg *m)

@@ -32,7 +32,7 @@ struct resolver_conf {
 				validated */
 };
 
-/* @events outlives it. NULL: @why says so in a line. */
+/* @events outlives it. NULL: @why says so in a few words. */
 struct resolver *resolver_new(
 	struct events *events, const struct resolver_conf *conf, struct out *why);
 void resolver_free(struct resolver *r); /* takes NULL; lookups that are open are never told */
