@@ -404,7 +404,7 @@ class Dnssec(unittest.TestCase):
             self.assertEqual(c.ask("open.test").result, OK)
 
     def test_an_anchor_that_is_none(self):
-        r = Role(1, ANCHOR="test. IN DS what ever this is\n")
+        r = Role(1, addresses=None, ANCHOR="test. IN DS what ever this is\n")
         self.addCleanup(r.process.stderr.close)
         self.addCleanup(r.control.close)
         self.assertEqual(r.process.wait(PATIENCE_S), 78)
