@@ -16,7 +16,7 @@
 #define ROOTS    "/etc/ssl/certs/ca-certificates.crt"
 #define RESOLV   "/etc/resolv.conf"
 #define HOSTS    "/etc/hosts"
-#define ANCHOR   "/usr/share/dns/root.key"
+#define ANCHOR   "root.key" /* beside rules.conf, where the administrator wants DNSSEC */
 #define FILE_MAX (8u << 20)
 
 struct texts { /* a block that grows; secrets may stand in it */

@@ -140,9 +140,9 @@ static void on_ready(struct child *c)
 {
 	struct house_servant *v = servant_of(c);
 
-	ends_give(&v->ends);
-	if (v->id == SERVANT_RESOLVE)
+	if (v->id == SERVANT_RESOLVE) /* else it could not tell a loop */
 		addresses_tell(&v->generation->house->addresses, c);
+	ends_give(&v->ends);
 	generation_servant_ready(v->generation);
 }
 

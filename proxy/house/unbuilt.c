@@ -169,15 +169,6 @@ static void check_shared(struct report *r, const struct ruleset *rs, const struc
 	}
 }
 
-static void check_routes(struct report *r, const struct relay *relay)
-{
-	for (size_t i = 0; i < relay->n_deliver; i++)
-		if (relay->deliver[i]->mx)
-			report(r, relay->deliver[i]->at, "route", relay->deliver[i]->name,
-				"\"next-hop mx\" is not built yet: name the next hop, as in "
-				"\"next-hop 127.0.0.1:10025\" for a Postfix on this host");
-}
-
 static void check_relay(struct report *r, const struct ruleset *rs, const struct relay *relay)
 {
 	check_shared(r, rs, relay);
@@ -185,7 +176,6 @@ static void check_relay(struct report *r, const struct ruleset *rs, const struct
 		relay_unbuilt(r, relay, relay->front.inspect_at,
 			"the message screener is not built yet: take \"screen\" out of the inspect "
 			"statement");
-	check_routes(r, relay);
 }
 
 static void check_rules(struct report *r, const struct ruleset *rs)

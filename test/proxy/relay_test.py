@@ -251,7 +251,6 @@ class Refused(Case):
     """What is not built yet is named by file and line, and nothing starts."""
 
     CASES = {
-        "\"next-hop mx\" is not built yet": "listen 127.0.0.1:{port}; recipients in d; deliver far",
         "this address is published, too": "listen 127.0.0.1:{port}; recipients in d; deliver away }}\n"
                                           "publish p {{ external 127.0.0.1:{port}; internal 127.0.0.1:25; client-address gateway; recipients in d",
         "a publish rule has this name, too": "listen 127.0.0.1:{port}; recipients in d; deliver away }}\n"
