@@ -85,8 +85,10 @@ class Host:
 
     def run(self, *command, **more):
         """A command on this host, to its end; it may fail."""
+        if "input" not in more:
+            more["stdin"] = subprocess.DEVNULL
         with self:
-            return subprocess.run([*map(str, command)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            return subprocess.run([*map(str, command)], capture_output=True, text=True,
                                   errors="replace", timeout=PATIENCE_S, **more)
 
     def must(self, *command):
