@@ -88,7 +88,7 @@ def holds(text, *pieces):
 # ---- check ----
 
 def examples_check_as_shipped():
-    for name, warnings, rules in (("A", 0, 3), ("B", 0, 3), ("C", 3, 2)):
+    for name, warnings, rules in (("A", 0, 3), ("B", 0, 3), ("B-no-screen", 0, 3), ("C", 3, 2)):
         with Folder(example=name) as f:
             code, out, err = f.run("check")
             same((code, out), (0, "rules.conf: %d rules, 0 errors, %d warnings\n" % (rules, warnings)))
