@@ -42,6 +42,7 @@ struct cli_verb {
 extern const struct cli_verb cli_verbs[];
 
 int cli_apply(struct cli *c, int argc, char **argv);
+int cli_auth(struct cli *c, int argc, char **argv);
 int cli_check(struct cli *c, int argc, char **argv);
 int cli_confirm(struct cli *c, int argc, char **argv);
 int cli_diff(struct cli *c, int argc, char **argv);

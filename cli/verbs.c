@@ -34,6 +34,8 @@ const struct cli_verb cli_verbs[] = {
 	{ "set", cli_set, true,
 		"add NAME MEMBER [for 4h] | del NAME MEMBER | list [NAME] | flush NAME",
 		"members of dynamic sets, at run time" },
+	{ "auth", cli_auth, false, "passwd | test  [-f FILE | -r AUTH] USER",
+		"users of relay listeners whose passwords are in a file" },
 	{ "doctor", cli_doctor, true, "", "what on this host defeats the rules, and what to type" },
 	{ "help", cli_help, false, "[VERB]", "this text, or what one verb takes" },
 	{ 0 },

@@ -78,7 +78,7 @@ void log_tls(struct log_sender *s, int64_t wall_ns, const struct log_session *se
 void log_tls_failed(
 	struct log_sender *s, int64_t wall_ns, const struct log_session *session, const char *why);
 
-/* Somebody tried to log in at a relay listener: PN1009, PN3110 to PN3114. */
+/* Somebody tried to log in at a relay listener: PN1009, PN3110 to PN3113, PN6112. */
 struct log_login {
 	struct span user;   /* as claimed, or as the backend says; empty: not known */
 	const char *auth;   /* whose name */

@@ -104,10 +104,8 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"\"postern auth test\" tells what is wrong with a user's password.")               \
 	X(3111, LOGIN_LOCKED, INFO, 535, "5.7.8 Authentication credentials invalid", "a login while client or account is locked out", "", \
 		"\"lockout\" of the auth block says after how many failures, and for how long.")    \
-	X(3112, LOGIN_UNKNOWN, WARNING, 454, "4.7.0 Temporary authentication failure", "who checks logins does not answer", "RFC 4954 4.7", \
-		"Look at what \"via\" of the auth block names: Dovecot's socket, the PAM service.") \
-	X(3113, LOGIN_LOCKOUT, INFO, 0, "", "too many failed logins: a lockout begins", "", "")      \
-	X(3114, LOGIN_SPRAY, INFO, 0, "", "a client tried several accounts and is locked out", "", \
+	X(3112, LOGIN_LOCKOUT, INFO, 0, "", "too many failed logins: a lockout begins", "", "")      \
+	X(3113, LOGIN_SPRAY, INFO, 0, "", "a client tried several accounts and is locked out", "", \
 		"Passwords that many people have are tried for many names: look for logins from the same client that succeeded.")
 
 #define CODES_LIMIT(X)                                                                             \
@@ -191,7 +189,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"Whoever owns a domain says where its mail goes; services of this host that listen on loopback are none of his.") \
 	X(6110, HOP_NO_ANSWER, INFO, 451, "4.4.3 Domain cannot be looked up now", "the recipient's domain cannot be looked up now", "RFC 5321 5.1", \
 		"Where it is so for all domains, look at the name servers: \"resolver\" of the route, or those of /etc/resolv.conf.") \
-	X(6111, HOP_BOGUS, INFO, 451, "4.7.5 DNSSEC validation failed", "what the DNS says of the recipient's domain is forged, or wrongly signed", "RFC 4035 5.5", "")
+	X(6111, HOP_BOGUS, INFO, 451, "4.7.5 DNSSEC validation failed", "what the DNS says of the recipient's domain is forged, or wrongly signed", "RFC 4035 5.5", "") \
+	X(6112, LOGIN_UNKNOWN, WARNING, 454, "4.7.0 Temporary authentication failure", "who checks logins does not answer", "RFC 4954 4.7", \
+		"Look at what \"via\" of the auth block names: Dovecot's socket, the PAM service.")
 
 #define CODES_CONFIG(X)                                                                            \
 	X(7001, CONFIG_STARTED, INFO, 0, "", "started with these rules", "", "")                    \

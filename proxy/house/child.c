@@ -58,6 +58,7 @@ static bool take(struct child *c, const struct msg *m)
 		c->unheard = 0;
 		return true;
 	}
+	c->refused = c->refused || m->type == ROLE_REFUSED;
 	return (c->state == CHILD_READY || m->type == ROLE_REFUSED) && c->kind->told != NULL &&
 	       c->kind->told(c, m);
 }
@@ -154,7 +155,7 @@ int child_start(struct child *c)
 	c->control = pair[1];
 	c->state = CHILD_STARTING;
 	c->layers = 0;
-	c->unwanted = false;
+	c->refused = c->unwanted = false;
 	ev_io_set(&c->io, c->control, EV_READ);
 	ev_io_start(c->loop, &c->io);
 	ev_child_set(&c->reaper, pid, 0);

@@ -53,6 +53,7 @@ struct child {
 	ev_child reaper;
 	ev_timer timer;    /* STARTING: it is late; RESTING: the rest is over */
 	bool hung;         /* killed since it did not answer */
+	bool refused;      /* it said itself why it cannot serve */
 	bool unwanted;     /* dismissed before it was ready: however it ends is well */
 	unsigned restarts; /* since the first start */
 	unsigned failures; /* in a row */

@@ -156,7 +156,7 @@ void house_generation_failed(
 	const bool config = c && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG;
 
 	g->failed = true;
-	if (c && !config) /* else it has said why itself */
+	if (c && !c->refused)
 		failed(h, c, status, 0);
 	managed_forget(&h->managed, g);
 	if (!h->ready) {

@@ -131,7 +131,7 @@ class Reload(Reloading):
             "an unknown key": (PUBLISH + "publsh x { }\n", 78, r"rules\.conf:\d+:\d+: error: (.*\n)*.*nothing was changed"),
             "no version, nothing at all": ("", 78, "error"),
             "what this version cannot do": (PUBLISH + "set l { members o.test }\nroute r { domains any; next-hop mx }\n"
-                                            "relay x { listen 127.0.0.1:{external}; recipients in l; deliver r }\n", 78, "next-hop mx"),
+                                            "relay x { listen 127.0.0.1:{external}; recipients in l; deliver r }\n", 78, "published, too"),
             "a port that is taken": (PUBLISH + PUBLISH[PUBLISH.index("publish"):].replace("inspected", "second", 1).replace("{external}", str(taken)),
                                      69, "cannot listen on"),
         }

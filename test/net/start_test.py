@@ -28,15 +28,17 @@ publish p {
     recipients  in protected
 }
 """, r"rules\.conf:3", "client-address"),
-    "a relay that delivers by MX": ("""version 1
+    "a relay with a screen": ("""version 1
 set protected { members in.test }
+screen s { attachment name "*.exe" refuse }
 route inside { domains any; next-hop mx }
 relay r {
     listen      127.0.0.1:{external}
     recipients  in protected
+    inspect     commands internet screen s
     deliver     inside
 }
-""", r"rules\.conf:3", "next-hop mx"),
+""", r"rules\.conf:8", "screen"),
     "a screen": ("""version 1
 set protected { members in.test }
 screen s { attachment name "*.exe" refuse }

@@ -168,7 +168,7 @@ class Lockout(Login):
         for user in "alice", "bob@in.test", "nobody":
             self.assertEqual(self.login(self.smtp(gate), user, "x"), 535)
         self.assertEqual(self.login(self.smtp(gate), "alice", "secret"), 535)
-        record, = gate.wait_records(code="PN3114")
+        record, = gate.wait_records(code="PN3113")
         self.assertEqual((record["locked_out"], record["users_tried"]), ("client", 3))
         self.assertEqual(len(gate.wait_records(code="PN3111")), 1)
         self.assertEqual(self.login(self.smtp(gate, source="127.0.0.2"), "alice", "secret"), 235)
@@ -178,7 +178,7 @@ class Lockout(Login):
         self.assertEqual(self.login(self.smtp(gate, source="127.0.0.9"), "alice", "secret"), 235)
         for last in range(2, 5):
             self.assertEqual(self.login(self.smtp(gate, source=f"127.0.0.{last}"), "alice", "x"), 535)
-        self.assertEqual(gate.wait_records(code="PN3113")[0]["locked_out"], "account")
+        self.assertEqual(gate.wait_records(code="PN3112")[0]["locked_out"], "account")
         self.assertEqual(self.login(self.smtp(gate, source="127.0.0.7"), "alice", "secret"), 535)
         self.assertEqual(self.login(self.smtp(gate, source="127.0.0.9"), "alice", "secret"), 235)
 
@@ -337,7 +337,7 @@ service auth {{
         for path in "socket", "run/master.pid":
             (self.dir / path).unlink(missing_ok=True)
         self.assertEqual(self.login(self.smtp(gate), "carol", "tresor"), 454)
-        self.assertEqual(gate.wait_records(code="PN3112")[0]["severity"], "warning")
+        self.assertEqual(gate.wait_records(code="PN6112")[0]["severity"], "warning")
         self.start()
         wait_for("a login", lambda: self.login(self.smtp(gate), "carol", "tresor") == 235)
 
