@@ -209,7 +209,7 @@ static int set_password(const char *path, struct span file, const char *user)
 	if (r != CLI_OK)
 		return r;
 	if (crypt_gensalt_rn(METHOD, 0, NULL, 0, salt, sizeof(salt)) != NULL)
-		hash = crypt_r(password, salt, &data);
+		hash = crypt_rn(password, salt, &data, (int)sizeof(data));
 	explicit_bzero(password, sizeof(password));
 	if (hash == NULL || hash[0] == '*')
 		return cli_fail(CLI_UNAVAILABLE, "crypt(3) cannot hash it: %s", strerror(errno));
@@ -232,7 +232,7 @@ static int test_password(const char *path, struct span file, const char *user)
 	if (r != CLI_OK)
 		return r;
 	memcpy(setting, hash.p, hash.n);
-	got = crypt_r(password, setting, &data);
+	got = crypt_rn(password, setting, &data, (int)sizeof(data));
 	explicit_bzero(password, sizeof(password));
 	if (got == NULL || got[0] == '*')
 		return cli_fail(CLI_FAULTS, "%s: the hash of %s is none that crypt(3) here knows",

@@ -65,7 +65,7 @@ static bool is_right(struct hashes *h, const struct exchange *e)
 	if (!known)
 		hash = first_hash(file);
 	memcpy(setting, hash.p, hash.n);
-	got = crypt_r(e->password, setting, &h->data);
+	got = crypt_rn(e->password, setting, &h->data, (int)sizeof(h->data));
 	right = got && strlen(got) == hash.n && is_same(got, setting, hash.n);
 	explicit_bzero(&h->data, sizeof(h->data));
 	explicit_bzero(setting, sizeof(setting));
