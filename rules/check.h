@@ -186,6 +186,8 @@ bool expr_is_open(const struct rule_expr *expr);
 
 /* ADDRESS:PORT; with @any also any:PORT; without a port when @port_given is not NULL. */
 bool endpoint_read(struct words *w, bool any, struct rule_endpoint *ep, bool *port_given);
+/* 1 to 65535, in digits. */
+bool port_parse(struct span text, uint16_t *portp);
 
 /* ---- sets (check_set.c) ---- */
 

@@ -103,7 +103,7 @@ bool expr_is_open(const struct rule_expr *expr)
 
 /* ---- endpoints ---- */
 
-static bool parse_port(struct span text, uint16_t *portp)
+bool port_parse(struct span text, uint16_t *portp)
 {
 	uint64_t v;
 
@@ -118,7 +118,7 @@ static bool parse_any(struct span text, struct rule_endpoint *ep)
 	if (!span_eq(span_sub(text, 0, 4), SPAN("any:")))
 		return false;
 	ep->any = true;
-	return parse_port(span_from(text, 4), &ep->addr.port);
+	return port_parse(span_from(text, 4), &ep->addr.port);
 }
 
 /* ADDRESS or [IPv6], no port. */

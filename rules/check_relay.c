@@ -8,7 +8,7 @@ struct relay_reading {
 	struct relay_listen *listen; /* room for one each statement */
 };
 
-/* ---- listen ADDRESS:PORT [starttls [required] | tls] [certificate NAME] ---- */
+/* ---- listen ADDRESS:PORT [tls | starttls [required]] [min 1.2 | 1.3] [certificate NAME] ---- */
 
 static enum listen_tls read_tls(struct words *w)
 {
@@ -17,6 +17,27 @@ static enum listen_tls read_tls(struct words *w)
 	if (!words_take(w, "starttls"))
 		return LISTEN_CLEAR;
 	return words_take(w, "required") ? LISTEN_STARTTLS_REQUIRED : LISTEN_STARTTLS;
+}
+
+static void need_tls(struct words *w, const struct relay_listen *l, const char *what)
+{
+	if (l->tls == LISTEN_CLEAR)
+		WORDS_TELL(w, w->before, NULL, span_str(what),
+			SPAN(" needs \"tls\" or \"starttls\" in front of it, as in \""),
+			span_str(w->example), SPAN("\""));
+}
+
+static void read_min(struct words *w, struct relay_listen *l)
+{
+	static const char *const list[] = { [TLS_MIN_1_2] = "1.2", [TLS_MIN_1_3] = "1.3" };
+	size_t i;
+
+	if (!words_take(w, "min"))
+		return;
+	need_tls(w, l, "\"min\"");
+	i = words_choice(w, list, 2);
+	if (i < 2)
+		l->tls_min = (enum tls_min)i;
 }
 
 static void read_certificates(struct words *w, struct relay_listen *l)
@@ -41,13 +62,10 @@ static void read_listen(struct words *w, void *object)
 
 	endpoint_read(w, true, &l->addr, NULL);
 	l->tls = read_tls(w);
+	read_min(w, l);
 	if (words_take(w, "certificate")) {
 		read_certificates(w, l);
-		if (l->tls == LISTEN_CLEAR)
-			WORDS_TELL(w, w->before, NULL,
-				SPAN("a certificate needs \"tls\" or \"starttls\" in front of it, "
-				     "as in \""),
-				span_str(w->example), SPAN("\""));
+		need_tls(w, l, "a certificate");
 	} else if (l->tls != LISTEN_CLEAR && w->at == NULL) {
 		WORDS_TELL(w, NULL, NULL, SPAN("TLS needs a certificate, as in \""),
 			span_str(w->example), SPAN("\""));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "filter/smtp/path.h"
 #include "rules/check.h"
 
 #define ROWS(a) (sizeof(a) / sizeof((a)[0]))
@@ -151,6 +152,70 @@ static void read_domains(struct words *w, void *object)
 	expr_read(w, SET_DOMAINS, false, &((struct route *)object)->domains);
 }
 
+#define SMTP_PORT 25
+
+/* The part in front of the port. A name has a letter, and one colon at most. */
+static bool looks_named(struct span text, struct span *hostp)
+{
+	const size_t colon = span_chr(text, ':');
+	const struct span port = span_from(text, colon + 1);
+	bool letter = false;
+
+	*hostp = span_sub(text, 0, colon);
+	for (size_t i = 0; i < hostp->n; i++)
+		letter = letter || ascii_alpha(hostp->p[i]) || hostp->p[i] > 127;
+	return letter && hostp->p[0] != '[' && !span_eq(*hostp, SPAN("any")) &&
+	       span_chr(port, ':') == port.n;
+}
+
+/* Lower case, no root dot: names that are the same are printed the same. */
+static const char *keep_name(struct arena *arena, struct span name)
+{
+	uint8_t *p = arena_alloc(arena, name.n + 1, 1);
+
+	for (size_t i = 0; p != NULL && i < name.n; i++)
+		p[i] = ascii_lower(name.p[i]);
+	return (const char *)p;
+}
+
+static void read_named_hop(
+	struct words *w, const struct word *word, struct span host, struct next_hop *hop)
+{
+	const bool port_given = host.n < word->text.n;
+	struct span name;
+
+	hop->addr.at = word->at;
+	hop->addr.addr.port = SMTP_PORT;
+	if (domain_parse(host, true, &name) != PATH_OK)
+		WORDS_TELL(w, word, NULL, SPAN("\""), host,
+			SPAN("\" is no host name: labels of letters, digits and \"-\", as in "
+			     "\"next-hop relay.example.net:587\""));
+	else if (span_ieq(name, SPAN("mx")))
+		WORDS_TELL(w, word, NULL,
+			SPAN("\"mx\" stands alone and without a port, as in \"next-hop mx\""));
+	else if (port_given && !port_parse(span_from(word->text, host.n + 1), &hop->addr.addr.port))
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
+			SPAN("\": a port is a number from 1 to 65535, as in \"next-hop "
+			     "relay.example.net:587\""));
+	else if (!port_given && span_chr(name, '.') == name.n) /* it may be "mx", misspelt */
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
+			SPAN("\": expected \"mx\", an address or a host name; one of a single "
+			     "label has its port behind it, as in \""),
+			name, SPAN(":25\""));
+	else
+		hop->name = keep_name(w->c->arena, name);
+}
+
+static void read_hop(struct words *w, struct next_hop *hop)
+{
+	struct span host;
+
+	if (w->at != NULL && w->at->kind == WORD_BARE && looks_named(w->at->text, &host))
+		read_named_hop(w, words_next(w, ""), host, hop);
+	else
+		endpoint_read(w, false, &hop->addr, NULL);
+}
+
 static void read_next_hop(struct words *w, void *object)
 {
 	struct route *route = object;
@@ -164,7 +229,7 @@ static void read_next_hop(struct words *w, void *object)
 		return;
 	route->hops = list;
 	do
-		endpoint_read(w, false, &list[route->n_hops++].addr, NULL);
+		read_hop(w, &list[route->n_hops++]);
 	while (words_comma(w));
 }
 

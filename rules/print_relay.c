@@ -125,6 +125,17 @@ void print_auth(struct print *pr, const struct auth *auth)
 
 /* ---- route ---- */
 
+static void print_hop(struct print *pr, const struct next_hop *hop)
+{
+	if (hop->name == NULL) {
+		print_endpoint(pr, &hop->addr, true);
+		return;
+	}
+	print_word(pr, hop->name);
+	out_octet(pr->o, ':');
+	out_u64(pr->o, hop->addr.addr.port);
+}
+
 static void print_next_hop(struct print *pr, const struct route *route)
 {
 	print_row(pr, route->mx ? NULL : &route->hops[0].addr.at, "next-hop");
@@ -132,7 +143,7 @@ static void print_next_hop(struct print *pr, const struct route *route)
 		print_word(pr, "mx");
 	for (size_t i = 0; i < route->n_hops; i++) {
 		print_comma(pr, i);
-		print_endpoint(pr, &route->hops[i].addr, true);
+		print_hop(pr, &route->hops[i]);
 	}
 	print_end(pr);
 }

@@ -251,6 +251,8 @@ static void print_listen(struct print *pr, const struct relay_listen *l)
 	print_endpoint(pr, &l->addr, true);
 	if (l->tls != LISTEN_CLEAR) {
 		print_word(pr, names[l->tls]);
+		if (l->tls_min == TLS_MIN_1_3)
+			print_word(pr, "min 1.3");
 		print_word(pr, "certificate");
 		for (size_t i = 0; i < l->n_certificates; i++) {
 			print_comma(pr, i);

@@ -312,7 +312,8 @@ enum route_tls {
 };
 
 struct next_hop {
-	const char *name; /* to be looked up: its addresses, no MX; NULL: an address is given */
+	const char *name; /* to be looked up: its addresses, no MX; lower case, U-labels allowed,
+			     no root dot; NULL: an address is given */
 	struct rule_endpoint addr; /* with a name only its port counts */
 };
 

@@ -179,6 +179,12 @@ class Hostile(Tls):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
         self.assertIn("alert protocol version", done.stderr)
 
+    def test_min_1_3(self):
+        gate = self.relay("tls min 1.3")
+        with self.assertRaises(ssl.SSLError):
+            context(maximum_version=ssl.TLSVersion.TLSv1_2).wrap_socket(socket.create_connection((LOOPBACK, gate.external), 30))
+        self.inside_works(gate)
+
     def test_a_handshake_cut_at_every_octet(self):
         gate = self.relay("tls")
         left, right = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -32,9 +32,28 @@ static void relays_and_what_belongs_to_them_are_checked(void **state)
 			"15m\"" },
 		{ "auth a { via next-hop; mechanisms PLAIN; lockout 5 failure in 10m for 10m }\n",
 			"2:52: \"failure\": did you mean \"failures\"? Expected \"failures\"" },
-		{ "route o { domains any; next-hop mail.example.org:25 }\n",
-			"2:33: \"mail.example.org:25\" is a name; write the address itself, as in "
+		{ "route o { domains any; next-hop mail_x.example.org:25 }\n",
+			"2:33: \"mail_x.example.org\" is no host name: labels of letters, digits "
+			"and \"-\", as in \"next-hop relay.example.net:587\"" },
+		{ "route o { domains any; next-hop a.example, 0x7f.1:25 }\n",
+			"2:44: \"0x7f.1\" is no host name: labels of letters, digits and \"-\", as "
+			"in \"next-hop relay.example.net:587\"" },
+		{ "route o { domains any; next-hop a.example:0 }\n",
+			"2:33: \"a.example:0\": a port is a number from 1 to 65535, as in "
+			"\"next-hop relay.example.net:587\"" },
+		{ "route o { domains any; next-hop a.example: }\n",
+			"2:33: \"a.example:\": a port is a number from 1 to 65535, as in "
+			"\"next-hop relay.example.net:587\"" },
+		{ "route o { domains any; next-hop mxx }\n",
+			"2:33: \"mxx\": expected \"mx\", an address or a host name; one of a "
+			"single label has its port behind it, as in \"mxx:25\"" },
+		{ "route o { domains any; next-hop a.example, MX.:25 }\n",
+			"2:44: \"mx\" stands alone and without a port, as in \"next-hop mx\"" },
+		{ "route o { domains any; next-hop any:25 }\n",
+			"2:33: \"any:25\": expected ADDRESS:PORT (IPv6 as [2001:db8::1]:25), as in "
 			"\"next-hop 10.0.0.21:25\"" },
+		{ "route o { domains any; next-hop 2001:db8::1 }\n",
+			"2:33: \"2001:db8::1\": the port is missing, as in \"[2001:db8::1]:25\"" },
 		{ "route o { domains any; next-hop 10.0.0.1 }\n",
 			"2:33: \"10.0.0.1\": the port is missing, as in \"10.0.0.1:25\"" },
 		{ "route o { domains any; next-hop mx; tls optional }\n",
@@ -64,8 +83,17 @@ static void relays_and_what_belongs_to_them_are_checked(void **state)
 			"4:103: undefined certificate \"c\": define it by \"certificate c { ... "
 			"}\"" },
 		{ RELAY("listen 198.51.100.2:587 ssl"),
-			"4:87: \"ssl\": expected \"tls\", \"starttls\", \"certificate\", or "
-			"nothing more" },
+			"4:87: \"ssl\": expected \"tls\", \"starttls\", \"min\", "
+			"\"certificate\", or nothing more" },
+		{ "certificate c { chain \"a.pem\"; key \"k.pem\" }\n" RELAY(
+			  "listen 198.51.100.2:587 starttls required min 1.1 certificate c"),
+			"5:109: \"1.1\": did you mean \"1.2\"? Expected \"1.2\" or \"1.3\"" },
+		{ RELAY("listen 198.51.100.2:587 min 1.3"),
+			"4:87: \"min\" needs \"tls\" or \"starttls\" in front of it, as in "
+			"\"listen 198.51.100.3:587 starttls required certificate mail\"" },
+		{ RELAY("listen 198.51.100.2:587 tls min 1.3"),
+			"4:98: TLS needs a certificate, as in \"listen 198.51.100.3:587 starttls "
+			"required certificate mail\"" },
 		{ RELAY("auth required staff"),
 			"4:77: undefined auth \"staff\": define it by \"auth staff { ... }\"" },
 		{ RELAY("banner pass"), "4:70: \"pass\": a greeting stands in quotes, as in "

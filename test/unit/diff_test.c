@@ -61,6 +61,10 @@ static void expect_hosts(const char *name, const char *was, const char *was_host
 #define HOST "version 1\n"
 #define PUBLISH(name, rows)                                                                        \
 	"publish " name " { external 198.51.100.9:25; internal 10.0.0.9; " rows " }\n"
+#define RELAY(tls)                                                                                 \
+	"certificate c { chain \"c.pem\"; key \"k.pem\" }\n"                                       \
+	"route o { domains any; next-hop mx }\n"                                                   \
+	"relay r { listen 198.51.100.3:587 " tls "; recipients in example.org; deliver o }\n"
 #define IN "set inside { members example.org }\n"
 #define SAFE                                                                                       \
 	"recipients in inside; client-address gateway; " /* what an inspected rule must say        \
@@ -101,6 +105,12 @@ static void the_same_meaning_is_no_difference(void **state)
 		{ "members in any order, twice, of a set that nobody uses",
 			"version 1\nset s { members b.example, a.example }\n",
 			"version 1\nset s { members a.example\nmembers B.example, a.example }\n" },
+		{ "a name in any case, a port that is the usual one",
+			"version 1\nroute r { domains any; next-hop Relay.example.net }\n",
+			"version 1\nroute r { domains any; next-hop relay.example.net.:25 }\n" },
+		{ "TLS from the version that is the usual one",
+			"version 1\n" RELAY("tls certificate c"),
+			"version 1\n" RELAY("tls min 1.2 certificate c") },
 		{ "sets and tables in any order",
 			"version 1\nset s { members a.example }\nset t { members b.example }\n",
 			"version 1\nset t { members b.example }\nset s { members a.example }\n" },
@@ -138,6 +148,17 @@ static void what_changed_is_told_by_statement(void **state)
 			"per 1h per client\n"
 			"~ publish a  limit octets 1GiB per 1h per client -> 1GiB per 1h per "
 			"client, 2GiB per 1h total then refuse for 1h\n" },
+		{ "a relay and its route",
+			"version 1\n" RELAY("starttls certificate c") "route s { domains any; "
+								      "next-hop 10.0.0.9:25 }\n",
+			"version 1\n" RELAY(
+				"starttls required min 1.3 certificate c") "route s { "
+									   "domains any; next-hop "
+									   "relay.example.net:587, "
+									   "10.0.0.9:25 }\n",
+			"~ route s  next-hop 10.0.0.9:25 -> relay.example.net:587, 10.0.0.9:25\n"
+			"~ relay r  listen 198.51.100.3:587 starttls certificate c -> "
+			"198.51.100.3:587 starttls required min 1.3 certificate c\n" },
 		{ "no inspection any more", "version 1\n" IN PUBLISH("a", SAFE),
 			"version 1\n" IN PUBLISH("a", "pass; client-address gateway"),
 			"~ publish a  +pass\n"
