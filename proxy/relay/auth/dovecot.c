@@ -122,17 +122,19 @@ static bool flush(struct dovecot *d)
 	return true;
 }
 
-static void want_link(struct dovecot *d)
+/* False: there is none to be had now, and every exchange of @d has ended. */
+static bool want_link(struct dovecot *d)
 {
 	if (d->link != LINK_NONE)
-		return;
+		return true;
 	if (clock_steady_ms() < d->rest_ms ||
 		msg_send(d->auths->servant->control, AUTH_CONNECT,
 			span_of(&d->place, sizeof(d->place)), -1) != MSG_OK) {
 		fail_all(d);
-		return;
+		return false;
 	}
 	d->link = LINK_ASKED;
+	return true;
 }
 
 /* ---- what it says ---- */
@@ -328,9 +330,7 @@ void dovecot_begin(struct dovecot *d, struct exchange *e, struct span mechanism,
 		put_base64(&o, initial);
 	}
 	out_octet(&o, '\n');
-	if (d->link == LINK_NONE)
-		want_link(d);
-	if (e->id && d->link != LINK_NONE)
+	if (want_link(d))
 		give(d, e, &o);
 	explicit_bzero(block, sizeof(block));
 }
