@@ -77,6 +77,10 @@ void words_tell(struct words *w, const struct word *word, const char *help,
 #define CHECK_TELL(c, st, help, ...)                                                               \
 	DIAG((c)->diags, DIAG_ERROR, (st)->first->at, (st)->first->width, (help), __VA_ARGS__)
 
+/* An error at a statement whose place alone is known. */
+#define CHECK_TELL_AT(c, place, keyword, help, ...)                                                \
+	DIAG((c)->diags, DIAG_ERROR, (place), sizeof(keyword) - 1, (help), __VA_ARGS__)
+
 static inline bool word_is(const struct word *word, const char *text)
 {
 	return word->kind == WORD_BARE && span_eq(word->text, span_str(text));
@@ -283,9 +287,12 @@ enum relay_row {
 	RELAY_ROWS,
 };
 
-/* What only several statements together can break (check_cross.c); sets are finished. */
+/* What only several statements together can break (check_cross*.c); sets are finished. */
 void cross_publish(struct check *c, const struct named *named);
 void cross_relay(struct check *c, const struct named *named);
+bool cross_same_endpoint(const struct rule_endpoint *a, const struct rule_endpoint *b);
+/* Columns of an endpoint as it is usually written, for the caret. */
+uint32_t cross_width(const struct rule_endpoint *e);
 /* The same for both files together, once postern.conf is read. */
 void cross_host(struct check *c);
 void cross_gate(struct check *c);

@@ -2,10 +2,6 @@
 #include "rules/check.h"
 #include "rules/view.h"
 
-/* An error at a statement whose place alone is known. */
-#define TELL_AT(c, place, keyword, help, ...)                                                      \
-	DIAG((c)->diags, DIAG_ERROR, (place), sizeof(keyword) - 1, (help), __VA_ARGS__)
-
 static bool gave(const struct block_seen *seen, enum publish_row row)
 {
 	return seen->first[row] != NULL;
@@ -34,8 +30,9 @@ static void check_pass_limits(struct check *c, const struct publish *p)
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (limits[i].at->line != 0)
-			TELL_AT(c, *limits[i].at, "limit", "take \"pass\" out, or this statement",
-				SPAN("\"limit "), span_str(limits[i].word),
+			CHECK_TELL_AT(c, *limits[i].at, "limit",
+				"take \"pass\" out, or this statement", SPAN("\"limit "),
+				span_str(limits[i].word),
 				SPAN("\" stands beside \"pass\", but a passed session is not "
 				     "looked at"));
 }
@@ -50,7 +47,7 @@ static void check_pass(struct check *c, const struct publish *p, const struct bl
 			tell_beside_pass(c, seen->first[inspecting[i]]);
 	check_pass_limits(c, p);
 	if (p->client_address == CLIENT_XCLIENT)
-		TELL_AT(c, p->client_address_at, "client-address",
+		CHECK_TELL_AT(c, p->client_address_at, "client-address",
 			"\"client-address proxy-v2\" works beside \"pass\"",
 			SPAN("\"client-address xclient\" stands beside \"pass\": XCLIENT is an "
 			     "SMTP command, and a passed session is "
@@ -65,7 +62,7 @@ static void check_pass(struct check *c, const struct publish *p, const struct bl
 static void check_starttls(struct check *c, const struct publish *p)
 {
 	if (p->commands->starttls_offered)
-		TELL_AT(c, p->inspect_at, "inspect",
+		CHECK_TELL_AT(c, p->inspect_at, "inspect",
 			"a rule with \"pass\" lets STARTTLS through, uninspected",
 			SPAN("command table \""), span_str(p->commands->name),
 			SPAN("\" offers STARTTLS, which ends inspection: that is for relays only"));
@@ -78,7 +75,8 @@ static void check_gateway(struct check *c, const struct publish *p, const struct
 	if (!gave(seen, PUBLISH_RECIPIENTS) && seen->unknown)
 		return; /* what was told already may be what is missing */
 	if (!gave(seen, PUBLISH_RECIPIENTS))
-		TELL_AT(c, p->client_address_at, "client-address", "add \"recipients in SET\"",
+		CHECK_TELL_AT(c, p->client_address_at, "client-address",
+			"add \"recipients in SET\"",
 			SPAN("\"client-address gateway\" without \"recipients\": a server usually "
 			     "trusts the gateway's address and "
 			     "would relay for anyone"));
@@ -91,7 +89,7 @@ static void check_gateway(struct check *c, const struct publish *p, const struct
 
 /* ---- both ---- */
 
-static bool same_endpoint(const struct rule_endpoint *a, const struct rule_endpoint *b)
+bool cross_same_endpoint(const struct rule_endpoint *a, const struct rule_endpoint *b)
 {
 	return !a->any && !b->any && a->addr.port == b->addr.port &&
 	       ip_eq(&a->addr.ip, &b->addr.ip);
@@ -102,16 +100,15 @@ static void check_circle(struct check *c, const struct publish *p)
 	for (size_t i = 0; i < p->n_internal; i++)
 		for (size_t j = 0; j < p->n_external; j++)
 			if (p->internal[i].at.line != 0 &&
-				same_endpoint(&p->internal[i], &p->external[j]))
-				TELL_AT(c, p->internal_at, "internal", NULL,
+				cross_same_endpoint(&p->internal[i], &p->external[j]))
+				CHECK_TELL_AT(c, p->internal_at, "internal", NULL,
 					SPAN("the internal server is the published address itself: "
 					     "a connection would come back for ever"));
 }
 
 /* ---- client-address keep: an address of one family can only be shown to a server of that ---- */
 
-/* Columns of an endpoint as it is usually written, for the caret. */
-static uint32_t width_of(const struct rule_endpoint *e)
+uint32_t cross_width(const struct rule_endpoint *e)
 {
 	uint8_t text[64];
 	struct out o;
@@ -135,7 +132,7 @@ static void tell_family(struct check *c, const struct publish *p, const struct r
 {
 	const bool v6 = e->addr.ip.family == IP_V6;
 
-	DIAG(c->diags, DIAG_ERROR, e->at, width_of(e),
+	DIAG(c->diags, DIAG_ERROR, e->at, cross_width(e),
 		p->pass ? "add such a server, or write \"client-address gateway\" or "
 			  "\"client-address proxy-v2\""
 			: "add such a server, or write \"client-address gateway\", "
@@ -189,53 +186,6 @@ void cross_publish(struct check *c, const struct named *named)
 	}
 }
 
-/* ---- relays ---- */
-
-static bool relay_gave(const struct named *named, enum relay_row row)
-{
-	return named->seen->first[row] != NULL;
-}
-
-static bool relay_faulty(const struct named *named, enum relay_row row)
-{
-	return named->seen->faulty >> row & 1;
-}
-
-static void check_open(struct check *c, const struct named *named)
-{
-	const struct relay *r = named->object;
-
-	if (!relay_gave(named, RELAY_RECIPIENTS) || relay_faulty(named, RELAY_RECIPIENTS) ||
-		relay_faulty(named, RELAY_FROM) || relay_faulty(named, RELAY_AUTH) ||
-		named->seen->unknown)
-		return; /* what was told already may be what closes it */
-	if (r->front.recipients.any && !r->auth_required && expr_is_open(&r->front.from))
-		DIAG(c->diags, DIAG_ERROR, named->seen->first[RELAY_RECIPIENTS]->first->next->at,
-			named->seen->first[RELAY_RECIPIENTS]->first->next->width,
-			"add \"auth required NAME\", or use \"recipients in SET\"",
-			SPAN("open relay: any client may send to any domain without login"));
-}
-
-static void check_login(struct check *c, const struct named *named)
-{
-	const struct relay *r = named->object;
-	const struct verb_row *row = &r->front.commands->verbs[SMTP_VERB_AUTH];
-
-	if (r->auth_required && r->auth != NULL && row->action != VERB_ALLOW &&
-		row->action != VERB_AFTER_TLS)
-		CHECK_TELL(c, named->seen->first[RELAY_AUTH],
-			"write \"inspect commands submission\"",
-			SPAN("login is required, but command table \""),
-			span_str(r->front.commands->name), SPAN("\" does not allow AUTH"));
-}
-
-void cross_relay(struct check *c, const struct named *named)
-{
-	check_open(c, named);
-	if (!relay_faulty(named, RELAY_INSPECT))
-		check_login(c, named);
-}
-
 /* ---- both files ---- */
 
 /* Whoever asks for that port itself came past the interception. In `mode managed` each inspected
@@ -249,7 +199,7 @@ static void check_intercept_port(struct check *c, const struct rule_endpoint *e)
 
 	if (e->at.line != 0 && e->addr.port >= host->intercept_port &&
 		e->addr.port <= host->intercept_port + more)
-		DIAG(c->diags, DIAG_ERROR, e->at, width_of(e),
+		DIAG(c->diags, DIAG_ERROR, e->at, cross_width(e),
 			"\"intercept ... port N\" of postern.conf moves it",
 			SPAN("this is the port that intercepted connections are taken on: it "
 			     "cannot be published itself"));

@@ -105,6 +105,76 @@ static void lint_login_without_queue(const struct relay *r, struct diags *diags)
 		}
 }
 
+/* ---- what relays are made of ---- */
+
+static bool listens_with(const struct relay *r, const void *certificate)
+{
+	for (size_t i = 0; i < r->n_listen; i++)
+		for (size_t j = 0; j < r->listen[i].n_certificates; j++)
+			if (r->listen[i].certificates[j] == certificate)
+				return true;
+	return false;
+}
+
+static bool asks(const struct relay *r, const void *auth)
+{
+	return r->auth == auth;
+}
+
+static bool delivers_by(const struct relay *r, const void *route)
+{
+	for (size_t i = 0; i < r->n_deliver; i++)
+		if (r->deliver[i] == route)
+			return true;
+	return false;
+}
+
+static bool is_used(const struct ruleset *rs, bool (*uses)(const struct relay *r, const void *part),
+	const void *part)
+{
+	for (size_t i = 0; i < rs->n_rules; i++)
+		if (rs->rules[i].relay != NULL && uses(rs->rules[i].relay, part))
+			return true;
+	return false;
+}
+
+static void warn_unused(struct diags *diags, struct rules_at at, const char *name, const char *help)
+{
+	warn(diags, at, name, help, SPAN("is used by no relay"));
+}
+
+static void lint_resolver(const struct route *route, struct diags *diags)
+{
+	bool looked_up = route->mx;
+
+	for (size_t i = 0; i < route->n_hops; i++)
+		looked_up = looked_up || route->hops[i].name != NULL;
+	if (route->has_resolver && !looked_up)
+		warn(diags, route->at, route->name, "take \"resolver\" out",
+			SPAN("names a resolver, but its next hops are addresses: nothing is looked "
+			     "up"));
+}
+
+static void lint_relay_parts(const struct ruleset *rs, struct diags *diags)
+{
+	for (size_t i = 0; i < rs->n_certificates; i++)
+		if (!is_used(rs, listens_with, rs->certificates[i]))
+			warn_unused(diags, rs->certificates[i]->at, rs->certificates[i]->name,
+				"name it in a \"listen\" statement, or remove it");
+	for (size_t i = 0; i < rs->n_auths; i++)
+		if (!is_used(rs, asks, rs->auths[i]))
+			warn_unused(diags, rs->auths[i]->at, rs->auths[i]->name,
+				"name it in an \"auth\" statement of a relay, or remove it");
+	for (size_t i = 0; i < rs->n_routes; i++) {
+		if (!is_used(rs, delivers_by, rs->routes[i]))
+			warn_unused(diags, rs->routes[i]->at, rs->routes[i]->name,
+				"name it in a \"deliver\" statement, or remove it");
+		lint_resolver(rs->routes[i], diags);
+	}
+}
+
+/* ---- limits ---- */
+
 static void warn_limit(
 	struct diags *diags, const struct limit_windows *w, const char *help, struct span text)
 {
@@ -152,6 +222,7 @@ void rules_lint(const struct ruleset *rs, struct diags *diags)
 		lint_set(rs->sets[i], diags);
 	for (size_t i = 0; i < rs->n_schedules; i++)
 		lint_schedule(rs->schedules[i], diags);
+	lint_relay_parts(rs, diags);
 	lint_shadows(rs, diags);
 	for (size_t i = 0; i < rs->n_rules; i++) {
 		lint_auth_in_clear(rs->rules[i].publish, diags);

@@ -4,8 +4,9 @@
  * Lints: what is legal, and surely not meant
  *
  * Warnings about a whole rule set: a rule that an earlier one leaves nothing to, a set that nothing
- * uses or that is empty, a schedule that is never open, passwords in clear, mail that nobody tries
- * again. No lint is ever an error, and none looks at what changes at run time.
+ * uses or that is empty, a route, certificate or auth that no relay names, a schedule that is never
+ * open, passwords in clear, mail that nobody tries again. No lint is ever an error, and none looks
+ * at what changes at run time.
  *
  * Callers: rules/build.c.
  * Purity:  no allocation beyond the arena of the diagnostics, no clock, no log, no syscall.

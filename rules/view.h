@@ -44,6 +44,16 @@ static inline bool rule_endpoint_is(const struct rule_endpoint *endpoint, const 
 	       (endpoint->any || ip_eq(&endpoint->addr.ip, &to->ip));
 }
 
+/* The route of a relay that needs no recipient's domain: who checks a login there, and where mail
+ * to <postmaster> goes. NULL: each delivers by MX. */
+static inline const struct route *relay_named_route(const struct relay *relay)
+{
+	for (size_t i = 0; i < relay->n_deliver; i++)
+		if (!relay->deliver[i]->mx)
+			return relay->deliver[i];
+	return NULL;
+}
+
 /* Where the @i-th internal of a rule is, for a client that asked for @to: `internal original` is
  * @to itself, and an internal without a port has that of @to. */
 static inline struct ip_port rule_internal(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "filter/relay/inside.h"
+#include "rules/view.h"
 
 static const struct smtp_local cancelled = { .code = 501,
 	.text = "5.7.0 Authentication cancelled" };
@@ -44,7 +45,7 @@ static bool pass_to_hop(
 		return true;
 	}
 	if (!i->has_hop) {
-		const struct route *route = inner_named_route(i->conf.relay);
+		const struct route *route = relay_named_route(i->conf.relay);
 
 		if (route == NULL)
 			inner_answer(i, size, no_login, out);

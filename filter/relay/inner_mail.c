@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "filter/relay/inside.h"
+#include "rules/view.h"
 
 #include <assert.h>
 
@@ -74,14 +75,6 @@ static const struct route *route_for(const struct relay *relay, struct span doma
 	return NULL;
 }
 
-const struct route *inner_named_route(const struct relay *relay)
-{
-	for (size_t i = 0; i < relay->n_deliver; i++)
-		if (!relay->deliver[i]->mx)
-			return relay->deliver[i];
-	return NULL;
-}
-
 static bool is_allowed(const struct inner *i, const struct smtp_path *path)
 {
 	const struct rule_expr *recipients = &i->conf.relay->front.recipients;
@@ -124,7 +117,7 @@ static struct target target_of_postmaster(const struct inner *i)
 		t = target_for(i, domain_of_postmaster(i));
 	t.rewritten = t.route != NULL;
 	if (!t.rewritten)
-		t.route = inner_named_route(i->conf.relay);
+		t.route = relay_named_route(i->conf.relay);
 	return t;
 }
 

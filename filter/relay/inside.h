@@ -36,8 +36,6 @@ void inner_die(struct inner *i, struct smtp_local local);
 /* The hop did what it must not, or is gone. What is owed is answered by 451, text is swallowed. */
 void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_engine);
 
-/* The first of `deliver` with next hops that are named; NULL: none. */
-const struct route *inner_named_route(const struct relay *relay);
 /* Asks for a hop. */
 void inner_choose(struct inner *i, const struct route *route, struct span key, bool exclusive);
 

@@ -61,7 +61,7 @@ DEFINITIONS = {
     "table-name": "commands %s like internet { }",
     "screen-name": "screen %s { }",
     "certificate-name": 'certificate %s { chain "c.pem"; key "k.pem" }',
-    "auth-name": "auth %s { via next-hop; mechanisms PLAIN }",
+    "auth-name": 'auth %s { via file "p"; mechanisms PLAIN }',
     "route-name": "route %s { domains any; next-hop mx }",
 }
 # Rows without which a block is refused: (block, what must be missing, what must be there, what to add).
@@ -78,6 +78,7 @@ NEEDED = [
     ("publish", "pass", "gate", "pass"),
     ("publish", "pass", "tls", "pass"),
     ("publish", "recipients", "client-address gateway", "recipients in example.org"),
+    ("relay", "listen", "auth required", "listen 198.51.100.2:465 tls certificate needed-certificate"),
     ("relay", "listen", None, "listen 198.51.100.2:25"),
     ("relay", "recipients", None, "recipients in example.org"),
     ("relay", "deliver", None, "deliver needed-route"),
@@ -290,8 +291,10 @@ class Sentence:
                 continue
             if there is None or any(r.startswith(there) for r in rows):
                 words[start:start] = [row, ";"]
-                if "needed-route" in row:
-                    self.defined["needed-route"] = DEFINITIONS["route-name"] % "needed-route"
+                rows.append(row)
+                for what in "route", "certificate":
+                    if f"needed-{what}" in row:
+                        self.defined[f"needed-{what}"] = DEFINITIONS[f"{what}-name"] % f"needed-{what}"
 
     def one(self, node, forced):
         if forced is not None:

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "test/unit/check_cases.h"
 
+#define LOGIN(via)                                                                                 \
+	ROUTE "certificate c { chain \"a.pem\"; key \"k.pem\" }\n"                                 \
+	      "auth a { via " via "; mechanisms PLAIN }\n"
+
 static void relays_and_what_belongs_to_them_are_checked(void **state)
 {
 	static const struct check_case cases[] = {
@@ -129,10 +133,27 @@ static void relays_and_what_belongs_to_them_are_checked(void **state)
 		{ ROUTE "relay r { listen 198.51.100.2:25; auth required staf; recipients any; "
 			"deliver o }\n",
 			"3:49: undefined auth \"staf\": define it by \"auth staf { ... }\"" },
-		{ "auth a { via pam \"x\"; mechanisms PLAIN }\n" RELAY(
-			  "auth required a; inspect commands internet"),
-			"5:63: login is required, but command table \"internet\" does not allow "
+		{ LOGIN("pam \"x\"") "relay r { listen 198.51.100.2:465 tls certificate c; auth "
+				     "required a; recipients any; deliver o; inspect commands "
+				     "internet }\n",
+			"5:54: login is required, but command table \"internet\" does not allow "
 			"AUTH; write \"inspect commands submission\"" },
+		{ LOGIN("file \"p\"") "relay r { listen 198.51.100.2:465 tls certificate c; listen "
+				      "198.51.100.2:587; auth required a; recipients any; "
+				      "deliver o }\n",
+			"5:61: login is required, and offered inside TLS only, which this address "
+			"does not have: nobody could send anything; add \"starttls required "
+			"certificate NAME\" behind it, or give the relay for clients without login "
+			"a block of its own" },
+		{ LOGIN("next-hop") "relay r { listen 198.51.100.2:465 tls certificate c; auth "
+				    "required a; recipients any; deliver o }\n",
+			"5:54: auth \"a\" asks the next hop, but every route of this relay "
+			"delivers by MX; add a route with \"next-hop HOST:PORT\" to \"deliver\"" },
+		{ "set d { members example.org }\nroute i { domains any; next-hop h.example:25, "
+		  "198.51.100.2:25 }\nrelay r { listen 198.51.100.2:25; recipients in d; deliver i "
+		  "}\n",
+			"4:52: route \"i\" leads to an address that this relay listens on "
+			"itself: a message would come back until its hop count ends it" },
 		{ ROUTE "set d { members example.org }\nrelay r { listen 198.51.100.2:25; "
 			"recipients in d; deliver p }\n",
 			"4:60: undefined route \"p\": define it by \"route p { ... }\"" },

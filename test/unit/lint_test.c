@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+
 #include "test/unit/rules_of.h"
 
 #define GATEWAY "client-address gateway; recipients in inside }\n"
@@ -141,6 +143,7 @@ static void a_login_listener_without_a_queue(void **state)
 		"auth staff { via file \"staff.passwd\"; mechanisms PLAIN }\n"
 		"route world { domains any; next-hop mx }\n"
 		"route queue { domains any; next-hop 127.0.0.1:10025 }\n"
+		"relay q { listen 127.0.0.1:26; recipients in q.example; deliver queue }\n"
 		"relay a { listen 198.51.100.2:465 tls certificate mail; auth required "
 		"staff; recipients any; deliver ";
 	char text[1024];
@@ -154,10 +157,58 @@ static void a_login_listener_without_a_queue(void **state)
 				   : "queue }\nrelay b { listen 10.0.0.1:25; from 10.0.0.0/24; "
 				     "recipients any; deliver world }\n");
 		expect_warnings(out_cstr(&o),
-			i == 0 ? "7: \"a\" takes mail from programs that log in and do not retry, "
+			i == 0 ? "8: \"a\" takes mail from programs that log in and do not retry, "
 				 "and delivers it by MX without a queue."
 			       : "");
 	}
+}
+
+static void parts_of_relays_that_nothing_uses(void **state)
+{
+	static const char unused[] =
+		"version 1\n"
+		"certificate mail { chain \"c.pem\"; key \"k.pem\" }\n"
+		"auth staff { via pam \"postern\"; mechanisms PLAIN }\n"
+		"route world { domains any; next-hop mx; resolver 192.0.2.53 }\n"
+		"route queue { domains any; next-hop 127.0.0.1:10025; resolver 192.0.2.53 }\n";
+	static const char used[] =
+		"relay a { listen 198.51.100.2:465 tls certificate mail; auth staff; recipients "
+		"in a.example; deliver queue }\n"
+		"relay b { listen 198.51.100.2:25; recipients in b.example; deliver world }\n";
+	static const char lookups[] = "5: \"queue\" names a resolver, but its next hops are "
+				      "addresses: nothing is looked up.";
+	char text[1024];
+	struct out o;
+
+	(void)state;
+	out_init(&o, text, sizeof(text));
+	out_str(&o, unused);
+	expect_warnings(out_cstr(&o),
+		"2: \"mail\" is used by no relay. 3: \"staff\" is used by no relay. "
+		"4: \"world\" is used by no relay. 5: \"queue\" is used by no relay. "
+		"5: \"queue\" names a resolver, but its next hops are addresses: nothing is "
+		"looked up.");
+	out_str(&o, used);
+	expect_warnings(out_cstr(&o), lookups);
+}
+
+static void passwords_passed_on_in_clear(void **state)
+{
+	static const char head[] =
+		"version 1\n"
+		"certificate c { chain \"c.pem\"; key \"k.pem\" }\n"
+		"auth a { via next-hop; mechanisms PLAIN }\n"
+		"route o { domains any; next-hop 192.0.2.25:25; tls %s }\n"
+		"relay r { listen 198.51.100.2:465 tls certificate c; auth required a; recipients "
+		"any; deliver o }\n";
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), head, "none");
+	expect_warnings(text, "5: auth \"a\" passes passwords on by route \"o\", which says \"tls "
+			      "none\": they cross the network in clear.");
+	snprintf(text, sizeof(text), head, "required");
+	expect_warnings(text, "");
 }
 
 int main(void)
@@ -170,6 +221,8 @@ int main(void)
 		cmocka_unit_test(a_schedule_that_never_matches),
 		cmocka_unit_test(passwords_in_clear),
 		cmocka_unit_test(a_login_listener_without_a_queue),
+		cmocka_unit_test(passwords_passed_on_in_clear),
+		cmocka_unit_test(parts_of_relays_that_nothing_uses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
