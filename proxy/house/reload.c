@@ -214,15 +214,32 @@ static void settle(struct reload *r)
 	r->before_bundle = -1;
 }
 
+static bool has(struct span line, const char *word)
+{
+	return memmem(line.p, line.n, word, strlen(word)) != NULL;
+}
+
+/* The first line of @text that no warning or note has to do with: what these quote is indented. */
+static struct span reason_of(struct span text)
+{
+	struct span line;
+
+	for (; text.n; text = span_from(text, line.n + 1)) {
+		line = span_sub(text, 0, span_chr(text, '\n'));
+		if (line.n && line.p[0] != ' ' && !has(line, ": warning: ") &&
+			!has(line, ": note: "))
+			return line;
+	}
+	return (struct span){ 0 };
+}
+
 static void refuse(struct house *h, int exit)
 {
-	const struct span why = out_span(&h->reload.text);
-
 	if (!h->reload.confirm_ms)
 		settle(&h->reload);
 
 	log_reload(&h->log, clock_wall_ns(), CODE_CONFIG_REFUSED, h->dir, h->number,
-		span_sub(why, 0, span_chr(why, '\n')));
+		reason_of(out_span(&h->reload.text)));
 	answer(h, exit);
 }
 

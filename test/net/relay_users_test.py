@@ -135,11 +135,13 @@ class Mail(Case):
         with self.smart_host() as client:
             put_off = client.sendmail("a@in.test", ["x@far.test", "b@in.test"], MESSAGE)
             self.assertEqual({k: (v[0], v[1][:5]) for k, v in put_off.items()}, {"b@in.test": (452, b"4.5.3")})
+        far.wait_messages(1)
 
     def test_it_is_all_in_the_log(self):
         with self.smart_host() as client:
             client.sendmail("a@in.test", ["logged@far.test"], MESSAGE)
         wait_for("its record", lambda: "logged@far.test" in gate.tool("log", "find", "--rule", "outbound").stdout)
+        far.wait_messages(1)
 
 
 class Clients(Case):
