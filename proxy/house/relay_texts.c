@@ -30,14 +30,21 @@ struct texts { /* a block that grows; secrets may stand in it */
 /* ---- the block ---- */
 
 static void refuse(
-	struct texts *t, const char *what, const char *path, int error, const char *advice)
+	struct texts *t, const char *what, const char *path, const char *fault, const char *advice)
 {
-	const char *const pieces[] = { what, " ", path, ": ", strerror(error), " (", advice,
-		")\n" };
+	const char *const pieces[] = { what, " ", path, ": ", fault, " (", advice, ")\n" };
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
 		out_str(t->why, pieces[i]);
-	t->exit = error == EACCES || error == EPERM ? EXIT_PERMISSION : EXIT_CONFIG;
+	t->exit = EXIT_CONFIG;
+}
+
+static void refuse_errno(
+	struct texts *t, const char *what, const char *path, int error, const char *advice)
+{
+	refuse(t, what, path, strerror(error), advice);
+	if (error == EACCES || error == EPERM)
+		t->exit = EXIT_PERMISSION;
 }
 
 static void drop(struct out *block)
@@ -72,7 +79,8 @@ static void put(struct texts *t, enum relay_text kind, const char *name, struct 
 	const struct text one = { .kind = kind, .name = span_str(name), .text = text };
 
 	if (!grow(&t->block, one.name.n + text.n + 64)) {
-		refuse(t, "texts for", "relays", E2BIG, "together they are larger than 64 MiB");
+		refuse(t, "texts for", "relays", "too large",
+			"together they are larger than 64 MiB");
 		return;
 	}
 	if (t->block.n == 0)
@@ -109,27 +117,60 @@ static int open_regular(int dir, const char *path)
 	return -EINVAL;
 }
 
-/* @advice: NULL: it may be missing. */
-static void put_file(struct texts *t, enum relay_text kind, const char *name, const char *path,
-	const char *what, const char *advice)
-{
-	const int fd = open_regular(t->dir, path);
-	uint8_t *block;
-	ssize_t n;
+struct wanted {
+	enum relay_text kind;
+	const char *name, *path, *what;
+	const char *advice; /* NULL: it may be missing */
+	bool secret;
+};
 
-	if (fd == -ENOENT && !advice)
-		return;
-	block = malloc(FILE_MAX);
-	n = fd < 0 ? fd : !block ? -ENOMEM : read_whole(fd, block, FILE_MAX);
+/* Who may write to it says who is let in; who may read a key can be us. */
+static bool is_ours_alone(struct texts *t, const struct wanted *w, int fd)
+{
+	struct stat st;
+	const char *fault = NULL, *advice = NULL;
+
+	if (fstat(fd, &st) < 0)
+		fault = strerror(errno), advice = "fstat";
+	else if (st.st_mode & S_IWOTH)
+		fault = "everybody may write to it", advice = "run \"chmod o-w\" on it";
+	else if (st.st_mode & S_IWGRP && st.st_gid != 0)
+		fault = "its group may write to it", advice = "run \"chmod g-w\" on it";
+	else if (w->secret && st.st_mode & S_IROTH)
+		fault = "everybody may read it", advice = "run \"chmod o-r\" on it";
+	if (fault)
+		refuse(t, w->what, w->path, fault, advice);
+	return !fault;
+}
+
+static void put_open(struct texts *t, const struct wanted *w, int fd)
+{
+	uint8_t *block = malloc(FILE_MAX);
+	const ssize_t n = block ? read_whole(fd, block, FILE_MAX) : -ENOMEM;
+
 	if (n >= 0)
-		put(t, kind, name, span_of(block, (size_t)n));
+		put(t, w->kind, w->name, span_of(block, (size_t)n));
 	else
-		refuse(t, what, path, (int)-n, advice ? advice : "it must be a regular file");
+		refuse_errno(t, w->what, w->path, (int)-n, w->advice ? w->advice : "to be read");
 	if (n > 0)
 		explicit_bzero(block, (size_t)n);
 	free(block);
-	if (fd >= 0)
-		close(fd);
+}
+
+static void put_file(struct texts *t, const struct wanted *w)
+{
+	const int fd = open_regular(t->dir, w->path);
+
+	if (fd == -ENOENT && !w->advice)
+		return;
+	if (fd < 0) {
+		refuse_errno(t, w->what, w->path, -fd,
+			w->advice ? w->advice : "it must be a regular file");
+		return;
+	}
+	if (is_ours_alone(t, w, fd))
+		put_open(t, w, fd);
+	close(fd);
 }
 
 /* ---- what each role gets ---- */
@@ -144,12 +185,14 @@ static bool needs_roots(const struct ruleset *rs)
 
 static void put_chain(struct texts *t, const struct certificate *c)
 {
-	put_file(t, TEXT_CHAIN, c->name, c->chain, "certificate", "the PEM chain of a certificate");
+	put_file(t, &(struct wanted){ TEXT_CHAIN, c->name, c->chain, "certificate",
+			    "the PEM chain of a certificate", false });
 }
 
 static void put_key(struct texts *t, const struct certificate *c)
 {
-	put_file(t, TEXT_KEY, c->name, c->key, "key", "the PEM key of a certificate");
+	put_file(t, &(struct wanted){ TEXT_KEY, c->name, c->key, "key",
+			    "the PEM key of a certificate", true });
 }
 
 static void put_secret(struct texts *t)
@@ -158,7 +201,7 @@ static void put_secret(struct texts *t)
 	uint8_t secret[TICKET_SECRET];
 
 	if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
-		refuse(t, "random octets", "of the kernel", errno, "for session tickets");
+		refuse_errno(t, "random octets", "of the kernel", errno, "for session tickets");
 	memcpy(secret + sizeof(secret) - sizeof(now_s), &now_s, sizeof(now_s));
 	put(t, TEXT_TICKETS, NULL, span_of(secret, sizeof(secret)));
 	explicit_bzero(secret, sizeof(secret));
@@ -167,8 +210,8 @@ static void put_secret(struct texts *t)
 static void put_relay(struct texts *t)
 {
 	if (needs_roots(t->rs))
-		put_file(t, TEXT_ROOTS, NULL, ROOTS, "authorities of this host",
-			"\"tls verify\" needs them: package ca-certificates");
+		put_file(t, &(struct wanted){ TEXT_ROOTS, NULL, ROOTS, "authorities of this host",
+				    "\"tls verify\" needs them: package ca-certificates", false });
 	for (size_t i = 0; i < t->rs->n_certificates; i++)
 		put_chain(t, t->rs->certificates[i]);
 	if (t->rs->n_certificates)
@@ -187,16 +230,21 @@ static void put_passwords(struct texts *t)
 {
 	for (size_t i = 0; i < t->rs->n_auths; i++)
 		if (t->rs->auths[i]->via == AUTH_FILE)
-			put_file(t, TEXT_PASSWORDS, t->rs->auths[i]->name,
-				t->rs->auths[i]->via_text, "password file",
-				"\"postern auth passwd\" makes one");
+			put_file(t, &(struct wanted){ TEXT_PASSWORDS, t->rs->auths[i]->name,
+					    t->rs->auths[i]->via_text, "password file",
+					    "\"postern auth passwd\" makes one", true });
 }
 
 static void put_names(struct texts *t)
 {
-	put_file(t, TEXT_RESOLV, NULL, RESOLV, "servers of DNS", NULL);
-	put_file(t, TEXT_HOSTS, NULL, HOSTS, "names of hosts", NULL);
-	put_file(t, TEXT_ANCHOR, NULL, ANCHOR, "trust anchor", NULL);
+	static const struct wanted names[] = {
+		{ TEXT_RESOLV, NULL, RESOLV, "servers of DNS", NULL, false },
+		{ TEXT_HOSTS, NULL, HOSTS, "names of hosts", NULL, false },
+		{ TEXT_ANCHOR, NULL, ANCHOR, "trust anchor", NULL, false },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		put_file(t, &names[i]);
 }
 
 int texts_make(
@@ -217,7 +265,7 @@ int texts_make(
 	if (t.exit == 0 && t.block.n)
 		*fdp = memfd_sealed("postern-texts", out_span(&t.block));
 	if (t.exit == 0 && t.block.n && *fdp < 0)
-		refuse(&t, "texts for", "relays", -*fdp, "memory");
+		refuse_errno(&t, "texts for", "relays", -*fdp, "memory");
 	drop(&t.block);
 	if (t.dir >= 0)
 		close(t.dir);

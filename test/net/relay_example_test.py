@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """docs/examples/B-no-screen as it is written: three listeners, users, a smart host, a queue (root)."""
+import shutil
 import smtplib
 import ssl
 import subprocess
@@ -31,9 +32,10 @@ def setUpModule():
     gate = Postern(rules, Postern.CONF.replace("mode direct", "mode managed"))
     (gate.dir / "tls").mkdir()
     cert, key = certificate()
-    (gate.dir / "tls/fullchain.pem").write_text(cert.read_text())
-    (gate.dir / "tls/privkey.pem").write_text(key.read_text())
+    shutil.copy(cert, gate.dir / "tls/fullchain.pem")
+    shutil.copy(key, gate.dir / "tls/privkey.pem")
     made = subprocess.run(["openssl", "passwd", "-6", "secret"], capture_output=True, text=True, check=True).stdout.strip()
+    (gate.dir / "staff.passwd").touch(0o600)
     (gate.dir / "staff.passwd").write_text(f"you:{made}\n")
     unittest.enterModuleContext(lab.gateway.begin(gate))
 

@@ -70,6 +70,7 @@ def setUpModule():
     unittest.addModuleCleanup(scratch.remove)
     users = scratch.path / "users"
     made = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True).stdout.strip()
+    users.touch(0o600)
     users.write_text(f"{USER}:{made}\n")
     cert, key = certificate()
     gate = unittest.enterModuleContext(lab.gateway.begin(

@@ -30,6 +30,7 @@ def setUpModule():
     folder = scratch.path
     users = folder / "passwd"
     made = subprocess.run(["openssl", "passwd", "-6", "-salt", "posterntest", "secret"], capture_output=True, text=True, check=True).stdout.strip()
+    users.touch(0o600)
     users.write_text("# staff\nalice:%s\nbob@in.test:%s\n" % (made, made))
 
 
@@ -146,6 +147,17 @@ class File(Login):
             wait_for("its words", lambda: any("passwd:4: this line has a hash that can be guessed" in line for line in gate.said))
         finally:
             users.write_text(before)
+        self.assertEqual(self.login(self.smtp(gate), "alice", "secret"), 235)
+
+    def test_ops_14_a_file_for_others_to_see_refuses_the_reload(self):
+        gate = self.relay()
+        users.chmod(0o644)
+        try:
+            os.kill(gate.process.pid, signal.SIGHUP)
+            why = gate.wait_records(code="PN7004")[0]["why"]
+        finally:
+            users.chmod(0o600)
+        self.assertRegex(why, r"passwd: everybody may read it \(run")
         self.assertEqual(self.login(self.smtp(gate), "alice", "secret"), 235)
 
     def test_no_password_is_in_the_log(self):

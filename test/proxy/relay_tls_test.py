@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import smtplib
 import socket
@@ -263,16 +264,31 @@ class Keys(Tls):
         self.assertEqual(self.chosen(gate, "rsa.test")[0], (folder / "rsa.pem").read_text().strip())
         old.sendmail(SENDER, [RECIPIENT], TEXT)
 
-    def test_a_missing_file_is_named(self):
+    def refused_start(self, key):
+        """What posternd says of a key's path when it ends."""
         scratch = Scratch("pn-nokey-")
         self.addCleanup(scratch.remove)
-        rules = self.rules("tls").replace("{keys}/ec.key", "{keys}/gone.key").replace("{keys}", str(folder)).replace("{external}", str(free_port()))
+        rules = self.rules("tls").replace("{keys}/ec.key", str(key)).replace("{keys}", str(folder)).replace("{external}", str(free_port()))
         (scratch.path / "rules.conf").write_text(rules)
         (scratch.path / "postern.conf").write_text(Postern.CONF.replace("{dir}", str(scratch.path)))
         (scratch.path / "state").mkdir()
         done = subprocess.run([BUILD / "proxy/posternd", "-c", scratch.path, "-f"], capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 78, done.stderr)
-        self.assertIn("gone.key: No such file", done.stderr)
+        return done.stderr
+
+    def test_a_missing_file_is_named(self):
+        self.assertIn("gone.key: No such file", self.refused_start(folder / "gone.key"))
+
+    def test_ops_14_a_key_for_others_to_see_is_named(self):
+        scratch = Scratch("pn-openkey-")
+        self.addCleanup(scratch.remove)
+        key = scratch.path / "ec.key"
+        shutil.copy(folder / "ec.key", key)
+        for mode, said in ((0o644, "everybody may read it"), (0o602, "everybody may write to it"), (0o620, "its group may write to it")):
+            with self.subTest(oct(mode)):
+                os.chown(key, -1, os.getegid() or 65534)
+                key.chmod(mode)
+                self.assertIn(f"key {key}: {said}", self.refused_start(key))
 
 
 class Faults(Tls):
