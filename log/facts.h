@@ -25,6 +25,7 @@ struct log_session {
 	char id[IDENT_SESSION + 1];
 	struct ip_port client, to;
 	struct ip_port internal;    /* the server in use; IP_NONE: none yet */
+	const char *internal_tls;   /* version spoken with it; NULL: in clear */
 	const struct publish *rule; /* borrowed; NULL: no rule matched */
 	struct span hello; /* borrowed: the name the client gave in HELO or EHLO; empty: none */
 };

@@ -138,6 +138,8 @@ static void write_message(struct log_sender *s, int64_t wall_ns, const struct lo
 	if (r == NULL)
 		return;
 	log_put_peer(r, "internal", "internal_port", &session->internal);
+	if (session->internal_tls != NULL)
+		record_str(r, "internal_tls", session->internal_tls);
 	put_text(r, "hello", session->hello);
 	record_u64(r, "transaction", note->transaction);
 	record_u64(r, "octets", note->octets);

@@ -204,6 +204,7 @@ static void on_ready(void *context, struct hop *hop)
 
 	r->hop_ready = true;
 	r->s.flow.log.internal = hop_facts(hop)->peer;
+	r->s.flow.log.internal_tls = hop_facts(hop)->tls;
 	inner_hop_ready(&r->inner, &hop_facts(hop)->offer);
 	relayed_go_on(r);
 }

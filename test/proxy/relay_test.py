@@ -82,7 +82,7 @@ class Messages(Case):
         wait_for("a reset", lambda: hop.resets == 1)
         self.assertEqual(hop.messages, [])
         self.send(client)
-        self.assertEqual(len(hop.messages), 1)
+        self.assertEqual(len(hop.messages), 1, hop.messages)
 
     def test_what_the_hop_lacks(self):
         hop = self.hop(offer=("PIPELINING",))
@@ -91,6 +91,46 @@ class Messages(Case):
         client.command("RCPT TO:<b@in.test>", 554)
         client.command("RSET", 250)
         self.send(client)
+
+
+class Hostile(Case):
+    ENDS = (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\n", b"\n.\r", b"\r\n.\r", b"\r.\r\n", b"\r\n.\r\r\n",
+            b"\r\n\0.\r\n", b"\r\n.\0\r\n")
+
+    def test_eod_34_no_other_end_of_a_message_leaves(self):
+        hop = self.hop()
+        gate = self.gateway(rules(hop.port))
+        for end in self.ENDS:
+            with self.subTest(end):
+                client = self.client(gate)
+                client.command("MAIL FROM:<a@out.test>", 250)
+                client.command("RCPT TO:<b@in.test>", 250)
+                client.command("DATA", 354)
+                client.send(b"Subject: x\r\n\r\none" + end + b"MAIL FROM:<smuggled@out.test>\r\nRCPT TO:<b@in.test>\r\nDATA\r\ntwo\r\n.\r\n")
+                self.assertGreaterEqual(client.reply()[0], 500)
+        self.send(self.client(gate))
+        self.assertEqual(len(hop.messages), 1, hop.messages)
+        self.assertFalse([l for l in hop.lines if "smuggled" in l])
+
+    def test_srv_16_replies_without_text_or_end(self):
+        """What the hop says is printed anew, or not at all; it never decides for the client."""
+        for what, reply, code in (("RCPT", b"553-\r\n553\r\n", 553), ("RCPT", b"250-ok\r\n", 451), (".", b"553-\r\n553\r\n", 553), (".", b"250-x\r\n", 451)):
+            with self.subTest(what=what, reply=reply):
+                hop = self.hop(answers={what: reply})
+                client = self.client(self.gateway(rules(hop.port, more="timeout command 2s, data-done 2s")))
+                client.command("MAIL FROM:<a@out.test>", 250)
+                if what == ".":
+                    client.command("RCPT TO:<b@in.test>", 250)
+                    client.command("DATA", 354)
+                    client.send(TEXT + b".\r\n")
+                else:
+                    client.send(b"RCPT TO:<b@in.test>\r\n")
+                self.assertEqual(client.reply()[0], code)
+
+    def test_srv_16_a_reply_cut_by_its_end(self):
+        hop = self.hop()
+        hop.say = lambda sock, verb, usual: (sock.sendall(b"250-x"), sock.close(), False)[2] if verb == "." else Hop.say(hop, sock, verb, usual)
+        self.send(self.client(self.gateway(rules(hop.port))), code=451)
 
 
 class Limits(Case):
@@ -213,14 +253,18 @@ class Tls(Case):
 
     def test_when_it_is_offered(self):
         hop = self.hop(tls=self.context())
-        client = self.client(self.gateway(rules(hop.port, tls="opportunistic")))
+        self.gate = self.gateway(rules(hop.port, tls="opportunistic"))
+        client = self.client(self.gate)
         self.send(client, TEXT * 5000)
+        self.assertRegex(self.gate.wait_records(code="PN2001")[0]["internal_tls"], r"^TLSv1\.[23]$")
         self.assertEqual(hop.lines[:3], ["EHLO gw.test", "STARTTLS", "EHLO gw.test"])
         self.assertTrue(hop.messages[0].endswith(TEXT * 5000))
 
     def test_opportunistic_without(self):
         hop = self.hop()
-        self.send(self.client(self.gateway(rules(hop.port, tls="opportunistic"))))
+        gate = self.gateway(rules(hop.port, tls="opportunistic"))
+        self.send(self.client(gate))
+        self.assertNotIn("internal_tls", gate.wait_records(code="PN2001")[0])
 
     def refused(self, hop, tls):
         gate = self.gateway(rules(hop.port, tls=tls))
@@ -245,6 +289,54 @@ class Tls(Case):
         client = self.client(self.gateway(rules(hop.port, tls="opportunistic")))
         self.send(client)
         self.assertEqual((hop.connections, len(hop.messages)), (2, 1))
+
+
+class Verify(Case):
+    """TLS-21: `tls verify`, with an authority of its own in the place of those of the host."""
+
+    def authority(self):
+        scratch = Scratch("pn-authority-")
+        self.addCleanup(scratch.remove)
+        self.folder = scratch.path
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=authority",
+                     "-out", "ca.pem", "-keyout", "ca.key")
+
+    def openssl(self, *args):
+        subprocess.run(["openssl", *args], cwd=self.folder, check=True, capture_output=True)
+
+    def signed(self, name, days="2"):
+        """A server's side with a certificate of @name. One that ended yesterday: @days -1."""
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=hop", "-out", "csr", "-keyout", "key")
+        (self.folder / "ext").write_text(f"subjectAltName={name}\n")
+        self.openssl("x509", "-req", "-in", "csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days, "-extfile", "ext", "-out", "pem")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / "pem", self.folder / "key")
+        return context
+
+    def gate(self, hop):
+        if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+            self.skipTest("needs root and mount namespaces")
+        mount = f'mount --bind "{self.folder}/ca.pem" /etc/ssl/certs/ca-certificates.crt; exec "$0" "$@"'
+        return self.gateway(rules(hop.port, tls="verify"), prefix=["unshare", "-m", "/bin/sh", "-ec", mount])
+
+    def test_of_the_right_name(self):
+        self.authority()
+        hop = self.hop(tls=self.signed("IP:127.0.0.1"))
+        self.send(self.client(self.gate(hop)))
+        self.assertEqual(len(hop.messages), 1, hop.messages)
+
+    def test_expired_or_of_another_name(self):
+        self.authority()
+        for tls, why in ((self.signed("IP:127.0.0.2"), "IP address mismatch"), (self.signed("DNS:127.0.0.1"), "IP address mismatch"),
+                         (self.signed("IP:127.0.0.1", "-1"), "certificate has expired")):
+            with self.subTest(why):
+                hop = self.hop(tls=tls)
+                gate = self.gate(hop)
+                client = self.client(gate)
+                client.command("MAIL FROM:<a@out.test>", 250)
+                self.assertIn("4.7.4", client.command("RCPT TO:<b@in.test>", 451)[1])
+                self.assertEqual(gate.wait_records(code="PN6102")[0]["reply_text"], why)
+                self.assertFalse([l for l in hop.lines if l.startswith("MAIL")])
 
 
 class Refused(Case):

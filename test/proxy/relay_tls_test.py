@@ -9,11 +9,15 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import sys
 import unittest
 
 from support import LOOPBACK, Postern, RawClient, free_port, main, wait_for  # finds the next one, too
-from fixture import BUILD, Scratch
+from fixture import BUILD, SRC, Scratch
 from hop import TEXT, Case, Hop
+
+sys.path.insert(0, str(SRC / "test/fuzz"))
+import hello_seeds  # noqa: E402
 
 SENDER, RECIPIENT = "a@out.test", "b@in.test"
 KINDS = {"rsa": ["rsa:2048"], "ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "ed": ["ed25519"]}
@@ -197,6 +201,63 @@ class Hostile(Tls):
             with socket.create_connection((LOOPBACK, gate.external), 30) as sock:
                 sock.sendall(hello[:cut])
         wait_for("the sessions' ends", lambda: len(gate.records(code="PN1002")) == len(range(0, len(hello), 7)))
+        self.inside_works(gate)
+
+    def test_tls_16_another_protocol_asked_for(self):
+        """Who says that HTTP is to be spoken here is not sent here by a mail program."""
+        gate = self.relay("tls")
+        for names, accepted in ((["http/1.1"], False), (["h2", "http/1.1"], False), (["smtp"], True), (["http/1.1", "smtp"], True)):
+            with self.subTest(names):
+                made = context()
+                made.set_alpn_protocols(names)
+                with socket.create_connection((LOOPBACK, gate.external), 30) as sock:
+                    if accepted:
+                        with made.wrap_socket(sock) as inside:
+                            self.assertEqual(inside.selected_alpn_protocol(), "smtp")
+                    else:
+                        with self.assertRaisesRegex(ssl.SSLError, "no application protocol"):
+                            made.wrap_socket(sock)
+        self.assertEqual(len(gate.wait_records(2, code="PN5007")), 2)
+
+    def test_tls_16_a_name_of_nobody(self):
+        """RFC 6066 3: it goes on with the first certificate, and stands in the log."""
+        gate = self.relay("tls")
+        with context().wrap_socket(socket.create_connection((LOOPBACK, gate.external), 30), server_hostname="other.test"):
+            pass
+        self.assertEqual(gate.wait_records(code="PN1008")[0]["tls_name"], "other.test")
+
+    def begun(self, name):
+        """A hello that a handshake would go on with, and the library that waits for the answer."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        inside = context().wrap_bio(incoming, outgoing, server_hostname=name)
+        with self.assertRaises(ssl.SSLWantReadError):
+            inside.do_handshake()
+        return outgoing.read()
+
+    def answered(self, gate, octets):
+        """The first octet that comes back: 0x16, a handshake; 0x15, an alert; none."""
+        with socket.create_connection((LOOPBACK, gate.external), 30) as sock:
+            try:
+                sock.sendall(octets)
+                return sock.recv(1)
+            except ConnectionResetError:
+                return b""
+
+    def test_tls_17_names_that_are_none(self):
+        gate = self.relay("tls")
+        hello = self.begun("name.of.test")
+        for name, first in ((b"name.of.tes\\", b"\x16"), (b"name\0of.test", b"\x15"), (b"\x1b[2J\r\n\x07\x7f\xff\xfe..", b"\x16")):
+            with self.subTest(name):
+                self.assertEqual((len(name), self.answered(gate, hello.replace(b"name.of.test", name))), (12, first))
+        self.assertEqual(self.answered(gate, hello_seeds.records(hello_seeds.client(b"a" * 300))), b"\x15")
+        self.inside_works(gate)
+
+    def test_tls_22_records_of_every_size(self):
+        gate = self.relay("tls")
+        hello = self.begun("x.test")[5:]
+        self.assertEqual(self.answered(gate, hello_seeds.records(hello, 1)), b"\x16")
+        self.assertEqual(self.answered(gate, hello_seeds.records(b"\x01" + b"\0\x3f\xf0" + hello[4:] + bytes(16380 - len(hello)))), b"\x15")
+        self.assertEqual(self.answered(gate, b"\x16\x03\x01\0\0" * 1000 + hello_seeds.records(hello)), b"\x15")
         self.inside_works(gate)
 
     def inside_works(self, gate):
