@@ -99,6 +99,7 @@ void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_eng
 	if (!i->has_hop)
 		return;
 	drop_hop(i);
+	inner_login_lost(i);
 	if (i->state == INNER_LOGIN_AWAIT)
 		local = no_login;
 	if (i->state == INNER_TEXT || i->state == INNER_CHUNK)
@@ -328,8 +329,11 @@ void inner_reset(struct inner *i)
 {
 	const bool clean = i->mail == INNER_MAIL_NONE && i->queue.n == 0 && !i->mail_owed &&
 			   !i->rset_owed && !i->data_owed;
-	const bool login = i->state == INNER_LOGIN_AWAIT || i->state == INNER_SASL;
+	const bool login = i->state == INNER_LOGIN_AWAIT || i->state == INNER_SASL ||
+			   i->gate != INNER_GATE_SHUT;
 
+	i->gate = INNER_GATE_SHUT;
+	i->gate_refusal.code = 0;
 	i->queue = (struct smtp_queue){ 0 };
 	forget_transaction(i);
 	if (i->state != INNER_GREET)
@@ -338,6 +342,6 @@ void inner_reset(struct inner *i)
 	if (i->has_hop && (!clean || login))
 		drop_hop(i);
 	i->want &= (uint8_t) ~(INNER_HOP | INNER_LOGIN | INNER_LOGIN_MORE);
-	if (login && !i->exclusive)
+	if (login)
 		i->want |= INNER_LOGIN_CANCEL;
 }

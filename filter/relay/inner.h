@@ -47,8 +47,10 @@ enum inner_want {
 	INNER_RELEASE = 2, /* the hop is in step and nothing is owed: it may serve others;
 			      inner_hop_gone() */
 	INNER_ABORT = 4,   /* the hop is in the middle of something: reset it; inner_hop_gone() */
-	INNER_LOGIN = 8,   /* an exchange begins: step.mechanism, step.text; inner_login_told() */
-	INNER_LOGIN_MORE = 16,   /* it goes on: step.text; inner_login_told() */
+	INNER_LOGIN = 8,   /* an exchange begins: step.mechanism, step.text; inner_login_told().
+			      By a next hop: may this client try? */
+	INNER_LOGIN_MORE = 16,   /* it goes on: step.text; inner_login_told(). By a next hop: what
+				    came of it, "235" or "535" */
 	INNER_LOGIN_CANCEL = 32, /* it is over; inner_login_told() */
 };
 
@@ -62,6 +64,14 @@ enum inner_state {
 	INNER_CHUNK,
 	INNER_TEXT_SWALLOW, /* the message is lost: its text is read up to its end */
 	INNER_CHUNK_SWALLOW,
+};
+
+/* A login by a next hop, which sees our address only: whether the client may try is asked first. */
+enum inner_gate {
+	INNER_GATE_SHUT,
+	INNER_GATE_ASKED,
+	INNER_GATE_OPEN,
+	INNER_GATE_PASSED, /* the exchange is the hop's; what comes of it is told */
 };
 
 enum inner_mail { /* the transaction */
@@ -88,6 +98,8 @@ struct inner {
 
 	/* the session */
 	bool hello_done, extended, secured, logged_in;
+	enum inner_gate gate;
+	struct smtp_local gate_refusal; /* SHUT: what AUTH is answered with */
 	uint8_t hello_n;
 	char hello[SMTP_DOMAIN_MAX];
 	char tls[64]; /* version and cipher, for the trace */
@@ -162,7 +174,7 @@ void inner_hop_lost(struct inner *i, struct out *to_engine);
 /* INNER_LOGIN and the like were carried out. */
 void inner_login_told(struct inner *i);
 /* What the exchange says: @challenge, base64 of at most INNER_CHALLENGE octets, for a 334; or its
- * end, 235 or another @reply of RFC 4954. */
+ * end, 235 or another @reply of RFC 4954. By a next hop: the client may try; or it may not. */
 void inner_login_challenge(struct inner *i, struct span challenge, struct out *to_engine);
 void inner_login_done(struct inner *i, struct smtp_local reply, struct out *to_engine);
 

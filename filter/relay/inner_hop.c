@@ -115,7 +115,7 @@ static void take(
 	case SMTP_VERB_AUTH:
 	case SMTP_VERB_SASL:
 		give(i, reply, out);
-		inner_hop_login(i, reply->code);
+		inner_hop_login(i, reply->code, out.step);
 		return;
 	}
 	hop_wrong(i, out.to_engine);

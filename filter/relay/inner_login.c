@@ -35,11 +35,40 @@ static struct smtp_local judge(const struct inner *i, const struct smtp_command 
 	return INNER_REPLY(0, NULL);
 }
 
+/* Who asked whether the client may try is told that it did not. */
+static void shut(struct inner *i)
+{
+	if (i->gate != INNER_GATE_SHUT)
+		i->want |= INNER_LOGIN_CANCEL;
+	i->gate = INNER_GATE_SHUT;
+}
+
+/* True: the line waits, or was refused. */
+static bool held_at_gate(
+	struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
+{
+	if (i->gate == INNER_GATE_OPEN)
+		return false;
+	if (i->gate_refusal.code != 0) {
+		inner_answer(i, size, i->gate_refusal, out);
+		i->gate_refusal.code = 0;
+		return true;
+	}
+	out.step->mechanism = cmd->arg;
+	i->gate = INNER_GATE_ASKED;
+	i->state = INNER_LOGIN_AWAIT;
+	i->want |= INNER_LOGIN;
+	return true;
+}
+
 /* False: the hop is not there yet. */
 static bool pass_to_hop(
 	struct inner *i, const struct smtp_command *cmd, size_t size, struct inner_out out)
 {
+	if (held_at_gate(i, cmd, size, out))
+		return true;
 	if (!i->has_hop && i->no_hop.code != 0) {
+		shut(i);
 		inner_answer(i, size, i->no_hop, out);
 		i->no_hop.code = 0; /* the next AUTH asks again */
 		return true;
@@ -47,19 +76,23 @@ static bool pass_to_hop(
 	if (!i->has_hop) {
 		const struct route *route = relay_named_route(i->conf.relay);
 
-		if (route == NULL)
-			inner_answer(i, size, no_login, out);
-		else
+		if (route != NULL) {
 			inner_choose(i, route, (struct span){ NULL, 0 }, true);
+			return true;
+		}
+		shut(i);
+		inner_answer(i, size, no_login, out);
 		return true;
 	}
 	if (!(i->offer.extensions & SMTP_EXT_BIT(AUTH))) { /* no secret for who did not ask */
+		shut(i);
 		inner_answer(i, size, no_login, out);
 		return true;
 	}
 	inner_consume(i, size, out);
 	command_print(out.to_hop, cmd);
 	queue_remote(&i->queue, SMTP_VERB_AUTH, 0);
+	i->gate = INNER_GATE_PASSED;
 	i->state = INNER_LOGIN_AWAIT;
 	return true;
 }
@@ -89,6 +122,7 @@ static void respond(struct inner *i, const struct smtp_command *cmd, size_t size
 	struct inner_out out)
 {
 	if (by_next_hop(i) && !i->has_hop) {
+		shut(i);
 		inner_answer(i, size, no_login, out);
 		i->state = INNER_COMMAND;
 	} else if (by_next_hop(i)) {
@@ -144,6 +178,13 @@ void inner_login_challenge(struct inner *i, struct span challenge, struct out *t
 {
 	if (i->state != INNER_LOGIN_AWAIT || challenge.n > INNER_CHALLENGE)
 		return;
+	if (by_next_hop(i)) {
+		if (i->gate == INNER_GATE_ASKED) {
+			i->gate = INNER_GATE_OPEN;
+			i->state = INNER_COMMAND; /* the line is read again */
+		}
+		return;
+	}
 	out_str(to_engine, "334 ");
 	out_bytes(to_engine, challenge);
 	out_str(to_engine, "\r\n");
@@ -154,13 +195,36 @@ void inner_login_done(struct inner *i, struct smtp_local reply, struct out *to_e
 {
 	if (i->state != INNER_LOGIN_AWAIT)
 		return;
+	if (by_next_hop(i)) {
+		if (i->gate == INNER_GATE_ASKED) {
+			i->gate = INNER_GATE_SHUT;
+			i->gate_refusal = reply;
+			i->state = INNER_COMMAND;
+		}
+		return;
+	}
 	i->logged_in = reply.code == 235;
 	i->state = INNER_COMMAND;
 	inner_say(i, reply, to_engine);
 }
 
-void inner_hop_login(struct inner *i, unsigned code)
+void inner_hop_login(struct inner *i, unsigned code, struct inner_step *step)
 {
 	i->logged_in = code == 235;
 	i->state = code == 334 ? INNER_SASL : INNER_COMMAND;
+	if (code != 235 && code != 535) {
+		if (code != 334)
+			shut(i);
+		return;
+	}
+	i->gate = INNER_GATE_SHUT;
+	i->want |= INNER_LOGIN_MORE;
+	step->text = code == 235 ? SPAN("235") : SPAN("535");
+	step->has_text = true;
+}
+
+void inner_login_lost(struct inner *i)
+{
+	if (i->gate == INNER_GATE_PASSED)
+		shut(i);
 }

@@ -64,7 +64,9 @@ void inner_text_begins(struct inner *i, struct out *to_hop);
 /* From here on what comes of the message is read and dropped; @local is its answer. */
 void inner_swallow(struct inner *i, struct smtp_local local);
 /* The hop answered AUTH, or a response. */
-void inner_hop_login(struct inner *i, unsigned code);
+void inner_hop_login(struct inner *i, unsigned code, struct inner_step *step);
+/* The hop of an exchange under way is gone. */
+void inner_login_lost(struct inner *i);
 
 /* One reply of the hop. */
 bool inner_hop_step(struct inner *i, struct span window, struct inner_out out);

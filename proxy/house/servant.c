@@ -49,7 +49,7 @@ static bool is_needed_by(enum servant_id id, const struct relay *r)
 {
 	switch (id) {
 	case SERVANT_KEY: return speaks_tls(r);
-	case SERVANT_AUTH: return r->auth && r->auth->via != AUTH_NEXT_HOP;
+	case SERVANT_AUTH: return r->auth != NULL;
 	case SERVANT_PAM: return r->auth && r->auth->via == AUTH_PAM;
 	case SERVANT_RESOLVE: return asks_dns(r);
 	case SERVANTS: break;

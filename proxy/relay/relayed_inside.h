@@ -23,6 +23,7 @@ struct relayed {
 	struct hop *hop;             /* NULL: none, or none wanted */
 	bool hop_ready, dialled;
 	struct ask login; /* of an exchange with postern-auth */
+	bool login_told;  /* what came of one by the next hop, to postern-auth */
 	bool stuck; /* the inner server takes nothing of the filter's before the hop has told */
 };
 

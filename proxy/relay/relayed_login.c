@@ -72,7 +72,10 @@ static void on_done(struct relayed *r, struct span body)
 		user = span_sub(body, sizeof(done), AUTH_USER_MAX);
 	}
 	log_done(r, &done, user);
-	end(r, reply_of(done.result));
+	if (r->login_told)
+		ask_end(&r->login); /* the client heard it from the next hop */
+	else
+		end(r, reply_of(done.result));
 }
 
 static void on_challenge(struct relayed *r, struct span base64)
@@ -80,13 +83,13 @@ static void on_challenge(struct relayed *r, struct span base64)
 	uint8_t block[INNER_CHALLENGE + 16];
 	struct out o;
 
-	out_init(&o, block, sizeof(block));
-	if (base64.n <= INNER_CHALLENGE)
-		inner_login_challenge(&r->inner, base64, &o);
-	if (o.n)
-		relayed_reply(r, out_span(&o));
-	else
+	if (base64.n > INNER_CHALLENGE) {
 		end(r, reply_of(AUTH_TEMPFAIL));
+		return;
+	}
+	out_init(&o, block, sizeof(block));
+	inner_login_challenge(&r->inner, base64, &o);
+	relayed_reply(r, out_span(&o));
 }
 
 static void on_answer(struct ask *k, const struct msg *m)
@@ -125,6 +128,8 @@ static void begin(struct relayed *r, const struct inner_step *step)
 	out_put(&o, &head, sizeof(head));
 	out_upper(&o, span_sub(step->mechanism, 0, MECHANISM_MAX));
 	out_bytes(&o, span_sub(step->text, 0, AUTH_RESPONSE_MAX));
+	ask_end(&r->login); /* of one before, told and not yet answered */
+	r->login_told = false;
 	r->login.answered = on_answer;
 	ask_begin(&proxy_of(r)->relays->auth, &r->login);
 	ask_say(&r->login, AUTH_BEGIN, block, o.n);
@@ -140,6 +145,7 @@ static void say_more(struct relayed *r, struct span response)
 	out_init(&o, block, sizeof(block));
 	out_put(&o, &head, sizeof(head));
 	out_bytes(&o, span_sub(response, 0, AUTH_RESPONSE_MAX));
+	r->login_told = r->inner.conf.relay->auth->via == AUTH_NEXT_HOP;
 	ask_say(&r->login, AUTH_MORE, block, o.n);
 	explicit_bzero(block, sizeof(block));
 }

@@ -340,6 +340,14 @@ static void login(struct run *run, const struct inner_step *step, struct out *to
 	const bool good = step->text.n % 8 == 0;
 
 	inner_login_told(&run->inner);
+	if (run->inner.conf.relay->auth->via == AUTH_NEXT_HOP) { /* the hop grants it, or not */
+		if (!step->has_text && span_ieq(step->mechanism, SPAN("PLAIN")))
+			inner_login_challenge(&run->inner, SPAN(""), to_engine);
+		else if (!step->has_text)
+			inner_login_done(&run->inner,
+				(struct smtp_local){ .code = 535, .text = "5.7.8 No" }, to_engine);
+		return;
+	}
 	if (!step->has_text) {
 		run->granted.n[ASKED_AUTH]++;
 		inner_login_challenge(&run->inner, SPAN("VXNlcjo="), to_engine);

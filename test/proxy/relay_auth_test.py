@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import unittest
 
 from support import LOOPBACK, main, wait_for  # finds the next ones, too
@@ -255,6 +256,33 @@ class NextHop(Login):
                     client.sendmail(SENDER, [RECIPIENT], TEXT)
                     self.assertEqual(len(hop.messages), 1)
                 self.assertEqual(hop.connections, 1)
+
+    def test_lockout(self):
+        """The hop sees the gateway's address alone: who guesses is counted here, and nothing of him goes there any more."""
+        hop = self.enterContext(self.Server(answers={"AUTH": "535 5.7.8 no"}))
+        gate = self.relay("next-hop", hop=hop, more="lockout 3 failures in 10m for 15m")
+        self.assertEqual([self.login(self.smtp(gate), "alice", "x") for _ in range(4)], [535] * 4)
+        self.assertEqual(len([l for l in hop.lines if l.startswith("AUTH")]), 3)
+        self.assertEqual(gate.wait_records(code="PN3111")[0]["client"], LOOPBACK)
+        self.assertEqual(len(gate.wait_records(code="PN3112")), 1)
+        hop.answers["AUTH"] = "235 2.7.0 welcome"
+        self.assertEqual(self.login(self.smtp(gate, source="127.0.0.2"), "alice", "secret"), 235)
+        self.assertEqual(len(gate.wait_records(code="PN1009")), 1)
+
+    def test_who_counts_is_killed(self):
+        """The hop hears nothing while it is not known whether the client may try; the successor knows."""
+        hop = self.enterContext(self.Server(answers={"AUTH": "235 2.7.0 welcome"}))
+        gate = self.relay("next-hop", hop=hop)
+        client = self.smtp(gate)
+        client.docmd("EHLO", "x")
+        pid, = gate.roles("postern-auth")
+        os.kill(pid, signal.SIGSTOP)
+        client.putcmd("AUTH", "PLAIN " + base64.b64encode(b"\0alice\0secret").decode())
+        time.sleep(0.2)
+        self.assertEqual(hop.lines, [])
+        os.kill(pid, signal.SIGKILL)
+        self.assertEqual(client.getreply()[0], 235)
+        self.assertEqual(len(gate.wait_records(code="PN8003")), 1)
 
     def test_a_hop_that_is_lost(self):
         hop = self.enterContext(self.Server(answers={"AUTH": None}))

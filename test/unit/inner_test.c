@@ -19,7 +19,7 @@ static const char rules[] =
 	"set d { members example.org, example.com }\n"
 	"certificate c { chain \"c.pem\"; key \"k.pem\" }\n"
 	"auth a { via file \"p\"; mechanisms PLAIN, LOGIN }\n"
-	"auth n { via next-hop; mechanisms PLAIN }\n"
+	"auth n { via next-hop; mechanisms PLAIN, LOGIN }\n"
 	"route one { domains example.org; next-hop 10.0.0.21:25 }\n"
 	"route two { domains any; next-hop mx }\n"
 	"relay r { listen 198.51.100.3:587 starttls required certificate c\n%s\n"
@@ -40,7 +40,7 @@ static const char rules[] =
 	"250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n"
 #define SECURED                                                                                    \
 	"220 gw.test ESMTP\r\n250-gw.test\r\n250-PIPELINING\r\n250-SIZE 1048576\r\n"               \
-	"250-AUTH PLAIN\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n"            \
+	"250-AUTH PLAIN LOGIN\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n"      \
 	"250 ENHANCEDSTATUSCODES\r\n"
 #define GREETED_AGAIN                                                                              \
 	"250-gw.test\r\n250-PIPELINING\r\n250-SIZE 1048576\r\n250-8BITMIME\r\n250-CHUNKING\r\n"    \
@@ -140,6 +140,8 @@ static void gone(struct play *p, const char *how)
 	inner_hop_gone(&p->inner);
 }
 
+static const struct smtp_local locked_out = { .code = 535, .text = "5.7.8 Locked" };
+
 static void obey(struct play *p, const struct inner_step *step)
 {
 	const struct ehlo_offer offer = { .extensions = p->talk->offer, .size = 1000 };
@@ -164,7 +166,9 @@ static void obey(struct play *p, const struct inner_step *step)
 		put(&p->told, "]");
 		p->answered = p->told.n;
 		inner_login_told(i);
-		if (!step->has_text)
+		if (strcmp(p->talk->rule, PASSED) == 0 && span_eq(step->mechanism, SPAN("LOGIN")))
+			inner_login_done(i, locked_out, &p->heard);
+		else if (!step->has_text)
 			inner_login_challenge(i, SPAN("VXNlcjo="), &p->heard);
 		else
 			inner_login_done(i,
@@ -387,10 +391,24 @@ static const struct talk talks[] = {
 			"250 b\r\n",
 		NULL, true, NULL },
 	{ "no login at a hop that offers none", PASSED, ALL, LOGGED, { NULL },
-		SECURED "454 4.7.0 Temporary authentication failure\r\n", "", true, NULL },
+		SECURED "454 4.7.0 Temporary authentication failure\r\n", "[login PLAIN ][cancel]",
+		true, NULL },
+	{ "who may not try", PASSED, ALL | SMTP_EXT_BIT(AUTH),
+		HELLO "AUTH LOGIN\r\nNOOP\r\nAUTH LOGIN\r\n", { NULL },
+		SECURED "535 5.7.8 Locked\r\n250 2.0.0 OK\r\n535 5.7.8 Locked\r\n",
+		"[login LOGIN ][login LOGIN ]", true, NULL },
+	{ "what came of a login is told", PASSED, ALL | SMTP_EXT_BIT(AUTH), LOGGED LOGGED LOGGED,
+		{ "535 5.7.8 no\r\n", "454 4.7.0 later\r\n", "235 2.7.0 in\r\n" }, NULL,
+		"[login PLAIN ]AUTH PLAIN Z29vZA==\r\n[login  535]"
+		"[login PLAIN ]AUTH PLAIN Z29vZA==\r\n[cancel]"
+		"[login PLAIN ]AUTH PLAIN Z29vZA==\r\n[login  235]",
+		true, NULL },
+	{ "lost between a challenge and its response", PASSED, ALL | SMTP_EXT_BIT(AUTH),
+		HELLO "AUTH PLAIN\r\nZ29vZA==\r\nAUTH PLAIN\r\n", { "334 \r\n", "LOST" }, NULL,
+		NULL, true, NULL },
 	{ "lost in a login", PASSED, ALL | SMTP_EXT_BIT(AUTH), LOGGED "NOOP\r\n", { "LOST" },
 		SECURED "454 4.7.0 Temporary authentication failure\r\n250 2.0.0 OK\r\n",
-		"AUTH PLAIN Z29vZA==\r\n[abort]", true, NULL },
+		"[login PLAIN ]AUTH PLAIN Z29vZA==\r\n[abort][cancel]", true, NULL },
 	{ "lost behind a login", PASSED, ALL | SMTP_EXT_BIT(AUTH),
 		LOGGED "MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nMAIL FROM:<>\r\n",
 		{ "235 in\r\n", "LOST" }, SECURED "235 in\r\n250 2.1.0 OK\r\n" DOOM DOOM, NULL,
@@ -409,7 +427,8 @@ static const struct talk talks[] = {
 		{ "235 in\r\n", "250 ok\r\n", "250 b\r\n", "452 full\r\n", "250 reset\r\n",
 			"250 ok\r\n", "250 b\r\n" },
 		NULL,
-		"AUTH PLAIN Z29vZA==\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nRSET\r\n"
+		"[login PLAIN ]AUTH PLAIN Z29vZA==\r\n[login  235]"
+		"MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nRSET\r\n"
 		"MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\n",
 		true, NULL },
 };

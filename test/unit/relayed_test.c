@@ -128,11 +128,15 @@ static void obey_inner(struct play *p, const struct inner_step *step)
 	if (i->want & INNER_LOGIN) {
 		const bool good = span_eq(step->text, SPAN("Z29vZA=="));
 		inner_login_told(i);
+		if (!step->has_text) /* by a next hop: it may try */
+			inner_login_challenge(i, SPAN(""), &p->back);
 		inner_login_done(i,
 			good ? (struct smtp_local){ .code = 235, .text = "2.7.0 OK" }
 			     : (struct smtp_local){ .code = 535, .text = "5.7.8 No" },
 			&p->back);
 	}
+	if (i->want & (INNER_LOGIN_MORE | INNER_LOGIN_CANCEL))
+		inner_login_told(i);
 	assert_int_equal(i->want, 0);
 }
 

@@ -106,7 +106,8 @@ static void on_delay(struct ev_loop *loop, ev_timer *t, int events)
 static void finish(struct exchange *e, enum auth_result result)
 {
 	const uint64_t passed_ms = clock_steady_ms() - e->began_ms;
-	const bool late = result == AUTH_WRONG || result == AUTH_LOCKED;
+	const bool late = (result == AUTH_WRONG || result == AUTH_LOCKED) &&
+			  e->state != EXCHANGE_HOP; /* the client has heard it */
 
 	e->state = EXCHANGE_DONE;
 	e->done.result = result;
@@ -184,6 +185,7 @@ static bool take(struct exchange *e, struct span text)
 		return credential_is_password(text) && keep(e->password, &e->password_n, text);
 	case EXCHANGE_CHECKED:
 	case EXCHANGE_DOVECOT:
+	case EXCHANGE_HOP:
 	case EXCHANGE_DONE: break;
 	}
 	return false;
@@ -275,6 +277,23 @@ static void begin_ours(
 					      : (struct span){ 0 });
 }
 
+/* A next hop sees the relay's address only: clients are counted here, and nothing else of it is. */
+static void begin_hop(struct exchange *e)
+{
+	e->state = EXCHANGE_HOP;
+	exchange_challenge(e, (struct span){ 0 });
+}
+
+static bool end_hop(struct exchange *e, struct span code)
+{
+	const bool good = span_eq(code, SPAN("235"));
+
+	if (!good && !span_eq(code, SPAN("535")))
+		return false;
+	exchange_checked(e, good ? AUTH_OK : AUTH_WRONG, (struct span){ 0 });
+	return true;
+}
+
 bool exchange_begin(struct auths *a, struct servant_client *asker, struct span body)
 {
 	struct span mechanism, initial;
@@ -302,7 +321,7 @@ bool exchange_begin(struct auths *a, struct servant_client *asker, struct span b
 	else if (e->auth->via == AUTH_DOVECOT)
 		dovecot_begin(a->dovecots[e->place], e, mechanism, head.has_initial, initial);
 	else if (e->auth->via == AUTH_NEXT_HOP)
-		finish(e, AUTH_TEMPFAIL); /* the relay's own affair */
+		begin_hop(e);
 	else
 		begin_ours(e, mechanism, head.has_initial, initial);
 	return true;
@@ -317,6 +336,8 @@ bool exchange_more(struct auths *a, struct servant_client *asker, struct span bo
 		return false;
 	if (!e || e->state == EXCHANGE_CHECKED || e->state == EXCHANGE_DONE)
 		return true; /* of one that a predecessor had, or said too soon */
+	if (e->state == EXCHANGE_HOP)
+		return end_hop(e, response);
 	if (e->state == EXCHANGE_DOVECOT)
 		dovecot_more(a->dovecots[e->place], e, response);
 	else

@@ -47,6 +47,7 @@ enum exchange_state {
 	EXCHANGE_PASSWORD, /* LOGIN */
 	EXCHANGE_CHECKED,  /* a backend has it */
 	EXCHANGE_DOVECOT,  /* a response for Dovecot is due */
+	EXCHANGE_HOP,      /* a next hop has it: what comes of it is due */
 	EXCHANGE_DONE,     /* the result is known; it waits for its time */
 };
 
