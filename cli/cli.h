@@ -54,6 +54,7 @@ int cli_help(struct cli *c, int argc, char **argv);
 int cli_log(struct cli *c, int argc, char **argv);
 int cli_replay(struct cli *c, int argc, char **argv);
 int cli_rollback(struct cli *c, int argc, char **argv);
+int cli_selftest(struct cli *c, int argc, char **argv);
 int cli_session(struct cli *c, int argc, char **argv);
 int cli_set(struct cli *c, int argc, char **argv);
 int cli_show(struct cli *c, int argc, char **argv);

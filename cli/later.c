@@ -6,7 +6,6 @@
 static const struct cli_later rows[] = {
 	{ "top", "a view that follows posternd's counters", "use \"postern show status\"" },
 	{ "hold", "held mail", NULL },
-	{ "selftest", "a battery of relay attempts", "use \"postern explain\" to try one session" },
 	{ "log report", "reports from the log", "use \"postern log find\"" },
 };
 

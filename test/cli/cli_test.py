@@ -369,8 +369,7 @@ def an_unknown_verb_gets_a_suggestion():
 
 
 def verbs_of_later_say_what_is_missing():
-    for words in (("top",), ("hold", "list"), ("selftest", "relay"),
-                  ("log", "report")):
+    for words in (("top",), ("hold", "list"), ("log", "report")):
         code, out, err = run(*words)
         same((words, code, out), (words, 69, ""))
         holds(err, "not built yet")

@@ -33,6 +33,14 @@ class Messages(Case):
         client.command("RCPT TO:<b%victim.test@in.test>", 553)
         self.assertEqual(hop.connections, 0)
 
+    def test_rly_29_a_root_dot_and_capitals_are_the_same_domain(self):
+        hop = self.hop()
+        client = self.client(self.gateway(rules(hop.port)))
+        client.command("MAIL FROM:<a@out.test>", 250)
+        for domain in "in.test", "in.test.", "IN.TEST", "In.Test.":
+            client.command(f"RCPT TO:<b@{domain}>", 250)
+        self.assertEqual({l.split("@")[1].lower() for l in hop.lines if l.startswith("RCPT")}, {"in.test>"})
+
     def test_what_the_hop_says_of_recipients_passes(self):
         hop = self.hop(answers={"RCPT": "550 5.1.1 nobody"})
         client = self.client(self.gateway(rules(hop.port)))
