@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Users and servers behind a gateway: mail out by login or smart host, to where DNS says, and through a queue of its own (root)."""
+import json
 import os
 import pathlib
 import signal
@@ -143,6 +144,17 @@ class Mail(Case):
             client.sendmail("a@in.test", ["logged@far.test"], MESSAGE)
         wait_for("its record", lambda: "logged@far.test" in gate.tool("log", "find", "--rule", "outbound").stdout)
         far.wait_messages(1)
+
+
+class Relaying(Case):
+    def test_a_stranger_finds_no_way(self):
+        with lab.client:
+            done = gate.tool("--json", "selftest", "relay")
+        places = {(p["rule"], p["to_port"], p["tls"]): p["result"] for p in json.loads(done.stdout)}
+        self.assertEqual({rule: result for (rule, _, _), result in places.items()},
+                         {"public": "refused", "private": "refused", "queued": "refused", "outbound": "refused"}, done.stdout)
+        self.assertEqual((done.returncode, len(places)), (0, 6), done.stderr)
+        self.assertEqual(far.messages() + inside.messages(), [])
 
 
 class Clients(Case):
