@@ -1,104 +1,93 @@
 /* SPDX-License-Identifier: ISC */
-/* postern auth: users of relay listeners whose passwords are in a file */
-#include <crypt.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+/* postern auth: users of relay listeners */
+#include "cli/auth.h"
+
 #include <string.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "cli/args.h"
 #include "cli/config.h"
 #include "cli/rewrite.h"
-#include "filter/relay/credentials.h"
-#include "filter/relay/passwords.h"
-
-#define FILE_MAX (8u << 20)
-#define METHOD   "$y$" /* yescrypt, as crypt(5) recommends */
 
 /* ---- which file ---- */
 
-/* The only one that the rules name, or that of the auth block @name. */
-static int find_file(const struct cli *c, const char *name, char path[static PATH_LENGTH_MAX])
+/* An auth block, or a file that is named instead. */
+struct users {
+	enum auth_via via;
+	bool plain; /* it offers PLAIN */
+	char name[PATH_LENGTH_MAX], path[PATH_LENGTH_MAX];
+};
+
+/* The one called @name, else the only one with a file, else the only one. */
+static const struct auth *choose(const struct ruleset *rs, const char *name)
 {
-	const struct auth *found = NULL;
+	const struct auth *filed = NULL;
+	size_t n_filed = 0;
+
+	for (size_t i = 0; i < rs->n_auths; i++) {
+		const struct auth *a = rs->auths[i];
+
+		if (name != NULL && strcmp(a->name, name) == 0)
+			return a;
+		if (a->via == AUTH_FILE) {
+			filed = a;
+			n_filed++;
+		}
+	}
+	if (name != NULL)
+		return NULL;
+	if (n_filed > 0)
+		return n_filed == 1 ? filed : NULL;
+	return rs->n_auths == 1 ? rs->auths[0] : NULL;
+}
+
+static int complain(const struct ruleset *rs, const char *name)
+{
+	if (name != NULL)
+		return cli_fail(CLI_USAGE,
+			"no auth block is called %s; rules.conf names them, or say \"-f FILE\"",
+			name);
+	if (rs->n_auths == 0)
+		return cli_fail(
+			CLI_USAGE, "the rules have no auth block; say which file by \"-f FILE\"");
+	return cli_fail(CLI_USAGE,
+		"several auth blocks have users: say which by \"-r NAME\" or \"-f FILE\"");
+}
+
+static int keep(const struct cli *c, const struct auth *auth, struct users *u)
+{
+	const char *path = auth->via_text != NULL ? auth->via_text : "";
+	const bool whole = path[0] == '/';
+
+	u->via = auth->via;
+	for (size_t i = 0; i < auth->n_mechanisms; i++)
+		u->plain = u->plain || strcmp(auth->mechanisms[i], "PLAIN") == 0;
+	if (snprintf(u->name, sizeof(u->name), "%s", auth->name) >= (int)sizeof(u->name) ||
+		snprintf(u->path, sizeof(u->path), "%s%s%s", whole ? "" : c->dir, whole ? "" : "/",
+			path) >= (int)sizeof(u->path))
+		return cli_fail(CLI_CONFIG, "%s: the path is too long", path);
+	return CLI_OK;
+}
+
+static int find_users(const struct cli *c, const char *name, struct users *u)
+{
+	const struct auth *found;
 	struct load l;
-	size_t n = 0;
 	int r = config_load(c, &l);
 
 	if (r != CLI_OK)
 		return r;
-	for (size_t i = 0; i < l.ruleset->n_auths; i++) {
-		const struct auth *a = l.ruleset->auths[i];
-
-		if (name != NULL ? strcmp(a->name, name) == 0 : a->via == AUTH_FILE) {
-			found = a;
-			n++;
-		}
-	}
-	if (n == 0)
-		r = cli_fail(CLI_USAGE,
-			"no auth block %s%s; rules.conf names them, or say \"-f FILE\"",
-			name != NULL ? "is called " : "has \"via file\"", name != NULL ? name : "");
-	else if (n > 1)
-		r = cli_fail(CLI_USAGE,
-			"several auth blocks have a file: say which by \"-r NAME\" or \"-f FILE\"");
-	else if (found->via != AUTH_FILE)
-		r = cli_fail(CLI_UNAVAILABLE,
-			"auth %s is not \"via file\": its users are kept elsewhere; log in at a "
-			"listener to try one",
-			found->name);
-	else if (snprintf(path, PATH_LENGTH_MAX, "%s%s%s", found->via_text[0] == '/' ? "" : c->dir,
-			 found->via_text[0] == '/' ? "" : "/", found->via_text) >= PATH_LENGTH_MAX)
-		r = cli_fail(CLI_CONFIG, "%s: the path is too long", found->via_text);
+	found = choose(l.ruleset, name);
+	r = found != NULL ? keep(c, found, u) : complain(l.ruleset, name);
 	load_free(&l);
 	return r;
-}
-
-/* @textp: to be freed. A file that is not there is empty. */
-static int read_file(const char *path, char **textp, size_t *np)
-{
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = malloc(FILE_MAX);
-	ssize_t n = 0, r = 0;
-
-	*textp = text;
-	*np = 0;
-	if (text == NULL || (fd < 0 && errno != ENOENT))
-		r = -1;
-	while (fd >= 0 && r == 0 && n < FILE_MAX) {
-		const ssize_t got = read(fd, text + n, FILE_MAX - (size_t)n);
-
-		if (got <= 0) {
-			r = got;
-			break;
-		}
-		n += got;
-	}
-	if (fd >= 0)
-		close(fd);
-	*np = (size_t)n;
-	if (r == 0 && n < FILE_MAX)
-		return CLI_OK;
-	free(text);
-	return cli_fail(errno == EACCES ? CLI_PERMISSION : CLI_CONFIG, "%s: %s", path,
-		n >= FILE_MAX ? "larger than 8 MiB" : strerror(errno));
-}
-
-static int check_file(const char *path, struct span text)
-{
-	unsigned line;
-	const char *why = password_flaw(text, &line);
-
-	return why == NULL ? CLI_OK : cli_fail(CLI_CONFIG, "%s:%u: this line %s", path, line, why);
 }
 
 /* ---- the password ---- */
 
 /* Without echo, where somebody types. False: none came, or too long a one. */
-static bool read_line(const char *prompt, char password[static CREDENTIAL_PASSWORD_MAX + 2])
+static bool read_line(const char *prompt, char password[static AUTH_PASSWORD_ROOM])
 {
 	const bool typed = isatty(STDIN_FILENO);
 	struct termios before, hidden;
@@ -111,7 +100,7 @@ static bool read_line(const char *prompt, char password[static CREDENTIAL_PASSWO
 		hidden.c_lflag &= ~(tcflag_t)ECHO;
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
 	}
-	good = fgets(password, CREDENTIAL_PASSWORD_MAX + 2, stdin) != NULL;
+	good = fgets(password, AUTH_PASSWORD_ROOM, stdin) != NULL;
 	if (typed) {
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 		fputc('\n', stderr);
@@ -121,9 +110,9 @@ static bool read_line(const char *prompt, char password[static CREDENTIAL_PASSWO
 	return good && credential_is_password(span_str(password));
 }
 
-static int ask_password(bool twice, char password[static CREDENTIAL_PASSWORD_MAX + 2])
+int auth_ask_password(bool twice, char password[static AUTH_PASSWORD_ROOM])
 {
-	char again[CREDENTIAL_PASSWORD_MAX + 2];
+	char again[AUTH_PASSWORD_ROOM];
 	bool same;
 
 	if (!read_line("Password: ", password))
@@ -135,161 +124,76 @@ static int ask_password(bool twice, char password[static CREDENTIAL_PASSWORD_MAX
 	return same ? CLI_OK : cli_fail(CLI_USAGE, "they differ; nothing was changed");
 }
 
-/* ---- auth passwd ---- */
+/* ---- both ---- */
 
-/* Each line but the user's, then his. True: he had one. */
-static bool put_all(struct out *o, struct span file, struct span user, const char *hash)
+static int check_user(const char *user, bool filed)
 {
-	struct password p;
-	bool had = false;
-	const char *why;
-	unsigned line = 0;
-	size_t at = 0, from = 0;
-
-	while (password_next(file, &at, &line, &p, &why)) {
-		const struct span text = span_sub(file, from, at - from);
-
-		from = at;
-		if (p.user.n > 0 && span_eq(p.user, user)) {
-			had = true;
-			continue;
-		}
-		out_bytes(o, text);
-		if (text.p[text.n - 1] != '\n')
-			out_octet(o, '\n');
-	}
-	out_bytes(o, user);
-	out_octet(o, ':');
-	out_str(o, hash);
-	out_octet(o, '\n');
-	return had;
-}
-
-/* One that is made is for root alone. */
-static int make_file(const char *path)
-{
-	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 || errno == EEXIST ? CLI_OK
-					  : cli_fail(errno == EACCES ? CLI_PERMISSION : CLI_CONFIG,
-						    "%s: %s", path, strerror(errno));
-}
-
-static int write_user(const char *path, struct span file, const char *user, const char *hash)
-{
-	const size_t size = file.n + strlen(user) + PASSWORD_HASH_MAX + 8;
-	char *block = malloc(size);
-	struct out o;
-	bool had;
-	int r;
-
-	if (block == NULL)
-		return cli_fail(CLI_UNAVAILABLE, "not enough memory");
-	out_init(&o, block, size);
-	had = put_all(&o, file, span_str(user), hash);
-	r = make_file(path);
-	if (r == CLI_OK)
-		r = rewrite_file(path, out_span(&o));
-	if (r == CLI_OK)
-		printf("%s: user %s %s; \"postern apply\" puts it in force\n", path, user,
-			had ? "has another password" : "is new");
-	free(block);
-	return r;
-}
-
-static int set_password(const char *path, struct span file, const char *user)
-{
-	static struct crypt_data data; /* large */
-	char password[CREDENTIAL_PASSWORD_MAX + 2], salt[CRYPT_GENSALT_OUTPUT_SIZE];
-	const char *hash = NULL;
-	int r = ask_password(true, password);
-
-	if (r != CLI_OK)
-		return r;
-	if (crypt_gensalt_rn(METHOD, 0, NULL, 0, salt, sizeof(salt)) != NULL)
-		hash = crypt_rn(password, salt, &data, (int)sizeof(data));
-	explicit_bzero(password, sizeof(password));
-	if (hash == NULL || hash[0] == '*')
-		return cli_fail(CLI_UNAVAILABLE, "crypt(3) cannot hash it: %s", strerror(errno));
-	return write_user(path, file, user, hash);
-}
-
-/* ---- auth test ---- */
-
-static int test_password(const char *path, struct span file, const char *user)
-{
-	static struct crypt_data data;
-	char password[CREDENTIAL_PASSWORD_MAX + 2], setting[PASSWORD_HASH_MAX + 1] = "";
-	struct span hash;
-	const char *got;
-	int r;
-
-	if (!password_find(file, span_str(user), &hash))
-		return cli_fail(CLI_FAULTS, "%s: no user is called \"%s\"", path, user);
-	r = ask_password(false, password);
-	if (r != CLI_OK)
-		return r;
-	memcpy(setting, hash.p, hash.n);
-	got = crypt_rn(password, setting, &data, (int)sizeof(data));
-	explicit_bzero(password, sizeof(password));
-	if (got == NULL || got[0] == '*')
-		return cli_fail(CLI_FAULTS, "%s: the hash of %s is none that crypt(3) here knows",
-			path, user);
-	if (strcmp(got, setting) != 0)
-		return cli_fail(CLI_FAULTS, "%s: that is not the password of %s", path, user);
-	printf("%s: that is the password of %s\n", path, user);
+	if (!credential_is_user(span_str(user)))
+		return cli_fail(CLI_USAGE,
+			"\"%s\" is no name: 1 to 255 octets of UTF-8 without controls", user);
+	if (filed && strpbrk(user, ":#") != NULL)
+		return cli_fail(CLI_USAGE, "\"%s\": no name in a file has a \":\" or \"#\"", user);
 	return CLI_OK;
 }
 
-/* ---- both ---- */
-
-static int with_file(struct cli *c, int argc, char **argv,
-	int (*act)(const char *path, struct span file, const char *user))
+static int read_arguments(struct cli *c, int *argcp, char **argv, struct users *u)
 {
 	const char *file = NULL, *name = NULL;
-	char path[PATH_LENGTH_MAX], *text;
-	size_t n;
-	int r = args_value(&argc, argv, "-f", &file);
 
+	if (args_value(argcp, argv, "-f", &file) != CLI_OK ||
+		args_value(argcp, argv, "-r", &name) != CLI_OK ||
+		args_done(argcp, argv, 2, 2) != CLI_OK)
+		return CLI_USAGE;
+	*u = (struct users){ .via = AUTH_FILE };
+	if (file == NULL)
+		return find_users(c, name, u);
+	return snprintf(u->path, sizeof(u->path), "%s", file) < (int)sizeof(u->path)
+		       ? CLI_OK
+		       : cli_fail(CLI_USAGE, "the path is too long");
+}
+
+static int with_running(const struct cli *c, const struct users *u, const char *user)
+{
+	char password[AUTH_PASSWORD_ROOM];
+	int r;
+
+	if (u->via == AUTH_NEXT_HOP)
+		return cli_fail(CLI_UNAVAILABLE,
+			"auth %s asks the next hop: log in at a listener to try a password",
+			u->name);
+	r = auth_ask_password(false, password);
 	if (r == CLI_OK)
-		r = args_value(&argc, argv, "-r", &name);
-	if (r == CLI_OK)
-		r = args_done(&argc, argv, 2, 2);
-	if (r == CLI_OK && !credential_is_user(span_str(argv[2])))
-		r = cli_fail(CLI_USAGE,
-			"\"%s\" is no name: 1 to 255 octets of UTF-8 without controls", argv[2]);
-	if (r == CLI_OK && strpbrk(argv[2], ":#") != NULL)
-		r = cli_fail(CLI_USAGE, "\"%s\": no name in a file has a \":\" or \"#\"", argv[2]);
-	if (r != CLI_OK)
-		return r;
-	if (file != NULL)
-		r = snprintf(path, sizeof(path), "%s", file) < (int)sizeof(path)
-			    ? CLI_OK
-			    : cli_fail(CLI_USAGE, "the path is too long");
-	else
-		r = find_file(c, name, path);
-	if (r == CLI_OK)
-		r = read_file(path, &text, &n);
-	if (r != CLI_OK)
-		return r;
-	r = check_file(path, span_of(text, n));
-	if (r == CLI_OK)
-		r = act(path, span_of(text, n), argv[2]);
-	explicit_bzero(text, n);
-	free(text);
+		r = auth_ask_running(c, u->name, u->plain, user, password);
+	explicit_bzero(password, sizeof(password));
 	return r;
 }
 
 static int passwd(struct cli *c, int argc, char **argv)
 {
-	return with_file(c, argc, argv, set_password);
+	struct users u;
+	int r = read_arguments(c, &argc, argv, &u);
+
+	if (r == CLI_OK)
+		r = check_user(argv[2], true);
+	if (r != CLI_OK)
+		return r;
+	if (u.via != AUTH_FILE)
+		return cli_fail(CLI_UNAVAILABLE,
+			"auth %s is not \"via file\": its users are kept elsewhere", u.name);
+	return auth_set_in_file(u.path, argv[2]);
 }
 
 static int test(struct cli *c, int argc, char **argv)
 {
-	return with_file(c, argc, argv, test_password);
+	struct users u;
+	int r = read_arguments(c, &argc, argv, &u);
+
+	if (r == CLI_OK)
+		r = check_user(argv[2], u.via == AUTH_FILE);
+	if (r != CLI_OK)
+		return r;
+	return u.via == AUTH_FILE ? auth_test_in_file(u.path, argv[2])
+				  : with_running(c, &u, argv[2]);
 }
 
 int cli_auth(struct cli *c, int argc, char **argv)

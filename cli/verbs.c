@@ -35,7 +35,7 @@ const struct cli_verb cli_verbs[] = {
 		"add NAME MEMBER [for 4h] | del NAME MEMBER | list [NAME] | flush NAME",
 		"members of dynamic sets, at run time" },
 	{ "auth", cli_auth, false, "passwd | test  [-f FILE | -r AUTH] USER",
-		"users of relay listeners whose passwords are in a file" },
+		"users of relay listeners" },
 	{ "selftest", cli_selftest, true,
 		"relay [--rule NAME] [--to ADDRESS:PORT] [--from ADDRESS] [-v]",
 		"is there a way to get mail relayed that should not be?" },

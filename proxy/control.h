@@ -56,6 +56,10 @@ enum control_request {
 	CONTROL_RULES,    /* -> CONTROL_FILE: the sealed bundle of the running rules */
 	CONTROL_LANES,    /* -> CONTROL_TEXT: their lanes (rules/kernel/lanes.h); nothing where the
 			     mode is not managed */
+	CONTROL_AUTH,     /* body: name of an auth block -> CONTROL_TEXT: its place, decimal;
+			     CONTROL_FILE: an end of a pair with postern-auth, to ask as a relay
+			     does (proxy/relay/asks.h). For root and posternd's own user only: who
+			     has it may guess passwords for any client */
 };
 
 enum control_answer {

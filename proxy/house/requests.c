@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What the administrator's tool may ask: one function for each request of proxy/control.h. */
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "log/facts.h"
 #include "proxy/house/house.h"
@@ -246,6 +249,60 @@ static void tell_lanes(struct server *s, char *words[])
 	server_done(s, 0, (struct span){ 0 });
 }
 
+/* ---- logins, to try one ---- */
+
+static bool may_ask_passwords(const struct server *s)
+{
+	struct ucred who;
+	socklen_t n = sizeof(who);
+
+	return getsockopt(s->served->fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 &&
+	       (who.uid == 0 || who.uid == geteuid());
+}
+
+static bool find_auth(const struct ruleset *rs, const char *name, size_t *placep)
+{
+	for (size_t i = 0; i < rs->n_auths; i++)
+		if (strcmp(rs->auths[i]->name, name) == 0) {
+			*placep = i;
+			return true;
+		}
+	return false;
+}
+
+static void lend_auth(struct server *s, char *words[])
+{
+	struct house_servant *v = &s->house->running->servants[SERVANT_AUTH];
+	char text[24];
+	struct out o;
+	size_t place;
+	int fd;
+
+	if (!may_ask_passwords(s)) {
+		server_fail(s, EXIT_PERMISSION, "only root may try logins", "");
+		return;
+	}
+	if (!find_auth(house_rules(s->house), words[0], &place)) {
+		server_fail(s, EXIT_USAGE, "the rules in force have no such auth: ", words[0]);
+		return;
+	}
+	fd = servant_lend(v);
+	if (fd < 0) {
+		server_fail(s, EXIT_UNAVAILABLE,
+			v->needed ? "postern-auth does not run now; try again"
+				  : "no relay of the rules in force has an auth",
+			"");
+		return;
+	}
+	out_init(&o, text, sizeof(text));
+	out_u64(&o, place);
+	out_octet(&o, '\n');
+	server_text(s, out_span(&o));
+	server_file(s, fd);
+	close(fd);
+	server_done(s, 0, (struct span){ 0 });
+}
+
 static const struct {
 	size_t words; /* an empty body is one empty word */
 	void (*carry_out)(struct server *s, char *words[]);
@@ -262,6 +319,7 @@ static const struct {
 	[CONTROL_ROLLBACK] = { 1, rollback },
 	[CONTROL_RULES] = { 1, tell_rules },
 	[CONTROL_LANES] = { 1, tell_lanes },
+	[CONTROL_AUTH] = { 1, lend_auth },
 };
 #define N_REQUESTS (sizeof(requests) / sizeof(requests[0]))
 

@@ -247,6 +247,17 @@ int servant_add(struct house_servant *v, int *fdp)
 	return v->needed ? ends_add(&v->ends, 0, 0, fdp) : -1;
 }
 
+int servant_lend(struct house_servant *v)
+{
+	int pair[2];
+
+	if (v->child.state != CHILD_READY || msg_pair(pair) < 0)
+		return -1;
+	child_send(&v->child, ROLE_ADD, (struct span){ 0 }, pair[0]);
+	close(pair[0]);
+	return pair[1];
+}
+
 void servant_remove(struct house_servant *v, int number)
 {
 	ends_remove(&v->ends, number, false);

@@ -30,6 +30,9 @@ int servant_texts(struct house_servant *v, struct out *why);
 /* A pair for one who asks. Return: its number, @fdp the asker's end; -1, with @fdp -1: nobody is
  * needed; <-1 errno. */
 int servant_add(struct house_servant *v, int *fdp);
+/* A pair for one who asks once: it does not outlive the process. Return: the asker's end; -1: the
+ * process is not there, or there is no memory. */
+int servant_lend(struct house_servant *v);
 /* Who asked is gone. */
 void servant_remove(struct house_servant *v, int number);
 /* The process must be gone. */

@@ -16,7 +16,7 @@ import time
 import unittest
 
 from support import LOOPBACK, main, wait_for  # finds the next ones, too
-from fixture import Scratch, certificate, spawn, end_process
+from fixture import BUILD, Scratch, certificate, spawn, end_process
 from hop import TEXT, Case, Hop
 
 SENDER, RECIPIENT = "a@out.test", "x@elsewhere.test"
@@ -357,6 +357,21 @@ service auth {{
         code, said = client.docmd(base64.b64encode(f"{last},p={proof}".encode()).decode())
         return client.docmd("")[0] if code == 334 else code
 
+    def test_tried_by_the_tool(self):
+        gate = self.relay(more="lockout 2 failures in 10m for 15m")
+        self.assertEqual(gate.tool("auth", "test", "carol", input="tresor\n").returncode, 0)
+        for said in "not the password", "not the password", "locked out":
+            done = gate.tool("auth", "test", "carol", input="x\n")
+            self.assertEqual((done.returncode, said in done.stderr), (1, True), done)
+
+    def test_tried_by_the_tool_while_it_is_down(self):
+        gate = self.relay()
+        end_process(self.process)
+        for path in "socket", "run/master.pid":
+            (self.dir / path).unlink(missing_ok=True)
+        done = gate.tool("auth", "test", "carol", input="tresor\n")
+        self.assertEqual((done.returncode, "did not answer" in done.stderr), (69, True), done)
+
     def test_scram(self):
         gate = self.relay()
         client = self.smtp(gate)
@@ -458,6 +473,18 @@ class Pam(Login):
         client.sendmail(SENDER, [RECIPIENT], TEXT)
         self.assertEqual(self.login(self.smtp(gate), "dora", "Secret"), 535)
         self.assertEqual(self.login(self.smtp(gate), "nobody-at-all", "secret"), 535)
+
+    def test_tried_by_the_tool(self):
+        gate = self.relay()
+        self.assertEqual(gate.tool("auth", "test", "dora", input="secret\n").returncode, 0)
+        self.assertEqual(gate.tool("auth", "test", "-r", "staff", "dora", input="Secret\n").returncode, 1)
+        self.assertEqual(gate.tool("auth", "passwd", "dora", input="secret\n").returncode, 69)
+        if shutil.which("setpriv"):  # whoever else may ask posternd is not to guess passwords for any client
+            gate.dir.chmod(0o755)
+            next(path for path in gate.dir.rglob("control") if path.is_socket()).chmod(0o666)
+            done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", BUILD / "cli/postern", "-c", gate.dir, "auth", "test", "dora"],
+                                  input="secret\n", capture_output=True, text=True, timeout=30)
+            self.assertEqual((done.returncode, done.stderr), (77, "postern: only root may try logins\n"))
 
     def test_its_account_counts(self):
         gate = self.relay("auth required pam_permit.so\naccount required pam_deny.so\n")

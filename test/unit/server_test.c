@@ -203,7 +203,9 @@ static void each_request_is_answered(void **state)
 		{ CONTROL_ROLLBACK, OCTETS("x"), 64, "no number" },
 		{ 0, OCTETS(""), 64, "unknown request" },
 		{ CONTROL_LANES, OCTETS(""), 0, "" },
-		{ 13, OCTETS(""), 64, "unknown request" },
+		{ CONTROL_AUTH, OCTETS("staff"), 64, "no such auth: staff" },
+		{ CONTROL_AUTH, OCTETS(""), 64, "no such auth" },
+		{ 14, OCTETS(""), 64, "unknown request" },
 		{ 65535, OCTETS(""), 64, "unknown request" },
 	};
 
