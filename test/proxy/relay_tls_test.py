@@ -403,6 +403,18 @@ class Sessions(Tls):
                     self.assertEqual(client.session_reused, turn > 0)
                     session = session or client.session
 
+    def test_a_ticket_for_each_session(self):
+        """RFC 8446 C.4: a client that uses no ticket twice is resumed all the same."""
+        gate = self.relay("tls")
+        made, session, seen = context(minimum_version=ssl.TLSVersion.TLSv1_3), None, set()
+        for turn in range(5):
+            with made.wrap_socket(socket.create_connection((LOOPBACK, gate.external), 30), session=session) as client:
+                client.recv(100)
+                self.assertEqual(client.session_reused, turn > 0)
+                session = client.session
+                seen.add(session.id)
+        self.assertEqual(len(seen), 5)
+
 
 if __name__ == "__main__":
     main()
