@@ -16,7 +16,10 @@
 #   box_stop()  { ... }                      optional; processes and iptables/nft rules go by themselves
 #   SKIP="W5"                                workloads this box cannot do
 #   MAXC=6                                   most sessions at once this box can take
-# Variables a box may use: $SERVER (backend), $LISTEN (address and port on the client side),
+#   TLS="T1 T2 T3 T4 T5"                     workloads with TLS that it can do: T3 is STARTTLS at $LISTEN, the
+#                                            others are TLS from the first octet at $TLS_LISTEN
+# Variables a box may use: $SERVER (backend), $LISTEN and $TLS_LISTEN (address and port on the client side),
+# $CERT and $KEY (PEM; ECDSA P-256, or RSA of 2048 bits with KEYS=rsa),
 # $BENCH (this folder), $RUN (scratch folder), ipt (iptables in pbfw).
 #
 # Rounds are interleaved: in each round every box runs each workload once, in an order that rotates;
@@ -32,6 +35,7 @@ POSTERN_BUILD=${POSTERN_BUILD:-$SRC/build}
 PATH=$POSTERN_BUILD/proxy:$BENCH:$PATH
 SERVER=10.0.0.2:25
 LISTEN=198.51.100.1:2525
+TLS_LISTEN=198.51.100.1:2465
 HZ=$(getconf CLK_TCK)
 IDLE=${IDLE:-5000}   # sessions held open in W5
 QUIET=${QUIET:-6}     # percent of the machine other work may use before a run is repeated
@@ -62,6 +66,11 @@ wl_args() {
 	W4) echo "-c 100 -m 0" ;;                 # connect, EHLO, QUIT
 	W5) echo "-c 20 -m 100 -s 4096" ;;        # W2 while $IDLE sessions idle
 	W6) echo "-c 1 -m 100 -s 4096" ;;         # one session at a time: latency added
+	T1) echo "-T tls -c 50 -m 0" ;;           # TLS, full handshakes: connect, EHLO, QUIT
+	T2) echo "-T tls -R -c 50 -m 0" ;;        # the same, each TLS session resumed
+	T3) echo "-T starttls -c 50 -m 1 -s 4096" ;; # STARTTLS, one message
+	T4) echo "-T tls -c 20 -m 100 -s 4096" ;; # long sessions inside TLS
+	T5) echo "-T tls -c 20 -m 100 -s 4096" ;; # T4 while a fifth of $IDLE sessions idle inside TLS
 	*) echo "unknown workload $1" >&2; exit 2 ;;
 	esac
 }
@@ -92,9 +101,9 @@ print_table() {
 	END {
 		for (i = 1; i <= nw; i++) {
 			w = W[i]
-			unit = w == "W4" ? "conn" : "msg"
+			unit = w == "W4" || w == "T1" || w == "T2" ? "conn" : "msg"
 			printf "\n%s\n", w
-			printf "%-16s %9s %17s %8s %8s %10s %8s %11s %9s %9s %9s %9s %9s %6s %5s\n", "box", unit "/s", "min-max", "x route", "x haprx", "boxCPU", "x haprx", "allCPU", "p50 ms", "p99 ms", "conn p99", "RSS MiB", w == "W5" ? "KiB/idle" : "MB/s", "other%", "err"
+			printf "%-16s %9s %17s %8s %8s %10s %8s %11s %9s %9s %9s %9s %9s %6s %5s\n", "box", unit "/s", "min-max", "x route", "x haprx", "boxCPU", "x haprx", "allCPU", "p50 ms", "p99 ms", "conn p99", "RSS MiB", w ~ /5/ ? "KiB/idle" : "MB/s", "other%", "err"
 			for (j = 1; j <= nb; j++) {
 				b = B[j]; k = w SUBSEP b
 				if (!N[k]) continue
@@ -106,10 +115,10 @@ print_table() {
 					x = cpu[r, w, "haproxy"]; if (x > 0) qc = qc " " cpu[r, k] / x
 				}
 				m = med(R[k]); mm = f(lo) "-" f(hi)
-				printf "%-16s %9s %17s %8s %8s %10s %8s %11s %9s %9s %9s %9s %9s %6s %5s\n", b, f(m), mm, f(med(qr)), f(med(qh)), f(med(C[k])), f(med(qc)), f(med(S[k])), f(med(P50[k])/1000), f(med(P99[k])/1000), f(med(Q99[k])/1000), f(med(M[k])/1024), f(w == "W5" ? med(I[k]) : med(MB[k])), f(med(F[k])), E[k] (L[k] ? "!" : "")
+				printf "%-16s %9s %17s %8s %8s %10s %8s %11s %9s %9s %9s %9s %9s %6s %5s\n", b, f(m), mm, f(med(qr)), f(med(qh)), f(med(C[k])), f(med(qc)), f(med(S[k])), f(med(P50[k])/1000), f(med(P99[k])/1000), f(med(Q99[k])/1000), f(med(M[k])/1024), f(w ~ /5/ ? med(I[k]) : med(MB[k])), f(med(F[k])), E[k] (L[k] ? "!" : "")
 			}
 		}
-		print "\nboxCPU: CPU seconds of the box per 1000 " "messages (W4: connections); allCPU: of the whole machine, client and"
+		print "\nboxCPU: CPU seconds of the box per 1000 " "messages (W4, T1, T2: connections); allCPU: of the whole machine, client and"
 		print "server included. RSS: peak, summed over the processes of the box. KiB/idle: resident memory per idle"
 		print "session. other%: share of the machine that other work or the hypervisor took (above $QUIET: repeated)."
 		print "p50, p99: of a message from MAIL to the final reply (W4: of a connection). x route, x haprx: median of"
@@ -182,6 +191,63 @@ postern_stop() {
 	stop_pids "${BOX_PIDS[@]}"
 	BOX_PIDS=()
 	[ -z "${PN:-}" ] || rm -rf "$PN"
+}
+
+# A Postfix of its own in $RUN: smtpd at $LISTEN, and at $TLS_LISTEN where there is a key, with the options $1.
+postfix_start() {
+	local pf=$RUN/pf queues="active bounce corrupt defer deferred flush hold incoming private saved trace maildrop public"
+	mkdir -p $pf/etc $pf/spool $pf/data
+	chmod 755 $RUN $pf $pf/*
+	cat >$pf/etc/main.cf <<-E
+	compatibility_level = 3.6
+	queue_directory = $pf/spool
+	data_directory = $pf/data
+	mail_owner = postfix
+	setgid_group = postdrop
+	myhostname = gw.example
+	mydestination =
+	mynetworks = 198.51.100.0/24
+	inet_protocols = ipv4
+	local_recipient_maps =
+	relay_domains = server.example
+	relayhost = [${SERVER%:*}]:${SERVER#*:}
+	smtpd_relay_restrictions = permit_mynetworks, reject
+	smtpd_recipient_restrictions = permit_mynetworks, reject
+	smtpd_peername_lookup = no
+	smtpd_client_connection_count_limit = 0
+	smtpd_client_connection_rate_limit = 0
+	message_size_limit = 104857600
+	maillog_file_prefixes = $RUN
+	maillog_file = $pf/maillog
+	default_process_limit = 120
+	smtp_tls_security_level = none
+	E
+	local smtpd="inet n - n - 120 smtpd $1 -o smtpd_authorized_xforward_hosts="
+	echo "$LISTEN $smtpd" >$pf/etc/master.cf
+	if [ -r "$CERT" ]; then
+		cat >>$pf/etc/main.cf <<-E
+		smtpd_tls_chain_files = $KEY, $CERT
+		smtpd_tls_security_level = may
+		E
+		echo "$TLS_LISTEN $smtpd -o smtpd_tls_wrappermode=yes" >>$pf/etc/master.cf
+	fi
+	cat >>$pf/etc/master.cf <<-E
+	postlog unix-dgram n - n - 1 postlogd
+	anvil unix - - n - 1 anvil
+	rewrite unix - - n - - trivial-rewrite
+	proxymap unix - - n - - proxymap
+	cleanup unix n - n - 0 cleanup
+	qmgr unix n - n 300 1 qmgr
+	tlsmgr unix - - n 1000? 1 tlsmgr
+	bounce unix - - n - 0 bounce
+	defer unix - - n - 0 bounce
+	smtp unix - - n - - smtp
+	relay unix - - n - - smtp
+	E
+	(cd $pf/spool && mkdir -p $queues pid && chown postfix $queues && chgrp postdrop maildrop public &&
+		chmod 1730 maildrop && chmod 2710 public)
+	chown postfix $pf/data
+	spawn /usr/lib/postfix/sbin/master -c $pf/etc -d
 }
 
 # postern.conf of a host on which posternd itself makes the kernel's rules; one address sends all first packets
@@ -271,7 +337,8 @@ stop_pids() {
 measure() (
 	round=$1 wl=$2 name=$3 file=$4
 	RUN=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX")
-	BOX_PIDS=() OTHER_PIDS=() SINK="" IDLER="" TARGET=$LISTEN SKIP="" DESC="" MAXC=""
+	BOX_PIDS=() OTHER_PIDS=() SINK="" IDLER="" TARGET=$LISTEN SKIP="" DESC="" MAXC="" TLS=""
+	CERT=$out/cert-${KEYS:-ec}.pem KEY=$out/key-${KEYS:-ec}.pem
 	box_start() { :; }
 	box_stop() { :; }
 	cleanup() {
@@ -288,6 +355,12 @@ measure() (
 	*) . "$file" ;;
 	esac
 	case " $SKIP " in *" $wl "*) exit 0 ;; esac
+	case $wl in
+	T3) tls="-T starttls" ;;
+	T*) tls="-T tls" TARGET=$TLS_LISTEN ;;
+	*) tls="" ;;
+	esac
+	[ -z "$tls" ] || case " $TLS " in *" $wl "*) ;; *) exit 0 ;; esac
 
 	# fresh namespaces each time: no rules, conntrack entries or TIME-WAIT sockets of the box before
 	# (a transparent box leaves TIME-WAIT sockets that make the gateway drop forwarded packets)
@@ -299,7 +372,7 @@ measure() (
 	load() { ip netns exec pbcl timeout -k 2 120 "$BENCH/smtpload" -t $TARGET "$@" 2>>$RUN/load.err; }
 	ok=0 t0=$SECONDS
 	for i in $(seq 50); do
-		line=$(timeout 4 ip netns exec pbcl "$BENCH/smtpload" -t $TARGET -c 1 -m 1 -n 1 -d 1 2>>$RUN/load.err) && { ok=1; break; }; [ $SECONDS -lt $((t0 + 20)) ] || break
+		line=$(timeout 4 ip netns exec pbcl "$BENCH/smtpload" -t $TARGET $tls -c 1 -m 1 -n 1 -d 1 2>>$RUN/load.err) && { ok=1; break; }; [ $SECONDS -lt $((t0 + 20)) ] || break
 		sleep 0.1
 	done
 	if [ $ok = 0 ]; then
@@ -312,10 +385,11 @@ measure() (
 	args=$(wl_args $wl)
 	[ -z "$MAXC" ] || args=$(echo "$args" | awk -v m=$MAXC '{ for (i = 1; i < NF; i++) if ($i == "-c" && $(i+1) > m) $(i+1) = m; print }')
 	idle_kb="" slab=""
-	if [ $wl = W5 ]; then
+	[ $wl != T5 ] || IDLE=$((IDLE / 5))
+	if [[ $wl = ?5 ]]; then
 		r0=$(mem_kb VmRSS "${BOX_PIDS[@]}"); s0=$(slab_kb)
 		: >$RUN/idle.out
-		ip netns exec pbcl "$BENCH/smtpload" -t $TARGET -c $IDLE -i -d 100 >$RUN/idle.out 2>>$RUN/load.err &
+		ip netns exec pbcl "$BENCH/smtpload" -t $TARGET $tls -c $IDLE -i -d 100 >$RUN/idle.out 2>>$RUN/load.err &
 		IDLER=$!
 		for i in $(seq 600); do grep -q 'idle ready' $RUN/idle.out && break; sleep 0.1; done
 		sleep 0.3
@@ -347,15 +421,17 @@ measure() (
 	peak=$(mem_kb VmHWM "${BOX_PIDS[@]}")
 	msgs=$(get msgs "$line"); conns=$(get conns "$line"); errs=$(get errs "$line")
 	[ -n "$line" ] || errs=1
-	if [ $wl = W5 ]; then
+	if [[ $wl = ?5 ]]; then
 		[ "$held" -eq "$IDLE" ] || errs=$((errs + IDLE - held))
 		kill -TERM $IDLER 2>/dev/null; wait $IDLER 2>/dev/null; IDLER=""
 		closed=$(get closed "$(tail -1 $RUN/idle.out)")
 		[ "$closed" -eq "$IDLE" ] || errs=$((errs + IDLE - closed))
 	fi
+	[ $wl != T2 ] || [ "$(get resumed "$line")" -ge $((conns * 9 / 10)) ] || # what it says it measures
+		echo "$name T2: only $(get resumed "$line") of $conns TLS sessions were resumed" >&2
 	n=$msgs rate=$(get msgs_s "$line")
 	lat=msg
-	[ $wl = W4 ] && n=$conns rate=$(get conns_s "$line") lat=conn
+	[[ $wl = @(W4|T1|T2) ]] && n=$conns rate=$(get conns_s "$line") lat=conn
 	[ "$n" -gt 0 ] || n=1
 	[ -s $RUN/load.err ] && head -3 $RUN/load.err | sed "s/^/$name $wl: /" >&2
 	kill -TERM $SINK; wait $SINK 2>/dev/null; SINK=""
@@ -379,6 +455,13 @@ NOFILE=$(ulimit -n)
 exec 9>/run/lock/postern-bench
 flock -n 9 || { echo "run.sh: another run is going on; its namespaces have the same names" >&2; exit 1; }
 mkdir -p "$out"
+make_keys() { # one pair for all boxes, for two days
+	local kind=(ec -pkeyopt ec_paramgen_curve:P-256)
+	[ "${KEYS:-ec}" = ec ] || kind=(rsa:2048)
+	openssl req -x509 -newkey "${kind[@]}" -nodes -days 2 -subj /CN=gw.example -out "$out/cert-${KEYS:-ec}.pem" \
+		-keyout "$out/key-${KEYS:-ec}.pem" 2>/dev/null
+}
+case " $wls " in *" T"*) make_keys || { echo "run.sh: openssl(1) makes no key" >&2; exit 1; } ;; esac
 raw="$out/raw-$(date +%Y%m%d-%H%M%S).tsv"
 names=() files=() targets=()
 for f in "$BENCH"/boxes/*.box; do

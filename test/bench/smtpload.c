@@ -2,12 +2,14 @@
 /*
  * smtpload - SMTP load generator (closed loop): N sessions at once, M messages per session.
  *
- * One process, one epoll loop, libc/Linux only.  Follows RFC 5321 step by step, checks every
+ * One process, one epoll loop; TLS by OpenSSL.  Follows RFC 5321 step by step, checks every
  * reply code, and groups commands (RFC 2920) only when the server offered PIPELINING:
  *   -p 0  one command at a time
  *   -p 1  MAIL, RCPT.., DATA in one write                                  (default)
  *   -p 2  as 1, and the end of a message travels with the next MAIL group or with QUIT
  * -m 0 makes sessions of connect, EHLO, QUIT.  -i opens the sessions, says EHLO, and holds.
+ * -T tls speaks TLS from the first octet, -T starttls after STARTTLS; certificates are not looked
+ * at.  -R resumes the TLS session of the connection before, by one of its tickets.
  *
  * Result: one line of key=value on stdout.  A message is timed from its MAIL command's write to
  * the reply to its end-of-data; a connection from connect() to the server's end of file.
@@ -18,6 +20,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,13 +38,15 @@
 #define CHUNK (256 * 1024)
 #define LBUF  1024
 
-enum want { W_GREET, W_EHLO, W_MAIL, W_RCPT, W_DATA, W_DOT, W_QUIT, W_EOF, W_HOLD };
+enum want { W_GREET, W_EHLO, W_STARTTLS, W_MAIL, W_RCPT, W_DATA, W_DOT, W_QUIT, W_EOF, W_HOLD };
 
 struct sess {
 	int fd;
 	uint8_t want;   /* reply now expected */
 	uint8_t lineok; /* current reply line too long: rest ignored */
 	uint8_t piped, pollout, quit_sent, txn_sent, next_sent;
+	uint8_t shaking; /* the handshake is not over */
+	SSL *ssl;        /* NULL: in clear */
 	unsigned rcpts_left, msgs_done;
 	size_t off, end; /* body octets sent / to send; sending while off < end */
 	uint64_t t_conn, t_msg, t_next;
@@ -68,6 +74,12 @@ static size_t grp_full_len, grp_mail_len, grp_rcpt_len;
 static uint64_t started, finished, msgs, bytes, errs, live, held;
 static uint64_t t0, deadline;
 static int epfd, over;
+static enum { CLEAR, TLS, STARTTLS } o_tls;
+static int o_resume;
+static SSL_CTX *ctx;
+static SSL_SESSION *tickets[1024]; /* each is good for one connection (RFC 8446 C.4) */
+static unsigned n_tickets;
+static uint64_t shakes, resumed;
 static char rb[64 * 1024];
 
 static void on_sig(int s)
@@ -180,8 +192,106 @@ static void make_groups(void)
 
 static void sess_start(struct sess *s);
 
+/* ---- octets, in clear or inside TLS; as send(2) and recv(2) ---- */
+
+static ssize_t tls_said(struct sess *s, int r)
+{
+	if (r > 0)
+		return r;
+	switch (SSL_get_error(s->ssl, r)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE: errno = EAGAIN; return -1;
+	case SSL_ERROR_ZERO_RETURN: return 0;
+	}
+	ERR_clear_error();
+	errno = EPROTO;
+	return -1;
+}
+
+static ssize_t sess_send(struct sess *s, const void *p, size_t n)
+{
+	if (!s->ssl)
+		return send(s->fd, p, n, MSG_NOSIGNAL);
+	return tls_said(s, SSL_write(s->ssl, p, (int)n));
+}
+
+static ssize_t sess_recv(struct sess *s, void *p, size_t n)
+{
+	if (!s->ssl)
+		return recv(s->fd, p, n, 0);
+	return tls_said(s, SSL_read(s->ssl, p, (int)n));
+}
+
+static void poll_for(struct sess *s, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = s };
+	epoll_ctl(epfd, EPOLL_CTL_MOD, s->fd, &ev);
+}
+
+static int keep_ticket(SSL *ssl, SSL_SESSION *session)
+{
+	(void)ssl;
+	if (n_tickets == sizeof tickets / sizeof tickets[0])
+		return 0;
+	tickets[n_tickets++] = session;
+	return 1;
+}
+
+static void make_ctx(void)
+{
+	ctx = SSL_CTX_new(TLS_client_method());
+	if (!ctx)
+		exit(2);
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				      SSL_MODE_RELEASE_BUFFERS);
+	if (!o_resume)
+		return;
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(ctx, keep_ticket);
+}
+
+static int begin_tls(struct sess *s)
+{
+	s->ssl = SSL_new(ctx);
+	if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1)
+		return -1;
+	SSL_set_connect_state(s->ssl);
+	if (n_tickets > 0) {
+		SSL_set_session(s->ssl, tickets[--n_tickets]);
+		SSL_SESSION_free(tickets[n_tickets]);
+	}
+	s->shaking = 1;
+	return 0;
+}
+
+/* 1 done, 0 go on, -1 error */
+static int shake(struct sess *s)
+{
+	int r = SSL_do_handshake(s->ssl);
+
+	if (r == 1) {
+		s->shaking = 0;
+		shakes++;
+		resumed += SSL_session_reused(s->ssl) == 1;
+		poll_for(s, EPOLLIN);
+		return 1;
+	}
+	if (tls_said(s, r) < 0 && errno == EAGAIN) {
+		poll_for(s, SSL_want_write(s->ssl) ? EPOLLIN | EPOLLOUT : EPOLLIN);
+		return 0;
+	}
+	return -1;
+}
+
 static void sess_end(struct sess *s, int ok)
 {
+	if (s->ssl) { /* or its session would count as broken off */
+		SSL_set_quiet_shutdown(s->ssl, 1);
+		SSL_shutdown(s->ssl);
+		SSL_free(s->ssl);
+		s->ssl = NULL;
+	}
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
@@ -237,14 +347,17 @@ static void sess_start(struct sess *s)
 		return;
 	}
 	s->want = W_GREET;
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = s };
+	struct epoll_event ev = { .events = o_tls == TLS ? EPOLLIN | EPOLLOUT : EPOLLIN,
+		.data.ptr = s };
 	epoll_ctl(epfd, EPOLL_CTL_ADD, s->fd, &ev);
+	if (o_tls == TLS && begin_tls(s) < 0)
+		over = 1; /* memory */
 }
 
 /* short command: always fits an empty socket buffer; anything else is an error */
 static int put(struct sess *s, const char *p, size_t n)
 {
-	return send(s->fd, p, n, MSG_NOSIGNAL) == (ssize_t)n ? 0 : -1;
+	return sess_send(s, p, n) == (ssize_t)n ? 0 : -1;
 }
 
 static int last_msg(struct sess *s)
@@ -276,7 +389,7 @@ static int push_body(struct sess *s)
 		ssize_t r;
 		if (k > CHUNK)
 			k = CHUNK;
-		r = send(s->fd, body + s->off, k, MSG_NOSIGNAL);
+		r = sess_send(s, body + s->off, k);
 		if (r < 0) {
 			if (errno == EINTR)
 				continue;
@@ -316,7 +429,7 @@ static int begin_body(struct sess *s)
 	s->off = 0;
 	s->end = bodylen;
 	s->next_sent = 0;
-	if (o_pipe == 2 && s->piped) {
+	if (o_pipe == 2 && s->piped && !s->ssl) {
 		if (last_msg(s)) {
 			/* "." and QUIT in one write */
 			struct iovec v[2] = { { body, bodylen }, { (char *)"QUIT\r\n", 6 } };
@@ -337,6 +450,17 @@ static int begin_body(struct sess *s)
 	return push_body(s);
 }
 
+/* As shake(); what is said first then is said. */
+static int go_inside(struct sess *s)
+{
+	int r = shake(s);
+
+	if (r <= 0 || o_tls != STARTTLS)
+		return r;
+	s->want = W_EHLO;
+	return put(s, "EHLO client.example\r\n", 21) < 0 ? -1 : 0;
+}
+
 /* 0 go on, 1 session over, -1 error */
 static int reply(struct sess *s, int code)
 {
@@ -351,6 +475,11 @@ static int reply(struct sess *s, int code)
 	case W_EHLO:
 		if (code != 250)
 			return -1;
+		if (o_tls == STARTTLS && !s->ssl) {
+			s->want = W_STARTTLS;
+			s->piped = 0;
+			return put(s, "STARTTLS\r\n", 10);
+		}
 		if (o_pipe == 0)
 			s->piped = 0;
 		if (o_idle) {
@@ -359,6 +488,10 @@ static int reply(struct sess *s, int code)
 			return 0;
 		}
 		return o_msgs ? begin_txn(s) : begin_quit(s);
+	case W_STARTTLS:
+		if (code != 220 || begin_tls(s) < 0)
+			return -1;
+		return go_inside(s);
 	case W_MAIL:
 		if (code != 250)
 			return -1;
@@ -411,9 +544,9 @@ static int is_pipelining(const char *p, size_t n)
 	return n >= 14 && strncasecmp(p + 4, "PIPELINING", 10) == 0;
 }
 
-static void on_readable(struct sess *s)
+static void read_once(struct sess *s)
 {
-	ssize_t r = recv(s->fd, rb, sizeof rb, 0);
+	ssize_t r = sess_recv(s, rb, sizeof rb);
 	static char lb[LBUF];
 
 	if (r < 0) {
@@ -470,17 +603,34 @@ static void on_readable(struct sess *s)
 	}
 }
 
+/* What TLS has read ahead is told by no descriptor. */
+static void on_readable(struct sess *s)
+{
+	if (s->shaking) {
+		int r = go_inside(s);
+		if (r < 0)
+			fail(s, "TLS handshake", NULL);
+		if (r <= 0)
+			return;
+	}
+	uint64_t began = started;
+	do
+		read_once(s);
+	while (started == began && s->ssl && SSL_pending(s->ssl) > 0);
+}
+
 static void usage(void)
 {
 	fputs("usage: smtpload -t ADDR:PORT [-c SESSIONS] [-m MESSAGES] [-s SIZE] [-r RCPTS] [-p "
 	      "0|1|2]\n"
-	      "                [-d SECONDS] [-n TOTAL_SESSIONS] [-i]\n"
+	      "                [-d SECONDS] [-n TOTAL_SESSIONS] [-i] [-T tls|starttls [-R]]\n"
 	      "  -c  sessions at once (50)          -m  messages per session (1); 0: EHLO and QUIT "
 	      "only\n"
 	      "  -s  octets per message (4096)      -r  recipients per message (1)\n"
 	      "  -p  pipelining level (1)           -d  run for this long (3)\n"
 	      "  -n  end after this many sessions   -i  open the sessions, EHLO, hold until -d or "
-	      "SIGTERM\n",
+	      "SIGTERM\n"
+	      "  -T  inside TLS                     -R  resume the TLS session before\n",
 		stderr);
 	exit(2);
 }
@@ -493,7 +643,7 @@ int main(int argc, char **argv)
 	struct rlimit rl;
 	struct epoll_event evs[256];
 
-	while ((o = getopt(argc, argv, "t:c:m:s:r:p:d:n:ih")) != -1)
+	while ((o = getopt(argc, argv, "t:c:m:s:r:p:d:n:iT:Rh")) != -1)
 		switch (o) {
 		case 't': t = optarg; break;
 		case 'c': o_conc = (unsigned)atoi(optarg); break;
@@ -504,6 +654,8 @@ int main(int argc, char **argv)
 		case 'd': o_secs = atof(optarg); break;
 		case 'n': o_total = strtoull(optarg, NULL, 10); break;
 		case 'i': o_idle = 1; break;
+		case 'T': o_tls = strcmp(optarg, "tls") == 0 ? TLS : STARTTLS; break;
+		case 'R': o_resume = 1; break;
 		default: usage();
 		}
 	const char *c = t ? strrchr(t, ':') : NULL;
@@ -526,6 +678,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	make_groups();
 	make_body();
+	if (o_tls != CLEAR)
+		make_ctx();
 
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	struct sess *ss = calloc(o_conc, sizeof *ss);
@@ -597,7 +751,7 @@ int main(int argc, char **argv)
 			struct sess *s = evs[i].data.ptr;
 			if (s->fd < 0)
 				continue;
-			if (evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+			if ((evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || s->shaking) {
 				int fd = s->fd;
 				uint64_t st = started;
 				on_readable(s);
@@ -627,10 +781,11 @@ int main(int argc, char **argv)
 		     (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 	printf("msgs=%llu msgs_s=%.1f mb_s=%.2f conns=%llu conns_s=%.1f secs=%.3f "
 	       "msg_p50_us=%.0f msg_p99_us=%.0f msg_max_us=%.0f conn_p50_us=%.0f conn_p99_us=%.0f "
-	       "cpu_s=%.3f errs=%llu\n",
+	       "cpu_s=%.3f shakes=%llu resumed=%llu errs=%llu\n",
 		(unsigned long long)msgs, (double)msgs / el, (double)bytes / el / 1e6,
 		(unsigned long long)h_conn.n, (double)h_conn.n / el, el, hist_q(&h_msg, 0.5),
 		hist_q(&h_msg, 0.99), (double)h_msg.max / 1000.0, hist_q(&h_conn, 0.5),
-		hist_q(&h_conn, 0.99), cpu, (unsigned long long)errs);
+		hist_q(&h_conn, 0.99), cpu, (unsigned long long)shakes, (unsigned long long)resumed,
+		(unsigned long long)errs);
 	return errs != 0;
 }
