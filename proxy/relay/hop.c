@@ -163,11 +163,13 @@ void hop_watch(struct hop *h, int events)
 {
 	struct ev_loop *loop = h->hops->proxy->loop;
 
-	ev_io_stop(loop, &h->io);
-	if (!events)
-		return;
-	ev_io_set(&h->io, h->io.fd, events);
-	ev_io_start(loop, &h->io);
+	if (!ev_is_active(&h->io) || (h->io.events & (EV_READ | EV_WRITE)) != events) {
+		ev_io_stop(loop, &h->io);
+		if (!events)
+			return;
+		ev_io_modify(&h->io, events);
+		ev_io_start(loop, &h->io);
+	}
 	if ((events & EV_READ) && h->tls && tls_pending(h->tls))
 		ev_feed_event(loop, &h->io, EV_READ);
 }
