@@ -215,6 +215,45 @@ class Names(Case):
         self.assertEqual(len(far.wait_messages(1)), 1)
 
 
+    def test_the_resolver_killed_at_every_step(self):
+        """Before it is asked, while a name server is silent, and when the hop is there: no 250 but the hop's."""
+        for step in range(4):
+            with self.subTest(step):
+                far.forget()
+                with self.smart_host() as client:
+                    client.ehlo()
+                    for i, word in enumerate(("MAIL FROM:<a@in.test>", "RCPT TO:<x@far.test>", "DATA")):
+                        client.putcmd(word)
+                        if i == step:
+                            os.kill(gate.roles("postern-resolve")[0], signal.SIGKILL)
+                        code = client.getreply()[0]
+                        if code not in (250, 354):
+                            break
+                    if code == 354:
+                        client.sock.sendall(MESSAGE + b".\r\n")
+                        if step == 3:
+                            os.kill(gate.roles("postern-resolve")[0], signal.SIGKILL)
+                        code = client.getreply()[0]
+                    self.assertIn(code, (250, 451))
+                    if code == 250:
+                        far.wait_messages(1)
+                wait_for("another one", lambda: gate.roles("postern-resolve"))
+
+    def test_the_next_hop_killed(self):
+        """A real Postfix that dies with the message: 451, and nothing arrives twice or never."""
+        with self.smart_host() as client:
+            client.ehlo()
+            client.mail("a@in.test")
+            self.assertEqual(client.rcpt("b@in.test")[0], 250)
+            self.assertEqual(client.docmd("DATA")[0], 354)
+            for pid in inside.processes("smtpd"):
+                os.kill(pid, signal.SIGKILL)
+            client.sock.sendall(MESSAGE + b".\r\n")
+            self.assertEqual(client.getreply()[0], 451)
+            client.sendmail("a@in.test", ["b@in.test"], MESSAGE)
+        self.assertEqual(len(inside.wait_messages(1)), 1)
+
+
 class Queue(Case):
     """A Postfix of the gateway takes it, and the mail program sees one next hop for all."""
 

@@ -300,6 +300,11 @@ postlog   unix-dgram  n  -  n  -     1  postlogd
         self.box.forget()
         self.log_mark = len(self.log())
 
+    def processes(self, program):
+        """Of those that its master started."""
+        said = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(self.process.pid)], capture_output=True, text=True).stdout
+        return [int(line.split()[0]) for line in said.splitlines() if line.split()[1] == program]
+
     def clients(self, at_least=1):
         """The client addresses of the messages accepted since forget(), as Postfix knows them.
 

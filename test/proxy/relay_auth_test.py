@@ -227,6 +227,36 @@ class Faults(Login):
         self.assertEqual(self.login(self.smtp(gate), "alice", "secret"), 235)
         client.close()
 
+    def test_killed_at_every_step(self):
+        """Nobody is let in by it, nobody hears 235 who has not said the password, and mail goes on."""
+        words = [b"AUTH LOGIN\r\n", base64.b64encode(b"alice") + b"\r\n", base64.b64encode(b"secret") + b"\r\n"]
+        for step in range(len(words) + 1):
+            for late in False, True:  # while the process still has the question, or has answered
+                with self.subTest(step=step, late=late):
+                    gate = self.relay()
+                    client = self.smtp(gate)
+                    said = []
+                    for i, word in enumerate(words):
+                        if i == step and late:
+                            client.sock.sendall(word)
+                        if i == step:
+                            os.kill(gate.roles("postern-auth")[0], signal.SIGKILL)
+                        if i != step or not late:
+                            client.sock.sendall(word)
+                        said.append(client.getreply()[0])
+                        if said[-1] != 334:
+                            break
+                    if step == len(words):
+                        os.kill(gate.roles("postern-auth")[0], signal.SIGKILL)
+                    self.assertIn(said[-1], (235, 454), said)
+                    self.assertEqual(said[-1] == 235, client.mail(SENDER)[0] == 250)
+                    if said[-1] == 235:
+                        self.assertEqual(client.rcpt(RECIPIENT)[0], 250)
+                        self.assertEqual(client.data(TEXT)[0], 250)
+                    self.assertEqual(len(self.next.messages), said[-1] == 235)
+                    wait_for("another one", lambda: gate.records(code="PN8003") and gate.roles("postern-auth"))
+                    self.assertEqual(self.login(self.smtp(gate), "alice", "secret"), 235)
+
     def test_a_flood_keeps_nobody_else_waiting(self):
         """What waits of one address is bounded; others have their turn."""
         gate = self.relay()

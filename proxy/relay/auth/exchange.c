@@ -331,11 +331,17 @@ bool exchange_more(struct auths *a, struct servant_client *asker, struct span bo
 {
 	struct exchange *e = find(a, asker, body);
 	const struct span response = span_from(body, sizeof(struct auth_more));
+	struct auth_more head;
 
-	if (body.n < sizeof(struct auth_more) || response.n > AUTH_RESPONSE_MAX)
+	if (body.n < sizeof(head) || response.n > AUTH_RESPONSE_MAX)
 		return false;
-	if (!e || e->state == EXCHANGE_CHECKED || e->state == EXCHANGE_DONE)
-		return true; /* of one that a predecessor had, or said too soon */
+	if (!e) { /* a predecessor had it */
+		memcpy(&head, body.p, sizeof(head));
+		refuse(asker, head.number, AUTH_TEMPFAIL);
+		return true;
+	}
+	if (e->state == EXCHANGE_CHECKED || e->state == EXCHANGE_DONE)
+		return true; /* said too soon */
 	if (e->state == EXCHANGE_HOP)
 		return end_hop(e, response);
 	if (e->state == EXCHANGE_DOVECOT)
