@@ -62,7 +62,7 @@ def setUpModule():
     if not Postfix.usable():
         raise unittest.SkipTest("Postfix needs root")
     lab = module_lab()
-    inside = unittest.enterModuleContext(lab.server.begin(Postfix(addresses=["10.0.0.21:25"])))
+    inside = unittest.enterModuleContext(lab.server.begin(Postfix("service_throttle_time = 1s\n", addresses=["10.0.0.21:25"])))
     far = unittest.enterModuleContext(lab.client.begin(Postfix("virtual_mailbox_domains = far.test\n", addresses=[OTHER_CLIENT + ":25"])))
     queue = unittest.enterModuleContext(lab.gateway.begin(Postfix(QUEUE, addresses=["127.0.0.1:10025"], master=SEND)))
     with lab.server:
