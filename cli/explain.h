@@ -19,6 +19,9 @@ struct explain_line {
 	const char *defect; /* what is wrong with the line itself, or NULL */
 	size_t defect_at;   /* its offset */
 	struct verdict verdict;
+	bool routed;               /* a recipient of a relay, which the rule allows */
+	const struct route *route; /* the way there; NULL: there is none, and it is refused */
+	char domain[256];          /* of that recipient; empty: <postmaster> */
 };
 
 struct explain {
@@ -35,6 +38,15 @@ bool explain_time(const char *text, int64_t *now_sp);
 
 /* Judges --line by the rule that decides. */
 void explain_judge(struct explain *e);
+
+/* ---- relays (explain_relay.c) ---- */
+
+/* How a relay's address is listened at, as the rules say it: "starttls required"; "" in clear. */
+const char *explain_listen(const struct explain *e);
+/* The way of an allowed recipient, in words. */
+void explain_way(struct out *o, const struct explain_line *l);
+/* The i-th next hop of a route, as the rules say it. */
+void explain_hop(struct out *o, const struct next_hop *hop);
 
 /* @context: struct explain. */
 void explain_text(struct out *o, void *context);

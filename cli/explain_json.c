@@ -85,6 +85,39 @@ static void put_publish(struct json *j, const struct publish *p, const struct ip
 		json_str(j, "commands", p->commands->name);
 }
 
+static void put_relay(struct json *j, const struct explain *e)
+{
+	const struct relay *r = e->rule->relay;
+
+	json_str(j, "action", "relay");
+	json_str(j, "listen", explain_listen(e));
+	json_str(j, "auth", r->auth != NULL ? r->auth->name : NULL);
+	json_bool(j, "auth_required", r->auth_required);
+	json_open(j, "deliver", '[');
+	for (size_t i = 0; i < r->n_deliver; i++)
+		json_str(j, NULL, r->deliver[i]->name);
+	json_close(j, ']');
+	json_str(j, "commands", r->front.commands->name);
+}
+
+static void put_way(struct json *j, const struct explain_line *l)
+{
+	json_str(j, "route", l->route != NULL ? l->route->name : NULL);
+	if (l->route == NULL)
+		return;
+	json_bool(j, "mx", l->route->mx);
+	json_open(j, "next_hops", '[');
+	for (size_t i = 0; i < l->route->n_hops; i++) {
+		uint8_t text[320];
+		struct out o;
+
+		out_init(&o, text, sizeof(text));
+		explain_hop(&o, &l->route->hops[i]);
+		json_span(j, NULL, out_span(&o));
+	}
+	json_close(j, ']');
+}
+
 static void put_decision(struct json *j, const struct explain *e)
 {
 	json_open(j, "decision", '{');
@@ -94,7 +127,7 @@ static void put_decision(struct json *j, const struct explain *e)
 	else if (e->rule->publish != NULL)
 		put_publish(j, e->rule->publish, &e->facts.to);
 	else
-		json_str(j, "action", "relay");
+		put_relay(j, e);
 	json_close(j, '}');
 }
 
@@ -118,6 +151,8 @@ static void put_line(struct json *j, const struct explain *e)
 		json_str(j, "file", l->verdict.at.file);
 		json_u64(j, "line", l->verdict.at.line);
 	}
+	if (l->routed)
+		put_way(j, l);
 	json_close(j, '}');
 }
 

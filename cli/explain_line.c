@@ -44,16 +44,16 @@ static enum smtp_defect read_line(
 	return command_parse(line, &rules, cmd, atp);
 }
 
-static void judge(struct explain_line *l, const struct publish *p, struct span line)
+static void judge(
+	struct explain_line *l, const struct publish *p, struct span line, struct smtp_command *cmd)
 {
 	const struct policy_facts facts = { .offered = p->commands->extensions };
-	struct smtp_command cmd = { .verb = SMTP_VERB_OTHER };
-	const enum smtp_defect defect = read_line(p, line, &cmd, &l->defect_at);
+	const enum smtp_defect defect = read_line(p, line, cmd, &l->defect_at);
 	const enum smtp_fault fault = smtp_line_fault(line, defect);
 	struct out label;
 
 	out_init(&label, l->label, sizeof(l->label));
-	out_str(&label, cmd.verb < SMTP_VERB_OTHER ? smtp_verb_name(cmd.verb) : "line");
+	out_str(&label, cmd->verb < SMTP_VERB_OTHER ? smtp_verb_name(cmd->verb) : "line");
 	out_cstr(&label);
 	if (fault != SMTP_FAULT_NONE) {
 		l->fault = true;
@@ -61,17 +61,32 @@ static void judge(struct explain_line *l, const struct publish *p, struct span l
 		l->verdict = policy_fault(fault);
 	} else if (defect != SMTP_DEFECT_NONE) {
 		l->defect = smtp_defect_text(defect);
-		l->verdict = policy_defect(p, defect, cmd.verb);
+		l->verdict = policy_defect(p, defect, cmd->verb);
 	} else {
-		l->verdict = policy_command(p, &facts, &cmd);
+		l->verdict = policy_command(p, &facts, cmd);
 	}
+}
+
+/* <postmaster> has no domain; where he goes is for the first next hops that are named. */
+static void route(struct explain_line *l, const struct relay *r, const struct smtp_path *to)
+{
+	struct out o;
+
+	out_init(&o, l->domain, sizeof(l->domain));
+	out_lower(&o, to->domain);
+	out_cstr(&o);
+	l->routed = true;
+	l->route = to->kind == DOMAIN_NONE ? relay_named_route(r) : relay_route(r, to->domain);
 }
 
 void explain_judge(struct explain *e)
 {
 	const struct publish *p = e->rule != NULL ? rule_front(e->rule) : NULL;
+	struct smtp_command cmd = { .verb = SMTP_VERB_OTHER };
 
 	e->line.given = e->line_text != NULL;
 	if (e->line.given && p != NULL && !p->pass)
-		judge(&e->line, p, span_str(e->line_text));
+		judge(&e->line, p, span_str(e->line_text), &cmd);
+	if (e->line.verdict.pass && cmd.verb == SMTP_VERB_RCPT && e->rule->relay != NULL)
+		route(&e->line, e->rule->relay, &cmd.path);
 }

@@ -137,6 +137,24 @@ static void put_relay(struct out *o, const struct relay *r)
 	}
 }
 
+/* What a client has to do before mail is taken. */
+static void put_conditions(struct table *t, const struct relay *r)
+{
+	const char *listen = explain_listen(t->e);
+
+	if (listen[0] != '\0') {
+		put_reason(t, "tls");
+		out_str(t->o, listen);
+		out_octet(t->o, '\n');
+	}
+	if (r->auth != NULL) {
+		put_reason(t, "auth");
+		out_str(t->o, r->auth_required ? "required, by " : "allowed, by ");
+		out_str(t->o, r->auth->name);
+		out_str(t->o, ", inside TLS\n");
+	}
+}
+
 static void put_target(struct table *t, const struct rule *rule, const struct ip_port *to)
 {
 	const struct publish *p = rule->publish;
@@ -150,6 +168,8 @@ static void put_target(struct table *t, const struct rule *rule, const struct ip
 		put_relay(t->o, rule->relay);
 	}
 	out_octet(t->o, '\n');
+	if (rule->relay != NULL)
+		put_conditions(t, rule->relay);
 }
 
 /* ---- --line ---- */
@@ -210,6 +230,11 @@ static void put_line(struct table *t, const struct rule *rule)
 	out_octet(t->o, '\n');
 	if (!p->pass && l->defect != NULL)
 		put_defect(t, l);
+	if (l->routed) {
+		put_reason(t, "way");
+		explain_way(t->o, l);
+		out_octet(t->o, '\n');
+	}
 }
 
 /* ---- no rule ---- */

@@ -111,6 +111,32 @@ static void no_rule(struct replay *r)
 	r->player.unpublished = &r->unpublished;
 }
 
+static int refuse_relay(const struct relay *relay)
+{
+	return cli_fail(CLI_UNAVAILABLE,
+		"%s:%u: relay %s decides: sessions of relays cannot be replayed yet; \"postern "
+		"explain "
+		"--line\" judges a command",
+		relay->front.at.file, relay->front.at.line, relay->front.name);
+}
+
+static const struct relay *named_relay(const struct ruleset *rs, const char *name)
+{
+	for (size_t i = 0; i < rs->n_rules; i++)
+		if (rs->rules[i].relay != NULL && strcmp(rs->rules[i].relay->front.name, name) == 0)
+			return rs->rules[i].relay;
+	return NULL;
+}
+
+static int complain_name(const struct replay *r)
+{
+	const struct relay *relay = named_relay(r->load.ruleset, r->rule_name);
+
+	if (relay != NULL)
+		return refuse_relay(relay);
+	return cli_fail(CLI_USAGE, "--rule %s: no publish block has this name", r->rule_name);
+}
+
 static int match_rule(struct replay *r, const struct publish **rulep)
 {
 	struct match_facts facts = { .client = r->player.client.ip, .now_s = time(NULL) };
@@ -121,10 +147,7 @@ static int match_rule(struct replay *r, const struct publish **rulep)
 			"say which published address the client asked for: --to 198.51.100.2:25");
 	rule = ruleset_match(r->load.ruleset, &facts, NULL);
 	if (rule != NULL && rule->relay != NULL)
-		return cli_fail(CLI_UNAVAILABLE,
-			"%s:%u: relay %s decides: sessions of relays cannot be replayed yet",
-			rule->relay->front.at.file, rule->relay->front.at.line,
-			rule->relay->front.name);
+		return refuse_relay(rule->relay);
 	*rulep = rule != NULL ? rule->publish : NULL;
 	return CLI_OK;
 }
@@ -140,8 +163,7 @@ static int choose_rule(struct replay *r)
 	if (e != CLI_OK)
 		return e;
 	if (r->rule_name != NULL && (rule = named_rule(r->load.ruleset, r->rule_name)) == NULL)
-		return cli_fail(
-			CLI_USAGE, "--rule %s: no publish block has this name", r->rule_name);
+		return complain_name(r);
 	if (rule == NULL) {
 		no_rule(r);
 		return CLI_OK;

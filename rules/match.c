@@ -89,6 +89,14 @@ bool expr_has_mailbox(
 	return expr_has(expr, &(struct question){ .local = local, .domain = domain }, hit);
 }
 
+const struct route *relay_route(const struct relay *relay, struct span domain)
+{
+	for (size_t i = 0; i < relay->n_deliver; i++)
+		if (expr_has_domain(&relay->deliver[i]->domains, domain, NULL))
+			return relay->deliver[i];
+	return NULL;
+}
+
 /* ---- conditions of a rule ---- */
 
 static bool to_holds(const struct rule *rule, size_t n_endpoints, const struct ip_port *to)

@@ -50,3 +50,6 @@ bool expr_has_domain(const struct rule_expr *expr, struct span domain, struct ex
  */
 bool expr_has_mailbox(
 	const struct rule_expr *expr, struct span local, struct span domain, struct expr_hit *hit);
+
+/* How mail for @domain goes: the first of `deliver` whose domains have it; NULL: not at all. */
+const struct route *relay_route(const struct relay *relay, struct span domain);

@@ -67,14 +67,6 @@ bool inner_mail(struct inner *i, const struct smtp_command *cmd, size_t size, st
 
 /* ---- which hop ---- */
 
-static const struct route *route_for(const struct relay *relay, struct span domain)
-{
-	for (size_t i = 0; i < relay->n_deliver; i++)
-		if (expr_has_domain(&relay->deliver[i]->domains, domain, NULL))
-			return relay->deliver[i];
-	return NULL;
-}
-
 static bool is_allowed(const struct inner *i, const struct smtp_path *path)
 {
 	const struct rule_expr *recipients = &i->conf.relay->front.recipients;
@@ -100,7 +92,7 @@ struct target {
 
 static struct target target_for(const struct inner *i, struct span domain)
 {
-	struct target t = { .route = route_for(i->conf.relay, domain) };
+	struct target t = { .route = relay_route(i->conf.relay, domain) };
 
 	if (t.route != NULL && t.route->mx)
 		t.key = domain;

@@ -335,6 +335,22 @@ def explain_judges_lines():
             same((line, got["line"]["code"], got["line"]["reply"]), (line, code, reply))
 
 
+def explain_shows_what_a_relay_asks_for_and_where_mail_goes():
+    with Folder(example="B") as f:
+        private = ("explain", "--client", "203.0.113.9", "--to", "198.51.100.3:587", "--line", "RCPT TO:<a@elsewhere.example>")
+        holds(f.run(*private)[1], "tls   starttls required\n", "auth  required, by staff, inside TLS\n", "way   by route queue: 127.0.0.1:10025\n")
+        got = json.loads(f.run(*private, "--json")[1])
+        same([got["decision"][k] for k in ("action", "listen", "auth", "auth_required", "deliver")],
+             ["relay", "starttls required", "staff", True, ["to-exchange", "queue"]])
+        same([got["line"][k] for k in ("route", "mx", "next_hops")], ["queue", False, ["127.0.0.1:10025"]])
+        smart = ("explain", "--client", "10.0.0.21", "--to", "10.0.0.1:25", "--line")
+        holds(f.run(*smart, "RCPT TO:<a@Elsewhere.example.>")[1], "way   by route internet: MX of elsewhere.example\n")
+        holds(f.run(*smart, "RCPT TO:<a@blocked.example>")[1], "RCPT  refused: 550 5.7.1")
+        same("way" in f.run(*smart, "RCPT TO:<a@blocked.example>")[1], False)
+        public = ("explain", "--client", "203.0.113.9", "--to", "198.51.100.2:25", "--line", "RCPT TO:<postmaster>")
+        holds(f.run(*public)[1], "way   by route to-exchange: 10.0.0.21:25\n")
+
+
 def explain_tells_the_default():
     with Folder(example="C") as f:
         out = f.run("explain", "--client", "192.0.2.7", "--to", "198.51.100.20:25")[1]
@@ -431,7 +447,7 @@ def main():
              fmt_changes_nothing_when_one_file_is_faulty, show_config_parsed_again_gives_the_same,
              show_commands_prints_tables, show_speaks_json, show_refuses_with_errors,
              explain_prints_the_layout_of_the_manual, explain_on_both_sides_of_a_schedule_edge,
-             explain_takes_the_host_zone_without_an_offset, explain_judges_lines, explain_tells_the_default,
+             explain_takes_the_host_zone_without_an_offset, explain_judges_lines, explain_shows_what_a_relay_asks_for_and_where_mail_goes, explain_tells_the_default,
              explain_says_what_it_lacks, options_stand_before_or_behind_the_verb, an_unknown_verb_gets_a_suggestion,
              verbs_of_later_say_what_is_missing, help_and_version, replay_says_why_a_file_is_no_conversation, output_that_cannot_be_written_is_a_fault,
              colour_only_on_a_terminal_and_not_under_no_color]
