@@ -43,6 +43,7 @@ static const struct examination {
 	{ "return", NEEDS_KEEP | NEEDS_ROOT, doctor_return },
 	{ "forwarding", 0, doctor_forwarding },
 	{ "servers", 0, doctor_servers },
+	{ "certificates", 0, doctor_certificates },
 	{ "way-back", NEEDS_KEEP | NEEDS_ROOT, doctor_way_back },
 	{ "zones", 0, doctor_zones },
 	{ "clock", 0, doctor_clock },

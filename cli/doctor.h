@@ -175,6 +175,7 @@ void doctor_right(struct doctor *d);
 void doctor_return(struct doctor *d);
 void doctor_forwarding(struct doctor *d);
 void doctor_servers(struct doctor *d);
+void doctor_certificates(struct doctor *d);
 void doctor_way_back(struct doctor *d);
 void doctor_zones(struct doctor *d);
 void doctor_clock(struct doctor *d);

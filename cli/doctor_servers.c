@@ -96,7 +96,8 @@ static void tell(struct doctor *d, const struct asked *a)
 	}
 	f = doctor_tell(d, DOCTOR_WARNING, a->rule, a->rule->at, "%s does not answer (%s)", address,
 		a->error == EINPROGRESS ? "nothing came in 2 s" : strerror(a->error));
-	doctor_advise(f, "start the server, or correct \"internal\"");
+	doctor_advise(
+		f, "start the server, or correct \"internal\", or the \"next-hop\" of a route");
 }
 
 static void ask_all(struct doctor *d)
@@ -147,9 +148,21 @@ static void examine_family(
 	doctor_advise(f, "add such a server to \"internal\", or say \"client-address gateway\"");
 }
 
+/* Those that are named are asked for when mail goes there: who they are now says nothing. */
+static void add_hops(struct doctor *d, const struct relay *relay)
+{
+	for (size_t i = 0; i < relay->n_deliver; i++)
+		for (size_t j = 0; j < relay->deliver[i]->n_hops; j++)
+			if (relay->deliver[i]->hops[j].name == NULL)
+				add(d, &relay->front, &relay->deliver[i]->hops[j].addr.addr);
+}
+
 void doctor_servers(struct doctor *d)
 {
 	doctor_each_external(d, examine_family);
 	doctor_each_internal(d, every_rule, add);
+	for (size_t i = 0; i < d->rules->n_rules; i++)
+		if (d->rules->rules[i].relay != NULL)
+			add_hops(d, d->rules->rules[i].relay);
 	ask_all(d);
 }

@@ -98,8 +98,8 @@ static bool set_mac(EVP_MAC_CTX *mac, struct ticket_key *key)
 	return EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 0: no such key, go on without; 2: it is a good ticket, and
- * another is due: its key is an old one, or the client uses none twice (RFC 8446 C.4). */
+/* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 0: no such key, go on without; 2: it is a good ticket,
+ * and another is due: its key is an old one, or the client uses none twice (RFC 8446 C.4). */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac, int making)
 {

@@ -28,6 +28,15 @@ default reset
 """
 
 
+RELAY = """version 1
+certificate c { chain "pem"; key "key" }
+auth staff { via file "users"; mechanisms PLAIN }
+set d { members in.test }
+route away { domains d; next-hop 127.0.0.1:%(port)d }
+relay r { listen 127.0.0.1:4465 tls certificate c; auth required staff; recipients any; deliver away }
+"""
+
+
 class Doctor(unittest.TestCase):
     def setUp(self):
         self.server = self.enterContext(socket.create_server((LOOPBACK, 0)))
@@ -124,6 +133,37 @@ class Doctor(unittest.TestCase):
             gate = self.folder()
         found = self.findings(gate)
         self.assertEqual([f["level"] for f in found if f["check"] == "servers"], ["warning"])
+
+    def relay(self, days="20", mode=0o600):
+        """What is found of the certificates and next hops of a relay."""
+        gate = self.folder(RELAY % {"port": self.server.getsockname()[1]})
+        for words in (["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-out", "csr", "-keyout", "key"],
+                      ["x509", "-req", "-in", "csr", "-signkey", "key", "-days", days, "-out", "pem"]):
+            subprocess.run(["openssl", *words], cwd=gate.dir, check=True, capture_output=True)
+        (gate.dir / "key").chmod(mode)
+        (gate.dir / "users").touch(0o600)
+        found = json.loads(subprocess.run([gate.program("cli/postern"), "-c", str(gate.dir), "doctor", "--json"], capture_output=True,
+                                          text=True, timeout=60, check=False, env={"PATH": "/nowhere", "TZ": "UTC"}).stdout)
+        return gate, [f for f in found if f["check"] in ("certificates", "servers")]
+
+    def test_relays_that_are_well(self):
+        _, found = self.relay()
+        self.assertEqual([f["level"] for f in found], ["ok"] * 4, found)
+        self.assertRegex(found[1]["text"], "^certificate c is good for (19|20) days$")
+        self.assertEqual(found[1]["at"], "rules.conf:2")
+
+    def test_certificates_that_expire(self):
+        _, found = self.relay(days="13")
+        self.assertEqual(found[1]["level"], "warning")
+        self.assertRegex(found[1]["text"], "^certificate c expires within 1[34] days$")
+        self.assertIn("postern apply", found[1]["advice"])
+        _, found = self.relay(days="-1")
+        self.assertEqual((found[1]["level"], found[1]["text"]), ("fault", "certificate c has expired"))
+
+    def test_ops_14_a_key_that_everybody_may_read(self):
+        gate, found = self.relay(mode=0o644)
+        key = found[2]
+        self.assertEqual((key["level"], key["advice"], key["command"]), ("fault", f"chmod o-rw {gate.dir}/key", True))
 
     def test_folder_that_everybody_may_write(self):
         gate = self.folder()

@@ -78,9 +78,11 @@ def accounts(users):
 def gateway(conf=CONF, **more):
     relay = free_port()
     cert, key = certificate()
-    key.chmod(0o644)  # posternd may be nobody
     passwords = scratch.path / "passwords"
-    passwords.write_text("")
+    passwords.touch(0o600)
+    for path in key, passwords:  # whoever posternd is, nobody else
+        if os.geteuid() == 0:
+            os.chown(path, 65534 if more.get("unprivileged") else 0, -1)
     gate = Postern(rules(after=RELAY % (relay, free_port())), conf=conf + "workers %d\n" % WORKERS, external=free_port(), internal=server.port,
                    cert=cert, key=key, passwords=passwords, **more)
     gate.listens = {"postern-proxy": gate.external, "postern-relay": relay}
