@@ -154,6 +154,9 @@ void tls_free(struct tls *t)
 {
 	if (!t)
 		return;
+	if (t->kept) /* how the hop closed says nothing of the session's keys: without this it is
+			lost */
+		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);
 	free(t);
 }

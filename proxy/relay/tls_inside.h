@@ -15,10 +15,14 @@
 
 #define TLS_WHY_MAX 96
 
+struct kept; /* tls_client.c */
+
 struct tls {
 	SSL *ssl;
 	const struct tls_server *server; /* of a client's connection, as the next */
 	const struct relay_listen *listen;
+	struct kept *kept; /* of a hop's connection: where its session goes; NULL: nowhere */
+	unsigned kept_turn;
 	bool more; /* a read may give octets that no descriptor tells of */
 	char why[TLS_WHY_MAX];
 };

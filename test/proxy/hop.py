@@ -18,6 +18,7 @@ class Hop(Script):
     def __init__(self, offer=OFFER, answers=None, tls=None, broken=False):
         self.offer, self.answers, self.tls, self.broken = offer, answers or {}, tls, broken
         self.lines, self.messages, self.connections, self.resets = [], [], 0, 0
+        self.resumed = []  # of each handshake: was it?
         super().__init__(self.talk)
 
     def talk(self, sock):
@@ -50,6 +51,7 @@ class Hop(Script):
                 return
             elif verb == "STARTTLS" and self.tls and verb not in self.answers:
                 sock = self.tls.wrap_socket(sock, server_side=True)
+                self.resumed.append(sock.session_reused)
                 stream = sock.makefile("rb")
             elif verb == "QUIT":
                 sock.close()

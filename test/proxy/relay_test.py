@@ -274,6 +274,17 @@ class Tls(Case):
         self.send(self.client(gate))
         self.assertNotIn("internal_tls", gate.wait_records(code="PN2001")[0])
 
+    def test_sessions_are_resumed(self):
+        for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+            with self.subTest(version):
+                tls = self.context()
+                tls.maximum_version = version
+                hop = self.hop(tls=tls, answers={"RSET": None})  # each transaction needs another connection
+                client = self.client(self.gateway(rules(hop.port, tls="required")))
+                for _ in range(4):
+                    self.send(client)
+                self.assertEqual((hop.resumed, len(hop.messages)), ([False, True, True, True], 4))
+
     def refused(self, hop, tls):
         gate = self.gateway(rules(hop.port, tls=tls))
         client = self.client(gate)
@@ -329,9 +340,22 @@ class Verify(Case):
 
     def test_of_the_right_name(self):
         self.authority()
-        hop = self.hop(tls=self.signed("IP:127.0.0.1"))
-        self.send(self.client(self.gate(hop)))
-        self.assertEqual(len(hop.messages), 1, hop.messages)
+        hop = self.hop(tls=self.signed("IP:127.0.0.1"), answers={"RSET": None})
+        client = self.client(self.gate(hop))
+        self.send(client)
+        self.send(client)
+        self.assertEqual((hop.resumed, len(hop.messages)), ([False, True], 2))
+
+    def test_another_server_in_its_place(self):
+        """What was verified is its session, which another server cannot resume."""
+        self.authority()
+        hop = self.hop(tls=self.signed("IP:127.0.0.1"), answers={"RSET": None})
+        client = self.client(self.gate(hop))
+        self.send(client)
+        hop.tls = self.signed("IP:127.0.0.2")
+        client.command("MAIL FROM:<a@out.test>", 250)
+        client.command("RCPT TO:<b@in.test>", 451)
+        self.assertEqual(len(hop.messages), 1)
 
     def test_expired_or_of_another_name(self):
         self.authority()
