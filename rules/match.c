@@ -53,6 +53,20 @@ static const struct expr_item *list_has(const struct expr_item *items, size_t n,
 	return NULL;
 }
 
+/* An internationalised domain has two forms, and U-labels are written in several ways (RFC 5891 4):
+ * which of them an exception means is not known here, so that it may be this one. Two in A-labels
+ * are compared as they stand. */
+static bool may_be_excepted(const struct rule_expr *expr, const struct question *q)
+{
+	const unsigned asked = q->ip == NULL ? set_idn(q->domain) : 0;
+	unsigned forms = 0;
+
+	for (size_t i = 0; asked != 0 && i < expr->n_except; i++)
+		forms |= expr->except[i].set != NULL ? expr->except[i].set->idn
+						     : set_idn(expr->except[i].literal.text);
+	return forms != 0 && ((asked | forms) & SET_IDN_U);
+}
+
 static bool expr_has(const struct rule_expr *expr, const struct question *q, struct expr_hit *hit)
 {
 	struct expr_hit said = { 0 };
@@ -65,6 +79,8 @@ static bool expr_has(const struct rule_expr *expr, const struct question *q, str
 		has = said.item != NULL;
 	}
 	except = has ? list_has(expr->except, expr->n_except, q, &member) : NULL;
+	if (has && except == NULL && may_be_excepted(expr, q))
+		except = &expr->except[0];
 	if (except != NULL)
 		said = (struct expr_hit){ except, member, true };
 	if (hit != NULL)

@@ -53,6 +53,7 @@ struct rule_set {
 	size_t n_members;
 	uint64_t lengths_v4;    /* bit n: a prefix of n bits occurs; set_finish() */
 	uint64_t lengths_v6[3]; /* the same, bit n of word n / 64 */
+	unsigned idn;           /* set_idn() of all its members; set_finish() */
 	const char *const *files;
 	const bool *files_optional;
 	size_t n_files;

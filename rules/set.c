@@ -89,11 +89,29 @@ static void note_length(struct rule_set *set, const struct ip_prefix *prefix)
 		set->lengths_v6[prefix->bits / 64] |= 1ull << prefix->bits % 64;
 }
 
+unsigned set_idn(struct span text)
+{
+	const uint8_t *at = text.n > 0 ? memrchr(text.p, '@', text.n) : NULL;
+	const struct span domain = at != NULL ? span_from(text, (size_t)(at - text.p) + 1) : text;
+	unsigned forms = 0;
+	bool begins = true; /* a label */
+
+	for (size_t i = 0; i < domain.n; i++) {
+		if (domain.p[i] > 127)
+			forms |= SET_IDN_U;
+		if (begins && span_istarts(span_from(domain, i), SPAN("xn--")))
+			forms |= SET_IDN_A;
+		begins = domain.p[i] == '.';
+	}
+	return forms;
+}
+
 void set_finish(struct rule_set *set, struct set_member *members, size_t n)
 {
 	set->members = members;
 	set->n_members = n;
 	set->lengths_v4 = 0;
+	set->idn = 0;
 	memset(set->lengths_v6, 0, sizeof(set->lengths_v6));
 	if (set->kind == SET_UNUSED)
 		return;
@@ -101,6 +119,8 @@ void set_finish(struct rule_set *set, struct set_member *members, size_t n)
 	set->n_members = drop_doubles(members, n);
 	for (size_t i = 0; set->kind == SET_ADDRESSES && i < set->n_members; i++)
 		note_length(set, &members[i].prefix);
+	for (size_t i = 0; set->kind != SET_ADDRESSES && i < set->n_members; i++)
+		set->idn |= set_idn(members[i].text);
 }
 
 /* ---- finding ---- */

@@ -43,6 +43,11 @@ const char *set_error_text(enum set_error error);
  */
 enum set_error set_member_parse(struct span text, enum set_kind kind, struct set_member *memberp);
 
+/* Forms of internationalised labels (RFC 5890 2.3.2) in a domain, or in that of a mail address.
+ * What one is in the other form is not known here. */
+enum { SET_IDN_A = 1 /* "xn--..." */, SET_IDN_U = 2 /* octets over 127 */ };
+unsigned set_idn(struct span text);
+
 /* The order of a finished set; 0: the same member. */
 int set_member_cmp(const struct set_member *a, const struct set_member *b);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "rules/match.h"
 
+#include <stdio.h>
+
 #include "test/unit/rules_of.h"
 
 static struct match_facts facts(const char *client, const char *to, int64_t now_s)
@@ -159,6 +161,49 @@ static void a_domain_item_takes_every_mailbox_of_it(void **state)
 	rules_of_deinit(&r);
 }
 
+/* What may be the same domain in another form does not get past an exception. */
+static void exceptions_hold_for_internationalised_domains(void **state)
+{
+	static const struct {
+		const char *except, *domain;
+		bool has;
+	} cases[] = {
+		{ "bl\303\266ck.example", "bl\303\266ck.example", false },
+		{ "bl\303\266ck.example", "BL\303\226CK.example", false },
+		{ "bl\303\266ck.example", "xn--blck-5qa.example", false },
+		{ "bl\303\266ck.example", "other.xn--p1ai", false },
+		{ "bl\303\266ck.example", "plain.example", true },
+		{ "xn--blck-5qa.example", "XN--BLCK-5qa.example", false },
+		{ "xn--blck-5qa.example", "bl\303\266ck.example", false },
+		{ "xn--blck-5qa.example", "other.XN--p1ai", true },
+		{ "x@xn--blck-5qa.example", "bl\303\266ck.example", false },
+		{ "plain.example", "bl\303\266ck.example", true },
+		{ "plain.example", "xn--blck-5qa.example", true },
+	};
+#define IDN_RULE                                                                                   \
+	"publish p { external 198.51.100.2:25; internal 10.0.0.1; client-address gateway; "        \
+	"recipients any except "
+	static const char *const in_a_set[] = {
+		"version 1\nset s { members a.example, %s }\n" IDN_RULE "s }\n",
+		"version 1\n" IDN_RULE "a.example, %s }\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		for (size_t j = 0; j < 2; j++) {
+			struct rules_of r;
+			char text[512];
+
+			snprintf(text, sizeof(text), in_a_set[j], cases[i].except);
+			rules_of_init(&r, text);
+			assert_non_null(r.rs);
+			if (expr_has_mailbox(&r.rs->rules[0].publish->recipients, SPAN("x"),
+				    span_str(cases[i].domain), NULL) != cases[i].has)
+				fail_msg("%zu: except %s: %s", j, cases[i].except, cases[i].domain);
+			rules_of_deinit(&r);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +211,7 @@ int main(void)
 		cmocka_unit_test(members_added_at_run_time_count),
 		cmocka_unit_test(each_reason_is_told_up_to_the_one_that_does_not_hold),
 		cmocka_unit_test(a_domain_item_takes_every_mailbox_of_it),
+		cmocka_unit_test(exceptions_hold_for_internationalised_domains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
