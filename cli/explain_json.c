@@ -159,7 +159,7 @@ static void put_line(struct json *j, const struct explain *e)
 void explain_json(struct out *o, void *context)
 {
 	const struct explain *e = context;
-	const struct publish *p = e->rule != NULL ? e->rule->publish : NULL;
+	const struct publish *p = e->rule != NULL ? rule_front(e->rule) : NULL;
 	struct writer w = { .j.o = o };
 	const struct match_trace trace = { on_rule, on_part, &w };
 
