@@ -167,14 +167,14 @@ bool ip_prefix_parse(struct span text, struct ip_prefix *prefixp)
 
 bool ip_port_parse(struct span text, struct ip_port *portp)
 {
-	const uint8_t *colon = text.p != NULL ? memrchr(text.p, ':', text.n) : NULL;
-	size_t at = colon ? (size_t)(colon - text.p) : 0;
+	const size_t at = span_rchr(text, ':');
 	struct span address = span_sub(text, 0, at);
 	enum ip_family family = IP_V4;
 	uint8_t octets[V6_OCTETS];
 	uint64_t port;
 
-	if (at == 0 || !decimal(span_from(text, at + 1), UINT16_MAX, &port) || port == 0)
+	if (at == 0 || at == text.n || !decimal(span_from(text, at + 1), UINT16_MAX, &port) ||
+		port == 0)
 		return false;
 	if (address.n >= 2 && address.p[0] == '[' && address.p[address.n - 1] == ']') {
 		address = span_sub(address, 1, address.n - 2);

@@ -97,6 +97,13 @@ static inline size_t span_chr(struct span s, uint8_t c)
 	return hit ? (size_t)(hit - s.p) : s.n;
 }
 
+/* Index of the last @c, or s.n. */
+static inline size_t span_rchr(struct span s, uint8_t c)
+{
+	const uint8_t *hit = s.p != NULL ? memrchr(s.p, c, s.n) : NULL;
+	return hit != NULL ? (size_t)(hit - s.p) : s.n;
+}
+
 /**
  * span_u64() - read a decimal number
  * @s:   digits and nothing else; no sign, no blank

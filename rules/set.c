@@ -91,8 +91,8 @@ static void note_length(struct rule_set *set, const struct ip_prefix *prefix)
 
 unsigned set_idn(struct span text)
 {
-	const uint8_t *at = text.n > 0 ? memrchr(text.p, '@', text.n) : NULL;
-	const struct span domain = at != NULL ? span_from(text, (size_t)(at - text.p) + 1) : text;
+	const size_t at = span_rchr(text, '@');
+	const struct span domain = at < text.n ? span_from(text, at + 1) : text;
 	unsigned forms = 0;
 	bool begins = true; /* a label */
 

@@ -120,12 +120,12 @@ void set_member_print(struct out *o, const struct set_member *member)
 
 struct member_key member_key(const struct set_member *m)
 {
-	const uint8_t *at = m->text.n ? memrchr(m->text.p, '@', m->text.n) : NULL;
-	size_t local = at != NULL ? (size_t)(at - m->text.p) : 0;
+	const size_t at = span_rchr(m->text, '@');
+	const bool mailbox = at < m->text.n;
 
 	return (struct member_key){
-		.local = span_sub(m->text, 0, local),
-		.domain = at != NULL ? span_from(m->text, local + 1) : m->text,
+		.local = span_sub(m->text, 0, mailbox ? at : 0),
+		.domain = mailbox ? span_from(m->text, at + 1) : m->text,
 		.below = m->below,
 	};
 }

@@ -77,9 +77,8 @@ static bool is_allowed(const struct inner *i, const struct smtp_path *path)
 static struct span domain_of_postmaster(const struct inner *i)
 {
 	const struct span all = span_str(i->conf.postmaster);
-	const uint8_t *at = all.n > 0 ? memrchr(all.p, '@', all.n) : NULL;
 
-	return at == NULL ? (struct span){ NULL, 0 } : span_from(all, (size_t)(at - all.p) + 1);
+	return span_from(all, span_rchr(all, '@') + 1);
 }
 
 /* Who gets what is for a recipient. @key: what the domain has to be for the hop to be the same:
