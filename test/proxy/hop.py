@@ -3,7 +3,8 @@
 import ssl
 import unittest
 
-from support import LOOPBACK, Postern, RawClient, Script, free_port
+from support import LOOPBACK, Postern, RawClient, Script, free_port  # finds the next one, too
+from fixture import certificate
 
 TEXT = b"Subject: x\r\n\r\n..stuffed\r\nhello\r\n"
 OFFER = ("PIPELINING", "SIZE 10000000", "8BITMIME", "DSN")
@@ -15,11 +16,11 @@ class Hop(Script):
     @answers: the first word of a line -> reply, or None: it closes then, or bytes that are sent as they are.
     """
 
-    def __init__(self, offer=OFFER, answers=None, tls=None, broken=False):
+    def __init__(self, offer=OFFER, answers=None, tls=None, broken=False, port=0):
         self.offer, self.answers, self.tls, self.broken = offer, answers or {}, tls, broken
         self.lines, self.messages, self.connections, self.resets = [], [], 0, 0
         self.resumed = []  # of each handshake: was it?
-        super().__init__(self.talk)
+        super().__init__(self.talk, port)
 
     def talk(self, sock):
         self.connections += 1
@@ -61,13 +62,13 @@ class Hop(Script):
         return [*self.offer, *(["STARTTLS"] if self.tls and not isinstance(sock, ssl.SSLSocket) else [])]
 
     def take_text(self, sock, stream):
-        text = b""
+        text = bytearray()  # bytes would be copied with each line
         while not text.endswith(b"\r\n.\r\n"):
             line = stream.readline()
             if not line:
                 return False
             text += line
-        self.messages.append(text[:-3])
+        self.messages.append(bytes(text[:-3]))
         return self.say(sock, ".", "250 2.0.0 queued")
 
     def say(self, sock, what, usual):
@@ -83,6 +84,12 @@ def rules(*ports, tls="none", more=""):
     hops = ", ".join("%s:%d" % (LOOPBACK, p) for p in ports)
     return ("version 1\nset d { members in.test }\nroute away { domains d; next-hop %s; tls %s }\n"
             "relay r { listen 127.0.0.1:{external}; recipients in d; deliver away; %s }\n" % (hops, tls, more))
+
+
+def server_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*map(str, certificate()))
+    return context
 
 
 class Case(unittest.TestCase):

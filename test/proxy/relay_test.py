@@ -8,8 +8,8 @@ import subprocess
 import unittest
 
 from support import LOOPBACK, Postern, RawClient, free_port, main, wait_for  # finds the next one, too
-from fixture import BUILD, Scratch, certificate
-from hop import TEXT, Case, Hop, rules
+from fixture import BUILD, Scratch
+from hop import TEXT, Case, Hop, rules, server_context
 
 class Messages(Case):
     def test_what_arrives(self):
@@ -253,11 +253,7 @@ class Failing(Case):
 
 
 class Tls(Case):
-    @staticmethod
-    def context():
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*map(str, certificate()))
-        return context
+    context = staticmethod(server_context)
 
     def test_when_it_is_offered(self):
         hop = self.hop(tls=self.context())
