@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/battery.h"
 
-/* $v victim, $e the same as Exchange encapsulates it, $i hosted, $g gateway, $l literal */
+/* $v victim, $e the same as Exchange encapsulates it, $i hosted, $n near, $g gateway, $l literal */
 static const struct battery_row rows[] = {
 	{ "RLY-01", "<>", "<t@$v>", "no sender", false },
 	{ "RLY-02", "<antispam@$v>", "<t@$v>", "a sender there", false },
@@ -31,9 +31,9 @@ static const struct battery_row rows[] = {
 	{ "RLY-25", "<s@$v>", "<x@$i>,<t@$v>", "list of paths", false },
 	{ "RLY-27", "<s@$v>", "<<x@$i>t@$v>", "brackets in brackets", false },
 	{ "RLY-27", "<s@$v>", "<x@$i> <t@$v>", "two paths", false },
-	{ "RLY-30", "<s@$v>", "<t@x$i>", "ends like a hosted domain", true },
-	{ "RLY-30", "<s@$v>", "<t@$i.$v>", "begins like a hosted domain", true },
-	{ "RLY-30", "<s@$v>", "<t@victim-$i>", "ends like a hosted domain", true },
+	{ "RLY-30", "<s@$v>", "<t@x$n>", "ends like a hosted domain", true },
+	{ "RLY-30", "<s@$v>", "<t@$n.$v>", "begins like a hosted domain", true },
+	{ "RLY-30", "<s@$v>", "<t@victim-$n>", "ends like a hosted domain", true },
 	{ "RLY-34", "<s@$v>", "<IMCEASMTP-t+40$e@$i>", "encapsulated address", false },
 	{ "RLY-36", "<s@$v>", "<t@[10.9.8.7]>", "address literal", true },
 	{ "RLY-36", "<s@$v>", "<t@2130706433>", "number for an address", true },
@@ -67,6 +67,8 @@ static void put_encapsulated(struct out *o, const char *text)
 
 bool battery_print(struct out *o, const char *pattern, const struct battery_names *names)
 {
+	const char *const near = names->near ? names->near : names->hosted;
+
 	for (const char *p = pattern; *p; p++) {
 		if (*p != '$') {
 			out_octet(o, (uint8_t)*p);
@@ -80,7 +82,7 @@ bool battery_print(struct out *o, const char *pattern, const struct battery_name
 		default:
 			if (!names->hosted)
 				return false;
-			out_str(o, names->hosted);
+			out_str(o, *p == 'n' ? near : names->hosted);
 		}
 	}
 	return !o->full;

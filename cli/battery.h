@@ -14,6 +14,8 @@
 struct battery_names {
 	const char *victim;  /* a domain that nothing may be sent to */
 	const char *hosted;  /* one that mail is taken for; NULL: none is known */
+	const char *near;    /* what a domain has to end with to look like a hosted one; NULL: as
+				@hosted */
 	const char *gateway; /* name of the gateway */
 	const char *literal; /* its address, as "[198.51.100.2]" */
 };
@@ -22,8 +24,7 @@ struct battery_row {
 	const char *id;        /* of docs/CASES.md */
 	const char *from, *to; /* patterns */
 	const char *form;      /* what it is, in a few words */
-	bool suffix; /* the domain only looks like a hosted one: no attempt where any may be sent to
-		      */
+	bool plain; /* an address as it stands: no attempt where a rule lets clients send to it */
 };
 
 /* All rows, in the order in which they are tried. */

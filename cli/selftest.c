@@ -178,14 +178,32 @@ static void show_progress(const struct work *w, size_t i)
 	fprintf(stderr, "%zu of %zu: %s ...\n", i + 1, w->n, text);
 }
 
-static void play(struct work *w)
+/* Somebody else's server shows only now whether it has TLS. */
+static bool add_inside(struct work *w, const struct pass *clear)
 {
-	for (size_t i = 0; i < w->n; i++) {
-		if (w->passes[i]->verdict != VERDICT_REFUSED) /* it is not to be tried */
+	struct pass *p = add(w, clear->rule, &clear->to);
+
+	if (!p)
+		return false;
+	p->listen = LISTEN_STARTTLS;
+	p->inside = true;
+	p->foreign = clear->foreign;
+	return true;
+}
+
+static int play(struct work *w)
+{
+	for (size_t i = 0; i < w->n; i++) { /* the list grows */
+		struct pass *p = w->passes[i];
+
+		if (p->verdict != VERDICT_REFUSED) /* it is not to be tried */
 			continue;
 		show_progress(w, i);
-		selftest_pass(&w->s, w->passes[i]);
+		selftest_pass(&w->s, p);
+		if (p->starttls && p->listen == LISTEN_CLEAR && !add_inside(w, p))
+			return cli_fail(CLI_UNAVAILABLE, "not enough memory");
 	}
+	return CLI_OK;
 }
 
 /* ---- what came of it ---- */
@@ -237,6 +255,10 @@ static int conclude(const struct work *w)
 			"mail for others is taken: close what is said to be \"taken\" above, by "
 			"\"recipients in SET\" and \"local-part strict\" of the rule, or at the "
 			"server behind it, which may trust this host's address");
+	if (untold == 0 && count(w, VERDICT_REFUSED) + count(w, VERDICT_ALLOWED) == 0)
+		return cli_fail(CLI_UNAVAILABLE,
+			"nothing was tested: no rule that is looked at takes this client; come "
+			"from another address with --from, or name another rule");
 	if (untold == 0)
 		return CLI_OK;
 	return cli_fail(CLI_UNAVAILABLE, "%zu of %zu were not tested to the end%s", untold, w->n,
@@ -276,10 +298,10 @@ static int relay(struct cli *c, int argc, char **argv)
 	w.s.tls = SSL_CTX_new(TLS_client_method());
 	signal(SIGPIPE, SIG_IGN); /* a listener may close while we write */
 	r = w.s.tls ? plan(&w) : cli_fail(CLI_UNAVAILABLE, "not enough memory for TLS");
-	if (r == CLI_OK) {
-		play(&w);
+	if (r == CLI_OK)
+		r = play(&w);
+	if (r == CLI_OK)
 		r = report(&w);
-	}
 	for (size_t i = 0; i < w.n; i++)
 		free(w.passes[i]);
 	free(w.passes);

@@ -4,6 +4,7 @@
  * Self-test of relays: the battery at each place where mail comes in
  *
  *   selftest.c        what is tried where: rules, options
+ *   selftest_names.c  the attempts at one place: what its rule does not allow
  *   selftest_pass.c   the battery at one place, in clear or inside TLS
  *   selftest_print.c  what came of it
  *   battery.c         the attempts;  talk.c  a session
@@ -19,8 +20,7 @@
 #include "cli/talk.h"
 #include "rules/ruleset.h"
 
-#define SELFTEST_ROWS   64                   /* of the battery, at most */
-#define SELFTEST_VICTIM "relay-test.example" /* RFC 6761 6.5: nobody's */
+#define SELFTEST_ROWS   64 /* of the battery, at most */
 #define SELFTEST_DOMAIN 256
 
 /* What a place has come to, the worse the greater. */
@@ -38,6 +38,7 @@ struct attempt {
 	const struct battery_row *row;
 	char from[256], to[512];
 	bool tried;
+	bool refused;  /* for good: the recipient was, or all mail without a login */
 	unsigned code; /* of MAIL where that was refused, else of RCPT; 0: none came */
 	char text[TALK_TEXT];
 };
@@ -49,10 +50,12 @@ struct pass {
 	bool foreign; /* @to is none of its addresses: it is tried as if it were */
 	enum listen_tls listen;
 	bool inside;      /* TLS */
+	bool starttls;    /* was offered in clear */
 	struct ip client; /* our address, once it is known */
+	bool stranger;    /* the rule does not take clients of it */
 	enum verdict verdict;
-	char why[TALK_TEXT]; /* of UNREACHED, ELSEWHERE, or of a greeting that refuses */
-	bool any_domain;     /* our address may send to any domain but the one that is tried */
+	char why[TALK_TEXT];         /* of UNREACHED, ELSEWHERE, or of a greeting that refuses */
+	const struct rule_expr *may; /* recipients that our address may send to; NULL: none */
 	struct battery_names names;
 	char literal[64], victim[SELFTEST_DOMAIN], hosted[SELFTEST_DOMAIN]; /* ... point here */
 	size_t n;
@@ -71,6 +74,12 @@ struct selftest {
 
 /* Plays @p; its verdict and attempts are filled in. */
 void selftest_pass(const struct selftest *s, struct pass *p);
+
+/* ---- selftest_names.c ---- */
+
+/* Fills in the attempts of @p, whose client is known. False: none is to be made, its verdict and
+ * why are set. */
+bool selftest_names(const struct selftest *s, struct pass *p);
 
 /* ---- selftest_print.c ---- */
 

@@ -8,108 +8,12 @@
 #include "rules/view.h"
 
 /* A rule ends a session that goes on erring; twenty times, unless it says otherwise. */
-#define ATTEMPTS_EACH 8
-#define TRIES         2 /* of an attempt that was put off, or that the session ended with */
-
-static const struct battery_row control = { "control", "<>", "<postmaster@$i>",
-	"a hosted recipient", false };
+#define REFUSED_EACH 8
+#define ROUNDS       2 /* what was put off, or ended the session, is tried again at the end */
 
 static void say_why(struct pass *p, const char *text)
 {
 	snprintf(p->why, sizeof(p->why), "%s", text);
-}
-
-/* ---- names ---- */
-
-/* A domain that one of the items names; false: none does. */
-static bool domain_of(const struct expr_item *items, size_t n, char block[static SELFTEST_DOMAIN])
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct rule_set *set = items[i].set;
-		const struct set_member *m = !set                 ? &items[i].literal
-					     : set->n_members > 0 ? &set->members[0]
-								  : NULL;
-		struct span domain;
-
-		if (!m)
-			continue;
-		domain = span_from(m->text, span_chr(m->text, '@') + 1); /* of a mail address */
-		if (domain.n == 0)
-			domain = m->text;
-		snprintf(block, SELFTEST_DOMAIN, "%s%.*s", m->below ? "x." : "", (int)domain.n,
-			(const char *)domain.p);
-		return true;
-	}
-	return false;
-}
-
-/* May a client of our address send anywhere, but for exceptions? */
-static bool is_trusted(const struct rule *rule)
-{
-	return rule && rule->relay && rule->relay->front.recipients.any &&
-	       !rule->relay->auth_required;
-}
-
-static void print_literal(struct pass *p)
-{
-	struct out o;
-
-	out_init(&o, p->literal, sizeof(p->literal) - 1);
-	out_str(&o, p->to.ip.family == IP_V6 ? "[IPv6:" : "[");
-	ip_print(&o, &p->to.ip);
-	out_octet(&o, ']');
-	p->literal[o.n] = '\0';
-}
-
-/* False: the rule leaves nothing to be tried. */
-static bool settle_names(const struct selftest *s, struct pass *p)
-{
-	static const struct rule_expr none = { 0 };
-	const struct rule_expr *to = p->rule ? &rule_front(p->rule)->recipients : &none;
-
-	print_literal(p);
-	p->any_domain = is_trusted(p->rule);
-	p->names = (struct battery_names){
-		.victim = SELFTEST_VICTIM, .gateway = s->hostname, .literal = p->literal
-	};
-	if (p->any_domain) {
-		p->names.victim = p->victim;
-		p->names.hosted = SELFTEST_VICTIM;
-		return domain_of(to->except, to->n_except, p->victim);
-	}
-	if (domain_of(to->in, to->n_in, p->hosted))
-		p->names.hosted = p->hosted;
-	return true;
-}
-
-/* ---- the attempts ---- */
-
-static bool print_attempt(
-	struct attempt *a, const struct battery_row *row, const struct battery_names *names)
-{
-	struct out from, to;
-
-	out_init(&from, a->from, sizeof(a->from) - 1);
-	out_init(&to, a->to, sizeof(a->to) - 1);
-	if (!battery_print(&from, row->from, names) || !battery_print(&to, row->to, names))
-		return false;
-	a->from[from.n] = a->to[to.n] = '\0';
-	a->row = row;
-	return true;
-}
-
-static void print_attempts(struct pass *p)
-{
-	const struct battery_row *rows;
-	size_t n;
-
-	rows = battery_rows(&n);
-	for (size_t i = 0; i < n && p->n < SELFTEST_ROWS; i++)
-		if (!(p->any_domain && rows[i].suffix) &&
-			print_attempt(&p->attempts[p->n], &rows[i], &p->names))
-			p->n++;
-	if (!p->any_domain)
-		print_attempt(&p->control, &control, &p->names);
 }
 
 /* ---- a session ---- */
@@ -124,6 +28,9 @@ static bool hello(const struct selftest *s, struct talk *t)
 	char line[SELFTEST_DOMAIN + 8];
 
 	snprintf(line, sizeof(line), "EHLO %s", s->hostname);
+	if (talk_say(t, span_str(line)) / 100 != 5)
+		return good(t->code);
+	memcpy(line, "HELO", 4); /* RFC 5321 3.2: an older server */
 	return good(talk_say(t, span_str(line)));
 }
 
@@ -147,8 +54,10 @@ static bool begin(const struct selftest *s, struct pass *p, struct talk *t)
 		say_why(p, "the TLS handshake failed");
 		return false;
 	}
-	if (good(talk_hear(t)) && (!p->inside || implicit || go_inside(s, t)) && hello(s, t))
+	if (good(talk_hear(t)) && (!p->inside || implicit || go_inside(s, t)) && hello(s, t)) {
+		p->starttls = !p->inside && t->starttls;
 		return true;
+	}
 	if (t->code == 0)
 		say_why(p, p->inside ? "no greeting, or no TLS" : "the connection was closed");
 	else
@@ -164,54 +73,69 @@ static void say_path(struct talk *t, const char *verb, const char *path)
 	talk_say(t, span_str(line));
 }
 
-static void try_once(struct talk *t, struct attempt *a)
+/* MAIL. A refusal of the sender shows nothing of the recipient: another is tried. */
+static bool say_sender(struct talk *t, const struct pass *p, struct attempt *a)
 {
-	a->tried = true;
+	char hosted[SELFTEST_DOMAIN + 16] = "<>";
+	const char *const others[] = { "<>", hosted };
+
+	if (p->names.hosted)
+		snprintf(hosted, sizeof(hosted), "<postmaster@%s>", p->names.hosted);
 	say_path(t, "MAIL FROM", a->from);
-	if (good(t->code))
+	for (size_t i = 0; i < 2 && t->code >= 500 && t->code != 530; i++) {
+		snprintf(a->from, sizeof(a->from), "%s", others[i]);
+		say_path(t, "MAIL FROM", a->from);
+	}
+	return good(t->code);
+}
+
+static void try_once(struct talk *t, const struct pass *p, struct attempt *a)
+{
+	const bool asked = say_sender(t, p, a);
+
+	if (asked)
 		say_path(t, "RCPT TO", a->to);
-	a->code = t->code;
-	snprintf(a->text, sizeof(a->text), "%s", t->text);
+	if (t->code > 0 || !a->tried) { /* a second try that shows nothing takes nothing back */
+		a->code = t->code;
+		snprintf(a->text, sizeof(a->text), "%s", t->text);
+	}
+	a->tried = true;
+	/* RFC 4954 6: 530 is said to all who did not log in */
+	a->refused = t->code >= 500 && (asked || t->code == 530);
 	if (t->fd >= 0)
 		talk_say(t, SPAN("RSET"));
 }
 
 static bool is_decided(const struct attempt *a)
 {
-	return good(a->code) || a->code >= 500;
+	return a->refused || good(a->code);
 }
 
 /* False: no session could be had. */
-static bool try(const struct selftest *s, struct pass *p, struct talk *t, unsigned *usedp,
-	struct attempt *a)
+static bool try(const struct selftest *s, struct pass *p, struct talk *t, struct attempt *a)
 {
-	for (unsigned i = 0; i < TRIES && !is_decided(a); i++) {
-		if (t->fd >= 0 && (*usedp >= ATTEMPTS_EACH || i > 0)) {
-			talk_say(t, SPAN("QUIT"));
-			talk_close(t);
-		}
-		if (t->fd < 0) {
-			*usedp = 0;
-			if (!begin(s, p, t)) {
-				talk_close(t);
-				return false;
-			}
-		}
-		try_once(t, a);
-		++*usedp;
+	if (t->fd >= 0 && t->refused >= REFUSED_EACH) {
+		talk_say(t, SPAN("QUIT"));
+		talk_close(t);
 	}
+	if (t->fd < 0 && !begin(s, p, t)) {
+		talk_close(t);
+		return false;
+	}
+	try_once(t, p, a);
 	return true;
 }
 
 static void try_all(const struct selftest *s, struct pass *p, struct talk *t)
 {
-	unsigned used = 0;
 	bool going = true;
 
-	for (size_t i = 0; going && i < p->n; i++)
-		going = try(s, p, t, &used, &p->attempts[i]);
+	for (unsigned round = 0; round < ROUNDS; round++)
+		for (size_t i = 0; going && i < p->n; i++)
+			if (!is_decided(&p->attempts[i]))
+				going = try(s, p, t, &p->attempts[i]);
 	if (going && p->control.row)
-		try(s, p, t, &used, &p->control);
+		try(s, p, t, &p->control);
 	if (t->fd >= 0)
 		talk_say(t, SPAN("QUIT"));
 }
@@ -240,10 +164,19 @@ static const struct rule *rule_that_takes_us(const struct selftest *s, const str
 	return ruleset_match(s->rules, &facts, NULL);
 }
 
-/* What was found with the first connection. True: attempts are to be made. */
-static bool look(const struct selftest *s, struct pass *p, bool begun)
+static bool is_taken_by_address(const struct pass *p)
 {
-	const bool ours = p->rule && !p->foreign && p->client.family != IP_NONE;
+	const struct rule_expr *from = rule_view(p->rule).from;
+	const struct match_facts facts = { .client = p->client, .to = p->to };
+
+	return !from->given || expr_has_ip(from, &p->client, &facts, NULL);
+}
+
+/* What was found with the first connection. True: attempts are to be made. */
+static bool look(const struct selftest *s, struct pass *p, const struct talk *t, bool begun)
+{
+	const bool connected = p->client.family != IP_NONE;
+	const bool ours = p->rule && !p->foreign && connected;
 	const struct rule *takes = ours ? rule_that_takes_us(s, p) : NULL;
 
 	if (takes && takes != p->rule) {
@@ -251,16 +184,13 @@ static bool look(const struct selftest *s, struct pass *p, bool begun)
 		snprintf(p->why, sizeof(p->why), "rule \"%.100s\" takes it", rule_view(takes).name);
 		return false;
 	}
-	if (!begun) {
-		p->verdict = ours && !takes ? VERDICT_REFUSED /* by default, at once */
-					    : VERDICT_UNREACHED;
-		return false;
-	}
-	if (!settle_names(s, p)) {
-		p->verdict = VERDICT_ALLOWED;
-		return false;
-	}
-	return true;
+	p->stranger = p->rule && connected && (p->foreign ? !is_taken_by_address(p) : !takes);
+	if (begun)
+		return selftest_names(s, p);
+	/* by the default, at once */
+	p->verdict = ours && p->stranger && (t->code >= 400 || t->ended) ? VERDICT_REFUSED
+									 : VERDICT_UNREACHED;
+	return false;
 }
 
 void selftest_pass(const struct selftest *s, struct pass *p)
@@ -268,8 +198,7 @@ void selftest_pass(const struct selftest *s, struct pass *p)
 	struct talk t = { .fd = -1 };
 	const bool begun = begin(s, p, &t);
 
-	if (look(s, p, begun)) {
-		print_attempts(p);
+	if (look(s, p, &t, begun)) {
 		try_all(s, p, &t);
 		p->verdict = judge(p);
 	}

@@ -21,7 +21,7 @@ static const char *said_of(const struct attempt *a)
 {
 	return !a->tried            ? "not tried"
 	       : a->code / 100 == 2 ? "taken"
-	       : a->code >= 500     ? "refused"
+	       : a->refused         ? "refused"
 				    : "undecided";
 }
 
@@ -111,7 +111,7 @@ static void print_attempt(struct out *o, const struct pass *p, const struct atte
 
 static bool is_shown(const struct attempt *a, bool all)
 {
-	return all || !a->tried || a->code < 500;
+	return all || !a->refused;
 }
 
 void selftest_attempts(struct out *o, const struct pass *p, bool all)

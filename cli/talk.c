@@ -91,13 +91,29 @@ void talk_close(struct talk *t)
 	t->fd = -1;
 }
 
+/* Why an operation of TLS came to @r; the error queue is as it left it. */
+static bool has_ended(const struct talk *t, int r)
+{
+	switch (SSL_get_error(t->ssl, r)) {
+	case SSL_ERROR_ZERO_RETURN:
+	case SSL_ERROR_SYSCALL: return true;
+	case SSL_ERROR_SSL:
+		return ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+	default: return false;
+	}
+}
+
 bool talk_tls(struct talk *t, SSL_CTX *ctx)
 {
+	int r;
+
 	if (t->fd < 0 || t->n > 0)
 		return false;
 	t->ssl = SSL_new(ctx);
-	if (t->ssl && SSL_set_fd(t->ssl, t->fd) == 1 && SSL_connect(t->ssl) == 1)
+	r = t->ssl && SSL_set_fd(t->ssl, t->fd) == 1 ? SSL_connect(t->ssl) : -1;
+	if (r == 1)
 		return true;
+	t->ended = t->ssl && has_ended(t, r);
 	ERR_clear_error();
 	talk_close(t);
 	return false;
@@ -114,6 +130,7 @@ static bool receive(struct talk *t)
 		return false;
 	n = t->ssl ? SSL_read(t->ssl, t->in + t->n, (int)room) : recv(t->fd, t->in + t->n, room, 0);
 	if (n <= 0) {
+		t->ended = t->ssl ? has_ended(t, (int)n) : n == 0 || errno == ECONNRESET;
 		ERR_clear_error();
 		return false;
 	}
@@ -157,6 +174,7 @@ static void keep_text(struct talk *t, const struct smtp_reply *reply)
 static unsigned take(struct talk *t, const struct smtp_reply *reply)
 {
 	t->code = reply->code;
+	t->refused += reply->code >= 400;
 	keep_text(t, reply);
 	t->n -= reply->octets.n;
 	memmove(t->in, t->in + reply->octets.n, t->n);

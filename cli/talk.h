@@ -28,6 +28,8 @@ struct talk {
 	unsigned code;        /* of the last reply; 0: none came */
 	char text[TALK_TEXT]; /* of its last line, printable ASCII */
 	bool starttls;        /* the last reply to EHLO has it */
+	bool ended;           /* by the other side: no octet came in time is something else */
+	unsigned refused;     /* replies 4xx and 5xx so far */
 };
 
 /* @from: NULL, or the address to connect from. Return: 0; <0 errno. */

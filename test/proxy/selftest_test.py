@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 """`postern selftest relay`: what is closed is said to be, what is open is found, and what was not tested is no success."""
 import json
+import ssl
 
 from support import LOOPBACK, Script, free_port, main
-from fixture import certificate
-from hop import Case, Hop
+from fixture import certificate, end_process
+from hop import Case, Hop, server_context
 
 RULES = """version 1
 certificate c {{ chain "{cert}"; key "{key}" }}
@@ -28,6 +29,11 @@ class Selftest(Case):
         self.next = self.hop()
         self.ports = {name: free_port() for name in ("starttls", "tls", "outbound", "published", "passed")}
         return self.gateway(RULES.format(cert=cert, key=key, hop=self.next.port, blocked=blocked, more=more, **self.ports))
+
+    def rule(self, text):
+        """A rules file of one relay or so, with its own listener and `next hop`."""
+        self.next = self.hop()
+        return self.gateway("version 1\nset hosted { members in.test }\nroute away { domains any; next-hop 127.0.0.1:%d; tls none }\n%s\n" % (self.next.port, text))
 
     def run_it(self, gate, *args, code):
         done = gate.tool("--json", "selftest", "relay", *args)
@@ -72,6 +78,28 @@ class Closed(Selftest):
         self.assertEqual((outbound["result"], outbound["client"]), ("refused", "127.0.0.9"))
         self.assertGreater(outbound["tried"], 20)
 
+    def test_forms_that_the_rule_takes_are_no_attempts(self):
+        """Members that look like an attempt, and "*.domain": what the rule allows is not said to be open."""
+        gate = self.rule("set odd { members *.in.test, xown.test, own.test, *.example, victim-own.test }\n"
+                         "relay r { listen 127.0.0.1:{external}; recipients in odd; deliver away }")
+        place, = self.run_it(gate, code=0)
+        tried = {a["to"] for a in place["attempts"]}
+        self.assertEqual((place["result"], place["control"]["result"]), ("refused", "taken"))
+        self.assertIn("<t@relay-test.test>", tried)
+        self.assertNotIn("<t@relay-test.example>", tried)
+        self.assertFalse(tried & {"<t@xown.test>", "<t@victim-own.test>", "<t@xx.example>", "<t@x.example>"})
+
+    def test_near_forms_of_a_wildcard(self):
+        place, = self.run_it(self.rule("set below { members *.in.test }\nrelay r { listen 127.0.0.1:{external}; recipients in below; deliver away }"), code=0)
+        self.assertEqual({a["to"] for a in place["attempts"] if a["case"] == "RLY-30"}, {"<t@xin.test>", "<t@in.test.relay-test.example>", "<t@victim-in.test>"})
+
+    def test_an_excepted_mailbox_is_no_excepted_domain(self):
+        text = "set blocked {{ members bad@mild.example{} }}\nrelay r {{ listen 127.0.0.1:{{external}}; from 127.0.0.0/8; recipients any except blocked; deliver away }}"
+        self.assertEqual(self.results(self.run_it(self.rule(text.format("")), code=0)), [("r", "clear", "allowed")])
+        place, = self.run_it(self.rule(text.format(", worse.example")), code=0)
+        self.assertEqual(place["result"], "refused")
+        self.assertIn("<t@worse.example>", {a["to"] for a in place["attempts"]})
+
     def test_a_table_for_people(self):
         done = self.gate().tool("selftest", "relay", "-v", "--rule", "public")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -103,7 +131,75 @@ class Open(Selftest):
         self.assertEqual([a["case"] for a in place["attempts"] if a["result"] == "taken"], ["RLY-23"])
 
 
+    def test_a_rule_for_others_trusts_us_in_nothing(self):
+        """Somebody else answers where the rule would turn us away: that is tried as a stranger would."""
+        gate = self.rule("relay r { listen 127.0.0.1:{external}; from 127.0.0.9; recipients any; deliver away }")
+        taker = self.enterContext(Hop())
+        place, = self.run_it(gate, "--rule", "r", "--to", f"{LOOPBACK}:{taker.port}", code=1)
+        self.assertEqual(place["result"], "open")
+        end_process(gate.process)
+        with Hop(port=gate.external):
+            place, = self.run_it(gate, code=1)
+        self.assertEqual((place["result"], place["attempts"][0]["to"]), ("open", "<t@relay-test.example>"))
+
+    def test_a_refused_sender_shows_nothing_of_the_recipient(self):
+        class Picky(Hop):
+            def say(self, sock, verb, usual):
+                line = self.lines[-1] if self.lines else ""
+                return super().say(sock, verb, "550 5.1.8 no such sender" if verb == "MAIL" and "<>" not in line else usual)
+        taker = self.enterContext(Picky())
+        place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{taker.port}", code=1)
+        self.assertEqual({(a["result"], a["from"]) for a in place["attempts"]}, {("taken", "<>")})
+
+    def test_a_stranger_inside_tls(self):
+        """A server that is open only inside TLS."""
+        class Inside(Hop):
+            def say(self, sock, verb, usual):
+                return super().say(sock, verb, "550 5.7.1 no" if verb == "RCPT" and not isinstance(sock, ssl.SSLSocket) else usual)
+        taker = self.enterContext(Inside(tls=server_context()))
+        places = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{taker.port}", code=1)
+        self.assertEqual([(p["tls"], p["result"]) for p in places], [("clear", "refused"), ("inside", "open")])
+
+    def test_a_server_without_ehlo(self):
+        taker = self.enterContext(Hop(answers={"EHLO": "502 5.5.1 what"}))
+        place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{taker.port}", code=1)
+        self.assertEqual(place["result"], "open")
+
+    def test_put_off_once(self):
+        """Greylisting that lets the second try by."""
+        class Grey(Hop):
+            seen = set()
+
+            def say(self, sock, verb, usual):
+                line = self.lines[-1] if self.lines else ""
+                later = verb == "RCPT" and line not in self.seen
+                self.seen.add(line)
+                return super().say(sock, verb, "451 4.7.1 greylisted" if later else usual)
+        taker = self.enterContext(Grey())
+        place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{taker.port}", code=1)
+        self.assertEqual({a["result"] for a in place["attempts"]}, {"taken"})
+
+
 class Untested(Selftest):
+    def test_no_sender_is_taken(self):
+        hop = self.enterContext(Hop(answers={"MAIL": "550 5.7.1 no mail from you"}))
+        place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{hop.port}", code=69)
+        self.assertEqual((place["result"], {a["reply"] for a in place["attempts"]}), ("undecided", {550}))
+
+    def test_what_is_only_skipped_is_no_success(self):
+        self.assertEqual(self.results(self.run_it(self.gate(), "--rule", "passed", code=69)), [("passed", "clear", "skipped")])
+
+    def test_nobody_where_no_rule_takes_us(self):
+        gate = self.rule("relay r { listen 127.0.0.1:{external}; from 127.0.0.9; recipients any; deliver away }")
+        self.assertEqual(self.results(self.run_it(gate, code=0)), [("r", "clear", "refused")])
+        end_process(gate.process)
+        self.assertEqual(self.results(self.run_it(gate, code=69)), [("r", "clear", "unreached")])
+
+    def test_421_to_each_recipient(self):
+        hop = self.enterContext(Hop(answers={"RCPT": "421 4.3.2 later"}))
+        place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{hop.port}", code=69)
+        self.assertEqual((place["result"], {a["reply"] for a in place["attempts"]}), ("undecided", {421}))
+
     def test_nobody_there(self):
         place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{free_port()}", code=69)
         self.assertEqual((place["result"], place["why"]), ("unreached", "Connection refused"))
