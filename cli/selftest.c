@@ -245,6 +245,16 @@ static size_t count(const struct work *w, enum verdict verdict)
 	return n;
 }
 
+/* Is it a rule's own address, where the kernel may divert those who come from outside? */
+static bool is_diverted(const struct work *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->passes[i]->verdict == VERDICT_UNREACHED && w->passes[i]->rule &&
+			!w->passes[i]->foreign)
+			return w->load.ruleset->host.mode != MODE_DIRECT;
+	return false;
+}
+
 static int conclude(const struct work *w)
 {
 	const size_t open = count(w, VERDICT_OPEN);
@@ -262,7 +272,7 @@ static int conclude(const struct work *w)
 	if (untold == 0)
 		return CLI_OK;
 	return cli_fail(CLI_UNAVAILABLE, "%zu of %zu were not tested to the end%s", untold, w->n,
-		w->load.ruleset->host.mode != MODE_DIRECT
+		is_diverted(w)
 			? ": addresses that the kernel diverts to posternd answer clients from "
 			  "outside only; run it there, with a copy of the files"
 			: "");

@@ -204,6 +204,12 @@ class Untested(Selftest):
         place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{free_port()}", code=69)
         self.assertEqual((place["result"], place["why"]), ("unreached", "Connection refused"))
 
+    def test_only_a_rules_own_address_may_be_diverted(self):
+        gate = self.rule("relay r { listen 127.0.0.1:{external}; recipients in hosted; deliver away }")
+        done = gate.tool("selftest", "relay", "--rule", "r", "--to", f"{LOOPBACK}:{free_port()}")
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("1 of 1 were not tested to the end\n", done.stderr)
+
     def test_put_off(self):
         """A refusal for now shows nothing."""
         hop = self.enterContext(Hop(answers={"RCPT": "451 4.7.1 greylisted"}))
