@@ -67,8 +67,6 @@ static void put_encapsulated(struct out *o, const char *text)
 
 bool battery_print(struct out *o, const char *pattern, const struct battery_names *names)
 {
-	const char *const near = names->near ? names->near : names->hosted;
-
 	for (const char *p = pattern; *p; p++) {
 		if (*p != '$') {
 			out_octet(o, (uint8_t)*p);
@@ -82,7 +80,7 @@ bool battery_print(struct out *o, const char *pattern, const struct battery_name
 		default:
 			if (!names->hosted)
 				return false;
-			out_str(o, *p == 'n' ? near : names->hosted);
+			out_str(o, *p == 'n' ? names->near : names->hosted);
 		}
 	}
 	return !o->full;

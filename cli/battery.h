@@ -14,8 +14,7 @@
 struct battery_names {
 	const char *victim;  /* a domain that nothing may be sent to */
 	const char *hosted;  /* one that mail is taken for; NULL: none is known */
-	const char *near;    /* what a domain has to end with to look like a hosted one; NULL: as
-				@hosted */
+	const char *near;    /* what others end with to look like it; known where it is */
 	const char *gateway; /* name of the gateway */
 	const char *literal; /* its address, as "[198.51.100.2]" */
 };

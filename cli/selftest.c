@@ -265,12 +265,12 @@ static int conclude(const struct work *w)
 			"mail for others is taken: close what is said to be \"taken\" above, by "
 			"\"recipients in SET\" and \"local-part strict\" of the rule, or at the "
 			"server behind it, which may trust this host's address");
-	if (untold == 0 && count(w, VERDICT_REFUSED) + count(w, VERDICT_ALLOWED) == 0)
+	if (untold == 0 && count(w, VERDICT_REFUSED) + count(w, VERDICT_ALLOWED) > 0)
+		return CLI_OK;
+	if (untold == 0)
 		return cli_fail(CLI_UNAVAILABLE,
 			"nothing was tested: no rule that is looked at takes this client; come "
 			"from another address with --from, or name another rule");
-	if (untold == 0)
-		return CLI_OK;
 	return cli_fail(CLI_UNAVAILABLE, "%zu of %zu were not tested to the end%s", untold, w->n,
 		is_diverted(w)
 			? ": addresses that the kernel diverts to posternd answer clients from "

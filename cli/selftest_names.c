@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/selftest.h"
 #include "rules/match.h"
@@ -11,6 +12,8 @@ static const struct battery_row control = { "control", "<>", "<postmaster@$i>",
 /* Nobody's, RFC 6761 6. */
 static const char *const victims[] = { "relay-test.example", "relay-test.test",
 	"relay-test.invalid" };
+
+#define BELOW "x." /* a name that "*.example.org" covers: x.example.org */
 
 /* ---- what the rule allows ---- */
 
@@ -49,7 +52,9 @@ static bool is_permitted(const struct pass *p, const char *path)
 
 /* ---- names ---- */
 
-static bool takes_member(struct pass *p, const struct set_member *m, bool allowed, char *block)
+/* Into @block: a domain that @m names. Is it one that our address may send to, or not? */
+static bool names_domain(
+	const struct pass *p, const struct set_member *m, bool allowed, char *block)
 {
 	const size_t at = span_rchr(m->text, '@');
 	const bool mailbox = at < m->text.n;
@@ -57,30 +62,30 @@ static bool takes_member(struct pass *p, const struct set_member *m, bool allowe
 
 	if (mailbox && !allowed) /* the rest of its domain is not excepted */
 		return false;
-	snprintf(block, SELFTEST_DOMAIN, "%s%.*s", m->below ? "x." : "", (int)domain.n,
+	snprintf(block, SELFTEST_DOMAIN, "%s%.*s", m->below ? BELOW : "", (int)domain.n,
 		(const char *)domain.p);
 	return may_send(p, mailbox ? span_sub(m->text, 0, at) : SPAN("t"), block) == allowed;
 }
 
-/* A domain that one of the items names, and that our address may send to or not; false: none. */
-static bool find_domain(struct pass *p, const struct expr_item *items, size_t n, bool allowed,
-	char block[static SELFTEST_DOMAIN])
+/* The member of one of the items that names such a domain; NULL: none does. */
+static const struct set_member *find_domain(const struct pass *p, const struct expr_item *items,
+	size_t n, bool allowed, char block[static SELFTEST_DOMAIN])
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct rule_set *set = items[i].set;
 		const struct set_member *m = set ? set->members : &items[i].literal;
 
 		for (size_t k = 0; k < (set ? set->n_members : 1); k++)
-			if (takes_member(p, &m[k], allowed, block))
-				return true;
+			if (names_domain(p, &m[k], allowed, block))
+				return &m[k];
 	}
-	return false;
+	return NULL;
 }
 
 static bool find_victim(struct pass *p)
 {
 	if (p->may && p->may->any)
-		return find_domain(p, p->may->except, p->may->n_except, false, p->victim);
+		return find_domain(p, p->may->except, p->may->n_except, false, p->victim) != NULL;
 	for (size_t i = 0; i < sizeof(victims) / sizeof(victims[0]); i++) {
 		snprintf(p->victim, sizeof(p->victim), "%s", victims[i]);
 		if (!may_send(p, SPAN("t"), p->victim))
@@ -89,21 +94,23 @@ static bool find_victim(struct pass *p)
 	return false;
 }
 
-/* "x." of a member "*.example.org" is no part of what others may end with. */
 static void find_hosted(struct pass *p)
 {
+	const struct set_member *m;
+
 	if (!p->may)
 		return;
 	if (p->may->any) {
 		snprintf(p->hosted, sizeof(p->hosted), "%s", victims[0]);
-		p->names.hosted = may_send(p, SPAN("t"), p->hosted) ? p->hosted : NULL;
+		if (may_send(p, SPAN("t"), p->hosted))
+			p->names.hosted = p->names.near = p->hosted;
 		return;
 	}
-	if (!find_domain(p, p->may->in, p->may->n_in, true, p->hosted))
+	m = find_domain(p, p->may->in, p->may->n_in, true, p->hosted);
+	if (!m)
 		return;
-	p->names.hosted = p->names.near = p->hosted;
-	if (strncmp(p->hosted, "x.", 2) == 0 && !may_send(p, SPAN("t"), p->hosted + 2))
-		p->names.near = p->hosted + 2;
+	p->names.hosted = p->hosted;
+	p->names.near = p->hosted + (m->below ? strlen(BELOW) : 0);
 }
 
 static void print_literal(struct pass *p)

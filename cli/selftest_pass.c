@@ -126,14 +126,20 @@ static bool try(const struct selftest *s, struct pass *p, struct talk *t, struct
 	return true;
 }
 
+static bool try_round(const struct selftest *s, struct pass *p, struct talk *t)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!is_decided(&p->attempts[i]) && !try(s, p, t, &p->attempts[i]))
+			return false;
+	return true;
+}
+
 static void try_all(const struct selftest *s, struct pass *p, struct talk *t)
 {
-	bool going = true;
+	bool going = false;
 
 	for (unsigned round = 0; round < ROUNDS; round++)
-		for (size_t i = 0; going && i < p->n; i++)
-			if (!is_decided(&p->attempts[i]))
-				going = try(s, p, t, &p->attempts[i]);
+		going = try_round(s, p, t);
 	if (going && p->control.row)
 		try(s, p, t, &p->control);
 	if (t->fd >= 0)

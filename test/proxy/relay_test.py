@@ -253,10 +253,8 @@ class Failing(Case):
 
 
 class Tls(Case):
-    context = staticmethod(server_context)
-
     def test_when_it_is_offered(self):
-        hop = self.hop(tls=self.context())
+        hop = self.hop(tls=server_context())
         self.gate = self.gateway(rules(hop.port, tls="opportunistic"))
         client = self.client(self.gate)
         self.send(client, TEXT * 5000)
@@ -273,7 +271,7 @@ class Tls(Case):
     def test_sessions_are_resumed(self):
         for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
             with self.subTest(version):
-                tls = self.context()
+                tls = server_context()
                 tls.maximum_version = version
                 hop = self.hop(tls=tls, answers={"RSET": None})  # each transaction needs another connection
                 client = self.client(self.gateway(rules(hop.port, tls="required")))
@@ -293,14 +291,14 @@ class Tls(Case):
         self.refused(self.hop(), "required")
 
     def test_nobody_known_signed_it(self):
-        self.refused(self.hop(tls=self.context()), "verify")
+        self.refused(self.hop(tls=server_context()), "verify")
 
     def test_octets_behind_the_answer(self):
         """TLS-19: what was said in clear is never taken for something said inside."""
-        self.refused(self.hop(tls=self.context(), answers={"STARTTLS": b"220 ok\r\n250-x\r\n250 AUTH PLAIN\r\n"}), "required")
+        self.refused(self.hop(tls=server_context(), answers={"STARTTLS": b"220 ok\r\n250-x\r\n250 AUTH PLAIN\r\n"}), "required")
 
     def test_a_broken_handshake_goes_on_in_clear_where_it_may(self):
-        hop = self.hop(tls=self.context(), broken=True)
+        hop = self.hop(tls=server_context(), broken=True)
         client = self.client(self.gateway(rules(hop.port, tls="opportunistic")))
         self.send(client)
         self.assertEqual((hop.connections, len(hop.messages)), (2, 1))

@@ -179,6 +179,16 @@ class Open(Selftest):
         place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{taker.port}", code=1)
         self.assertEqual({a["result"] for a in place["attempts"]}, {"taken"})
 
+    def test_a_session_that_could_not_be_had_for_once(self):
+        """The second connection is turned away: the rest is tried at the end all the same."""
+        class Busy(Hop):
+            def say(self, sock, verb, usual):
+                busy = verb == "GREETING" and self.connections == 2
+                return super().say(sock, verb, "421 4.3.2 busy" if busy else "550 5.7.1 no" if verb == "RCPT" else usual)
+        server = self.enterContext(Busy())
+        place, = self.run_it(self.gate(), "--to", f"{LOOPBACK}:{server.port}", code=0)
+        self.assertEqual({a["result"] for a in place["attempts"]}, {"refused"})
+
 
 class Untested(Selftest):
     def test_no_sender_is_taken(self):

@@ -4,6 +4,7 @@
 
 static const struct battery_names names = { .victim = "v.example",
 	.hosted = "h.example",
+	.near = "n.example",
 	.gateway = "g.example",
 	.literal = "[192.0.2.1]" };
 
@@ -16,7 +17,7 @@ static void names_stand_where_the_pattern_says(void **state)
 		{ "<t@$v>", "<t@v.example>" },
 		{ "<@$l:t@$v>", "<@[192.0.2.1]:t@v.example>" },
 		{ "(x@$i)<$v!t@$g>", "(x@h.example)<v.example!t@g.example>" },
-		{ "<t@x$n>", "<t@xh.example>" },
+		{ "<t@x$n>", "<t@xn.example>" },
 		{ "<t+40$e@$i>", "<t+40v+2Eexample@h.example>" },
 	};
 	char block[64];
