@@ -3,31 +3,12 @@
  * Conversations of a relay's inner server: what the engine says, and what a hop answers to each of
  * its lines, give what both hear, however the octets of either side are cut.
  */
-#include "filter/relay/inner.h"
+#include "test/unit/inner_play.h"
 
 #include <stdio.h>
 
-#include "support.h"
-#include "test/unit/rule_of.h"
+#include "test/unit/support.h"
 
-#define TEXT_MAX 65536
-
-#define HOP_MAX 32768 /* octets of a hop on their way */
-
-static const char rules[] =
-	"version 1\n"
-	"set d { members example.org, example.com }\n"
-	"certificate c { chain \"c.pem\"; key \"k.pem\" }\n"
-	"auth a { via file \"p\"; mechanisms PLAIN, LOGIN }\n"
-	"auth n { via next-hop; mechanisms PLAIN, LOGIN }\n"
-	"route one { domains example.org; next-hop 10.0.0.21:25 }\n"
-	"route two { domains any; next-hop mx }\n"
-	"relay r { listen 198.51.100.3:587 starttls required certificate c\n%s\n"
-	"deliver one, two; limit message 1MiB }\n";
-
-#define OPEN      "recipients in d"
-#define LOGIN     "auth required a; recipients any"
-#define PASSED    "auth required n; recipients any"
 #define HELLO     "EHLO c.example.net\r\n"
 #define LOGGED    HELLO "AUTH PLAIN Z29vZA==\r\n"
 #define LOST      "451 4.4.2 Connection to next hop lost\r\n"
@@ -55,206 +36,6 @@ static const char rules[] =
 #define ALL                                                                                        \
 	(SMTP_EXT_BIT(PIPELINING) | SMTP_EXT_BIT(SIZE) | SMTP_EXT_BIT(8BITMIME) |                  \
 		SMTP_EXT_BIT(DSN) | SMTP_EXT_BIT(SMTPUTF8))
-#define NONE 1u << 31 /* no hop can be had */
-
-struct talk {
-	const char *name;
-	const char *rule;
-	uint32_t offer;          /* of every hop */
-	const char *engine;      /* what it says */
-	const char *replies[12]; /* one to each line of ours; "LOST": the hop is gone instead */
-	const char *to_engine, *to_hop;
-	bool secured;
-	const char *postmaster;
-};
-
-/* ---- a hop that answers line by line ---- */
-
-struct play {
-	const struct talk *talk;
-	struct inner inner;
-	struct out heard, told; /* by the engine, by the hop */
-	size_t answered;        /* octets of @told that the hop has read */
-	size_t next;            /* reply */
-	unsigned asked;         /* hops */
-	bool in_text;
-	char due[HOP_MAX]; /* its octets on their way */
-	size_t due_n;
-	size_t life; /* octets that the hop says before it is lost */
-	char heard_block[TEXT_MAX], told_block[TEXT_MAX];
-};
-
-static void put(struct out *o, const char *text)
-{
-	out_str(o, text);
-}
-
-static void hop_says(struct play *p, const char *text)
-{
-	const size_t all = strlen(text), n = all < p->life ? all : p->life;
-
-	assert_true(p->due_n + n < sizeof(p->due));
-	p->life -= n;
-	memcpy(p->due + p->due_n, text, n);
-	p->due_n += n;
-	p->in_text = strncmp(text, "354", 3) == 0;
-}
-
-/* Where the next thing that it answers ends; 0: not yet. */
-static size_t unanswered(const struct play *p)
-{
-	const struct span s = span_from(out_span(&p->told), p->answered);
-	const char *const end = p->in_text ? "\r\n.\r\n" : "\r\n";
-	const size_t n = strlen(end);
-
-	for (size_t i = 0; i + n <= s.n; i++)
-		if (memcmp(s.p + i, end, n) == 0)
-			return i + n;
-	return 0;
-}
-
-static bool hop_answers(struct play *p)
-{
-	const char *reply = p->talk->replies[p->next];
-	const size_t n = unanswered(p);
-
-	if (n == 0 || p->due_n > 0 || reply == NULL)
-		return false;
-	p->answered += n;
-	p->next++;
-	if (strcmp(reply, "LOST") == 0)
-		inner_hop_lost(&p->inner, &p->heard);
-	else
-		hop_says(p, reply);
-	return true;
-}
-
-/* ---- an adapter ---- */
-
-static void gone(struct play *p, const char *how)
-{
-	put(&p->told, how);
-	p->answered = p->told.n;
-	p->due_n = 0;
-	p->in_text = false;
-	inner_hop_gone(&p->inner);
-}
-
-static const struct smtp_local locked_out = { .code = 535, .text = "5.7.8 Locked" };
-
-static void obey(struct play *p, const struct inner_step *step)
-{
-	const struct ehlo_offer offer = { .extensions = p->talk->offer, .size = 1000 };
-	struct inner *i = &p->inner;
-
-	if (i->want & INNER_RELEASE)
-		gone(p, "[release]");
-	if (i->want & INNER_ABORT)
-		gone(p, "[abort]");
-	p->asked += (i->want & INNER_HOP) != 0;
-	if ((i->want & INNER_HOP) && p->talk->offer == NONE)
-		inner_hop_failed(i, (struct smtp_local){ .code = 451, .text = "4.4.1 None" });
-	else if (i->want & INNER_HOP)
-		inner_hop_ready(i, &offer);
-	if (i->want & (INNER_LOGIN | INNER_LOGIN_MORE)) {
-		const bool good = span_eq(step->text, SPAN("Z29vZA=="));
-
-		put(&p->told, "[login ");
-		out_bytes(&p->told, step->mechanism);
-		put(&p->told, " ");
-		out_bytes(&p->told, step->text);
-		put(&p->told, "]");
-		p->answered = p->told.n;
-		inner_login_told(i);
-		if (strcmp(p->talk->rule, PASSED) == 0 && span_eq(step->mechanism, SPAN("LOGIN")))
-			inner_login_done(i, locked_out, &p->heard);
-		else if (!step->has_text)
-			inner_login_challenge(i, SPAN("VXNlcjo="), &p->heard);
-		else
-			inner_login_done(i,
-				good ? (struct smtp_local){ .code = 235, .text = "2.7.0 OK" }
-				     : (struct smtp_local){ .code = 535, .text = "5.7.8 No" },
-				&p->heard);
-	}
-	if (i->want & INNER_LOGIN_CANCEL) {
-		put(&p->told, "[cancel]");
-		p->answered = p->told.n;
-		inner_login_told(i);
-	}
-}
-
-/* One step on windows of at most @cut octets. Return: did anything happen? */
-static bool turn(struct play *p, struct span *engine, size_t seen, size_t hop_cut)
-{
-	const struct span window = span_sub(*engine, 0, seen);
-	const size_t due = p->due_n < hop_cut ? p->due_n : hop_cut;
-	struct inner_step step;
-	const bool more =
-		inner_step(&p->inner, window, span_of(p->due, due), &p->heard, &p->told, &step);
-
-	assert_true(step.engine <= window.n && step.hop <= due);
-	out_bytes(&p->told, step.forward);
-	*engine = span_from(*engine, step.engine);
-	memmove(p->due, p->due + step.hop, p->due_n - step.hop);
-	p->due_n -= step.hop;
-	obey(p, &step);
-	return more;
-}
-
-/* The engine's octets become visible @cut at a time, the hop's as many. */
-static void run_until(struct play *p, const struct talk *talk, size_t cut, size_t life)
-{
-	char text[4096];
-	const struct inner_conf conf = {
-		.hostname = "gw.test",
-		.id = "S1",
-		.client = { IP_V4, { 192, 0, 2, 9 } },
-		.postmaster = talk->postmaster,
-		.relay = (const struct relay *)(const void *)rule_of(
-			span_of(text, (size_t)snprintf(text, sizeof(text), rules, talk->rule))),
-	};
-	struct span engine = span_str(talk->engine);
-	size_t seen = 0, hop_cut = cut, idle = 0;
-
-	memset(p, 0, sizeof(*p));
-	p->talk = talk;
-	p->life = life;
-	out_init(&p->heard, p->heard_block, sizeof(p->heard_block));
-	out_init(&p->told, p->told_block, sizeof(p->told_block));
-	inner_init(&p->inner, &conf);
-	if (talk->secured) {
-		struct inner_step step;
-		inner_step(&p->inner, engine, SPAN(""), &p->heard, &p->told, &step);
-		inner_secured(&p->inner, "TLSv1.3", "AES");
-	}
-	while (idle < 3) {
-		const size_t before = engine.n;
-		bool more = turn(p, &engine, seen, hop_cut);
-
-		seen -= before - engine.n;
-		more = hop_answers(p) || more;
-		if (!more && hop_cut < p->due_n) {
-			hop_cut++;
-			more = true;
-		} else if (!more && seen < engine.n) {
-			seen = seen + cut < engine.n ? seen + cut : engine.n;
-			more = true;
-		} else if (p->due_n == 0) {
-			hop_cut = cut;
-		}
-		if (!more && p->life == 0 && p->due_n <= hop_cut) {
-			p->life = SIZE_MAX;
-			inner_hop_lost(&p->inner, &p->heard);
-			more = true;
-		}
-		idle = more ? 0 : idle + 1;
-	}
-}
-
-static void run(struct play *p, const struct talk *talk, size_t cut)
-{
-	run_until(p, talk, cut, SIZE_MAX);
-}
 
 static const struct talk talks[] = {
 	{ "a message", OPEN, ALL, BEFORE "DATA\r\nSubject: x\r\n\r\n..\r\nhi\r\n.\r\nQUIT\r\n",
@@ -450,7 +231,7 @@ static void conversations(void **state)
 			char how[32];
 
 			snprintf(how, sizeof(how), "%zu octets at a time", cut);
-			run(&p, &talks[i], cut);
+			play_talk(&p, &talks[i], cut);
 			assert_false(p.heard.full || p.told.full);
 			expect(&p.heard, talks[i].to_engine, talks[i].name, how);
 			expect(&p.told, talks[i].to_hop, talks[i].name, how);
@@ -474,7 +255,7 @@ static void the_hop_is_lost_at_every_step(void **state)
 				NULL, NULL, false, NULL };
 
 			talk.replies[lost] = "LOST";
-			run(&p, &talk, 3);
+			play_talk(&p, &talk, 3);
 			p.heard_block[p.heard.n] = '\0';
 			assert_null(strstr(p.heard_block, "queued"));
 			assert_non_null(strstr(p.heard_block, "451 4.4.2"));
@@ -513,7 +294,7 @@ static void the_hop_is_lost_at_every_octet(void **state)
 			snprintf(engine, sizeof(engine), BEFORE "%sQUIT\r\n", texts[form]);
 			while (whole < COUNT_OF(replies) && left >= strlen(replies[whole]))
 				left -= strlen(replies[whole++]);
-			run_until(&p, &talk, 2, life);
+			play_until(&p, &talk, 2, life);
 			assert_int_equal(count(&p.heard, "250 bb\r\n"), whole >= 2);
 			assert_int_equal(count(&p.heard, "queued\r\n"), whole >= 4);
 			assert_int_equal(count(&p.heard, "451 4.4.2") > 0, whole < 4);
@@ -574,10 +355,10 @@ static void hostile_replies(void **state)
 			char want[8192];
 
 			snprintf(want, sizeof(want), TAKEN "%s", given);
-			run(&p, &rcpt, cut);
+			play_talk(&p, &rcpt, cut);
 			expect_octets(out_span(&p.heard), span_str(want), "RCPT", rows[i].reply);
 			snprintf(want, sizeof(want), TAKEN "250 b\r\n" GO "%s", given);
-			run(&p, &end, cut);
+			play_talk(&p, &end, cut);
 			expect_octets(out_span(&p.heard), span_str(want), "end", rows[i].reply);
 		}
 }
@@ -594,7 +375,7 @@ static void a_hop_that_is_not_there_is_asked_for_once(void **state)
 	static struct play p;
 
 	(void)state;
-	run(&p, &talk, 9);
+	play_talk(&p, &talk, 9);
 	assert_int_equal(p.asked, 3);
 	assert_int_equal(count(&p.heard, "451 4.4.1 None\r\n"), 5);
 }
@@ -617,11 +398,11 @@ static void the_engine_gives_up_at_every_octet(void **state)
 		bool had;
 
 		snprintf(engine, sizeof(engine), "%.*s", (int)n, text);
-		run(&p, &talk, 1);
+		play_talk(&p, &talk, 1);
 		had = p.inner.has_hop;
 		inner_reset(&p.inner);
 		assert_int_equal((p.inner.want & INNER_ABORT) != 0, had);
-		obey(&p, &none);
+		play_obey(&p, &none);
 		assert_false(p.inner.has_hop);
 		assert_int_equal(p.inner.mail, INNER_MAIL_NONE);
 		assert_int_equal(p.inner.state, INNER_COMMAND);
@@ -681,7 +462,7 @@ static void a_loop_is_broken(void **state)
 			out_str(&o, "Received: x\r\n");
 		out_str(&o, "\r\nhi\r\n.\r\nNOOP\r\n");
 		text[o.n] = '\0';
-		run(&p, &talk, 100);
+		play_talk(&p, &talk, 100);
 		p.heard_block[p.heard.n] = p.told_block[p.told.n] = '\0';
 		assert_int_equal(strstr(p.heard_block, "250 queued\r\n250 2.0.0 OK") != NULL,
 			n == TRACE_RECEIVED_MAX);
@@ -744,7 +525,7 @@ static void chunks_are_carried_as_data(void **state)
 			n - half, text + half);
 		strcpy(want, SENT "DATA\r\n" TRACE);
 		stuffed(want + strlen(want), text);
-		run(&p, &talk, 1 + round % 9);
+		play_talk(&p, &talk, 1 + round % 9);
 		expect_octets(out_span(&p.told), span_str(want), "chunks", engine);
 	}
 }
