@@ -43,8 +43,8 @@ class SmallDisk(Postern):
         self.LOG = str(self.inside / "log.json")
 
     def fill(self, left):
-        """All but so many octets."""
-        with open(self.inside / "filler", "wb") as f:
+        """All but so many octets: fewer where the log takes some meanwhile, so one write(2), which may be short."""
+        with open(self.inside / "filler", "wb", buffering=0) as f:
             free = os.statvfs(self.inside)
             f.write(b"x" * (free.f_bavail * free.f_bsize - left))
 
