@@ -133,7 +133,7 @@ void hop_target_failed(struct hop *h, enum code code, int error, struct span sai
 	keep_words(h, code, error, said);
 	if (h->target)
 		set_aside(h);
-	h->clear = false;
+	h->hello.clear = false;
 	disconnect(h, true);
 	dial_next(h);
 }
@@ -226,12 +226,8 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 	case HOP_IDLE: hop_drop(h, true); return;
 	case HOP_LOOKING_UP: return; /* there is nothing yet that could be ready */
 	case HOP_DIALLING: connected(h); return;
-	case HOP_BANNER:
-	case HOP_EHLO:
-	case HOP_HELO:
-	case HOP_STARTTLS:
-	case HOP_SHAKING:
-	case HOP_ASKED: hop_greet(h); return;
+	case HOP_GREETING:
+	case HOP_SHAKING: hop_greet(h); return;
 	}
 }
 
@@ -241,8 +237,8 @@ static void on_time(struct wheel_entry *e)
 
 	if (h->state == HOP_IDLE)
 		hop_drop(h, false);
-	else if (h->state == HOP_ASKED)
-		hop_target_again(h);
+	else if (h->state == HOP_GREETING)
+		hop_greet_lost(h, ETIMEDOUT, (struct span){ 0 });
 	else
 		hop_target_failed(h, CODE_HOP_DOWN, ETIMEDOUT, (struct span){ 0 });
 }
@@ -323,12 +319,12 @@ struct hop *hop_take(struct hops *hops, const struct route *route, struct span d
 	h->ops = ops;
 	h->context = context;
 	h->target = NULL;
-	h->clear = false;
 	if (h->state == HOP_IDLE) {
 		hops->idle--;
 		h->facts.reused = true;
 		hop_ask(h);
 	} else {
+		hop_hello_init(&h->hello, route->tls, hops->hostname);
 		dial_next(h);
 	}
 	return h;

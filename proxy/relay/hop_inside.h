@@ -3,7 +3,7 @@
 /*
  * Hop's rooms, seen by each other only: see hop.h
  */
-#include "filter/smtp/reply.h"
+#include "filter/relay/hop_hello.h"
 #include "proxy/relay/ask.h"
 #include "proxy/relay/hop.h"
 #include "proxy/relay/targets.h"
@@ -11,12 +11,8 @@
 enum hop_state {
 	HOP_LOOKING_UP, /* waiting for postern-resolve */
 	HOP_DIALLING,
-	HOP_BANNER, /* waiting for the greeting */
-	HOP_EHLO,   /* ... for the answer to EHLO */
-	HOP_HELO,
-	HOP_STARTTLS,
-	HOP_SHAKING, /* TLS */
-	HOP_ASKED,   /* an unused one: RSET was said */
+	HOP_GREETING, /* hop_hello speaks */
+	HOP_SHAKING,  /* TLS */
 	HOP_TAKEN,
 	HOP_IDLE,
 	HOP_FAILED, /* nothing left to try; the taker is told in a moment */
@@ -40,10 +36,9 @@ struct hop {
 	char name[TARGETS_NAME];          /* of the next hop; empty: it has none but its address */
 	unsigned uses;
 	bool exclusive;
-	bool clear; /* its handshake failed, and TLS may be done without */
 	struct tls *tls;
 	struct hop_facts facts;
-	struct reply_reader reader;
+	struct hop_hello hello;
 	size_t in_n;
 	enum code why; /* the last failure */
 	int error;
@@ -73,6 +68,8 @@ void hop_unknown(struct hop *h, enum code code, struct span name);
 void hop_greet_begin(struct hop *h);
 /* It is readable (or writable, while it shakes hands) before it is ready. */
 void hop_greet(struct hop *h);
+/* ... or silent for too long: @error, errno or 0, and @said are what is known. */
+void hop_greet_lost(struct hop *h, int error, struct span said);
 /* RSET to one that was unused. */
 void hop_ask(struct hop *h);
 
