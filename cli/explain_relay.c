@@ -9,12 +9,9 @@ const char *explain_listen(const struct explain *e)
 		[LISTEN_STARTTLS] = "starttls",
 		[LISTEN_STARTTLS_REQUIRED] = "starttls required",
 		[LISTEN_TLS] = "tls" };
-	const struct relay *r = e->rule->relay;
+	const struct relay_listen *listen = relay_listen(e->rule->relay, &e->facts.to);
 
-	for (size_t i = 0; i < r->n_listen; i++)
-		if (rule_endpoint_is(&r->listen[i].addr, &e->facts.to))
-			return names[r->listen[i].tls];
-	return "";
+	return listen != NULL ? names[listen->tls] : "";
 }
 
 void explain_hop(struct out *o, const struct next_hop *hop)

@@ -44,6 +44,17 @@ static inline bool rule_endpoint_is(const struct rule_endpoint *endpoint, const 
 	       (endpoint->any || ip_eq(&endpoint->addr.ip, &to->ip));
 }
 
+/* Where a relay listens for what a client asked for; NULL: nowhere. The same address may be
+ * listened on by one statement only; a dual-stack one is any family's. */
+static inline const struct relay_listen *relay_listen(
+	const struct relay *relay, const struct ip_port *to)
+{
+	for (size_t i = 0; i < relay->n_listen; i++)
+		if (rule_endpoint_is(&relay->listen[i].addr, to))
+			return &relay->listen[i];
+	return NULL;
+}
+
 /* The route of a relay that needs no recipient's domain: who checks a login there, and where mail
  * to <postmaster> goes. NULL: each delivers by MX. */
 static inline const struct route *relay_named_route(const struct relay *relay)

@@ -3,16 +3,6 @@
 
 #define CLOSING 421
 
-/* The first line's text, for the log. */
-static struct span first_line(const struct smtp_reply *reply)
-{
-	struct span text = span_of(NULL, 0);
-	size_t at = 0;
-
-	reply_line(reply, &at, &text);
-	return text;
-}
-
 static void note_reply(struct inspect *i, enum inspect_note_type type, const struct smtp_event *ev)
 {
 	acts_note(i, &(struct inspect_note){
@@ -22,7 +12,7 @@ static void note_reply(struct inspect *i, enum inspect_note_type type, const str
 			     .verb = ev->verb,
 			     .transaction = ev->transaction,
 			     .reply = (uint16_t)ev->reply.code,
-			     .text = first_line(&ev->reply),
+			     .text = reply_first_line(&ev->reply),
 		     });
 }
 
@@ -31,7 +21,7 @@ static void message_answered(struct inspect *i, const struct smtp_event *ev)
 	const bool taken = ev->reply.code / 100 == 2;
 
 	acts_message(i, taken ? CODE_MESSAGE_DELIVERED : CODE_MESSAGE_SERVER_REFUSED,
-		(uint16_t)ev->reply.code, first_line(&ev->reply), 0);
+		(uint16_t)ev->reply.code, reply_first_line(&ev->reply), 0);
 }
 
 /* RFC 3207 6 names the risk of taking STARTTLS out of an offer: so it is told. */
@@ -99,9 +89,9 @@ static void closing(struct inspect *i, const struct smtp_event *ev)
 			     .verb = ev->verb,
 			     .transaction = ev->transaction,
 			     .reply = CLOSING,
-			     .text = first_line(&ev->reply),
+			     .text = reply_first_line(&ev->reply),
 		     });
-	acts_message(i, CODE_MESSAGE_SERVER_REFUSED, CLOSING, first_line(&ev->reply), 0);
+	acts_message(i, CODE_MESSAGE_SERVER_REFUSED, CLOSING, reply_first_line(&ev->reply), 0);
 }
 
 void acts_reply(struct inspect *i, const struct smtp_event *ev, struct acts_out out)

@@ -49,9 +49,10 @@ struct verdict policy_command(const struct publish *rule, const struct policy_fa
 struct verdict policy_defect(
 	const struct publish *rule, enum smtp_defect defect, enum smtp_verb verb);
 
-/* A fault: always cut. */
 /* RFC 3207 4: what is legal before TLS where nothing goes without. */
 bool policy_goes_before_tls(enum smtp_verb verb);
+
+/* A fault: always cut. */
 struct verdict policy_fault(enum smtp_fault fault);
 
 /* Any other code of the catalogue that has a reply. */

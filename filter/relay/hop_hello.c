@@ -53,16 +53,6 @@ static enum hop_hello_next fail(struct hop_hello *h, enum code why, struct span 
 	return HOP_HELLO_FAILED;
 }
 
-static enum hop_hello_next refused(
-	struct hop_hello *h, enum code why, const struct smtp_reply *reply)
-{
-	struct span text = { 0 };
-	size_t at = 0;
-
-	reply_line(reply, &at, &text);
-	return fail(h, why, text);
-}
-
 enum hop_hello_next hop_hello_lost(struct hop_hello *h, struct span said)
 {
 	if (h->state == HOP_HELLO_ASKED) /* it was gone already */
@@ -110,7 +100,7 @@ static enum hop_hello_next ehlo_answered(
 		return offered(h, reply, line);
 	if (reply->code / 100 == 5 && !h->inside && !wants_tls(h))
 		return say(h, HOP_HELLO_HELO, "HELO ", h->hostname, line);
-	return refused(h, CODE_HOP_DOWN, reply);
+	return fail(h, CODE_HOP_DOWN, reply_first_line(reply));
 }
 
 /* What stands behind the 220 was written before there was TLS, whoever wrote it (CVE-2021-38371).
@@ -121,7 +111,7 @@ static enum hop_hello_next starttls_answered(
 	if (reply->code == 220)
 		return more ? fail(h, CODE_HOP_TLS, SPAN("octets behind the answer to STARTTLS"))
 			    : HOP_HELLO_SHAKE;
-	return wants_tls(h) ? refused(h, CODE_HOP_TLS, reply) : HOP_HELLO_READY;
+	return wants_tls(h) ? fail(h, CODE_HOP_TLS, reply_first_line(reply)) : HOP_HELLO_READY;
 }
 
 static enum hop_hello_next malformed(struct hop_hello *h)
@@ -149,7 +139,7 @@ static enum hop_hello_next take(
 		return say_ehlo(h, line);
 	if (h->state == HOP_HELLO_HELO && reply->code / 100 == 2)
 		return HOP_HELLO_READY;
-	return refused(h, CODE_HOP_DOWN, reply);
+	return fail(h, CODE_HOP_DOWN, reply_first_line(reply));
 }
 
 enum hop_hello_next hop_hello_hear(struct hop_hello *h, struct span window, struct out *line)

@@ -15,7 +15,8 @@
 #include "filter/smtp/reply.h"
 #include "rules/ruleset.h"
 
-#define HOP_HELLO_LINE_MAX 300 /* octets of a line that is said */
+#define HOP_HELLO_LINE_MAX 300  /* octets of a line that is said */
+#define HOP_HELLO_ASK_MS   2000 /* for the answer to RSET of one that was unused */
 
 enum hop_hello_state {
 	HOP_HELLO_BANNER, /* waiting for the greeting */

@@ -4,8 +4,6 @@
 #include "filter/relay/inside.h"
 
 static const struct smtp_local doom = { .code = 421, .text = "4.4.2 Connection to next hop lost" };
-static const struct smtp_local no_login = { .code = 454,
-	.text = "4.7.0 Temporary authentication failure" };
 
 void inner_init(struct inner *i, const struct inner_conf *conf)
 {
@@ -101,7 +99,7 @@ void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_eng
 	drop_hop(i);
 	inner_login_lost(i);
 	if (i->state == INNER_LOGIN_AWAIT)
-		local = no_login;
+		local = inner_reply_of(CODE_LOGIN_UNKNOWN);
 	if (i->state == INNER_TEXT || i->state == INNER_CHUNK)
 		inner_swallow(i, local); /* then its words are about the message */
 	else if (i->queue.n > 0)
@@ -287,13 +285,20 @@ bool inner_step(struct inner *i, struct span engine, struct span hop, struct out
 {
 	const struct inner_out out = { to_engine, to_hop, step };
 
-	*step = (struct inner_step){ 0 };
+	*step = (struct inner_step){ .lost = CODE_COUNT };
 	if (i->want != 0)
 		return false;
 	return inner_hop_step(i, hop, out) || engine_step(i, engine, out);
 }
 
 /* ---- events ---- */
+
+struct smtp_local inner_reply_of(enum code code)
+{
+	const struct code_info *info = code_info(code);
+
+	return (struct smtp_local){ .code = info->reply, .text = info->reply_text };
+}
 
 void inner_hop_gone(struct inner *i)
 {
@@ -305,7 +310,7 @@ void inner_hop_gone(struct inner *i)
 
 void inner_hop_lost(struct inner *i, struct out *to_engine)
 {
-	inner_lose_hop(i, INNER_REPLY(451, "4.4.2 Connection to next hop lost"), to_engine);
+	inner_lose_hop(i, inner_reply_of(CODE_HOP_LOST), to_engine);
 }
 
 void inner_secured(struct inner *i, const char *version, const char *cipher)

@@ -25,6 +25,7 @@
  * Threads: one at a time. No statics.
  * Purity:  no allocation, no clock, no log, no syscall.
  */
+#include "filter/policy/codes.h"
 #include "filter/relay/trace.h"
 #include "filter/smtp/body.h"
 #include "filter/smtp/command.h"
@@ -146,6 +147,8 @@ struct inner_step {
 		text; /* of a login, borrowed from the window; act before the next call
 		       */
 	bool has_text;
+	enum code lost;   /* the hop was given up for what it said: HOP_*; CODE_COUNT: it was not */
+	struct span said; /* ... one line of it, or empty; borrowed likewise */
 };
 
 /* A greeting is due. @conf is copied; what it points to outlives the session. */
@@ -171,12 +174,17 @@ void inner_hop_gone(struct inner *i);
  * the hop had logged in for the client: that is told by 421. */
 void inner_hop_lost(struct inner *i, struct out *to_engine);
 
+/* The catalogue's reply to the client, for inner_hop_failed(). */
+struct smtp_local inner_reply_of(enum code code);
+
 /* INNER_LOGIN and the like were carried out. */
 void inner_login_told(struct inner *i);
 /* What the exchange says: @challenge, base64 of at most INNER_CHALLENGE octets, for a 334; or its
  * end, 235 or another @reply of RFC 4954. By a next hop: the client may try; or it may not. */
 void inner_login_challenge(struct inner *i, struct span challenge, struct out *to_engine);
 void inner_login_done(struct inner *i, struct smtp_local reply, struct out *to_engine);
+/* The words of RFC 4954 6 for the end of an exchange; of another code, those of 454. */
+struct smtp_local inner_login_reply(unsigned code);
 
 /* The client is inside TLS from now on: what came before is forgotten. @version and @cipher are
  * copied. */

@@ -3,9 +3,16 @@
 
 #define CLOSING 421
 
-static void hop_wrong(struct inner *i, struct out *to_engine)
+static void give_up(struct inner *i, enum code why, struct span said, struct inner_out out)
 {
-	inner_lose_hop(i, INNER_REPLY(451, "4.3.0 Next hop answers wrongly"), to_engine);
+	out.step->lost = why;
+	out.step->said = said;
+	inner_lose_hop(i, inner_reply_of(why), out.to_engine);
+}
+
+static void hop_wrong(struct inner *i, const struct smtp_reply *reply, struct inner_out out)
+{
+	give_up(i, CODE_HOP_WRONG, reply_first_line(reply), out);
 }
 
 /* ---- replies that are nobody else's matter ---- */
@@ -13,10 +20,8 @@ static void hop_wrong(struct inner *i, struct out *to_engine)
 /* Its words are kept for the recipients that follow. */
 static void keep_refusal(struct inner *i, const struct smtp_reply *reply)
 {
-	struct span text = { 0 };
-	size_t at = 0;
+	const struct span text = reply_first_line(reply);
 
-	reply_line(reply, &at, &text);
 	i->refusal_n = (uint16_t)(text.n < sizeof(i->refusal) ? text.n : sizeof(i->refusal));
 	if (i->refusal_n > 0)
 		memcpy(i->refusal, text.p, i->refusal_n);
@@ -30,13 +35,13 @@ static bool take_own(struct inner *i, const struct smtp_reply *reply, struct inn
 	if (i->rset_owed) { /* RFC 5321 4.1.1.5 leaves it no refusal */
 		i->rset_owed = false;
 		if (reply->code != 250)
-			hop_wrong(i, out.to_engine);
+			hop_wrong(i, reply, out);
 		return true;
 	}
 	if (i->mail_owed) {
 		i->mail_owed = false;
 		if (!reply_fits(SMTP_VERB_MAIL, reply->code))
-			hop_wrong(i, out.to_engine);
+			hop_wrong(i, reply, out);
 		else if (reply->code >= 400)
 			keep_refusal(i, reply);
 		return true;
@@ -51,7 +56,7 @@ static bool take_own(struct inner *i, const struct smtp_reply *reply, struct inn
 			keep_refusal(i, reply);
 			i->state = INNER_COMMAND;
 		} else {
-			hop_wrong(i, out.to_engine);
+			hop_wrong(i, reply, out);
 		}
 		return true;
 	}
@@ -70,7 +75,7 @@ static void give(struct inner *i, const struct smtp_reply *reply, struct inner_o
 static void rcpt_answered(struct inner *i, const struct smtp_reply *reply, struct inner_out out)
 {
 	if (i->mail == INNER_MAIL_REFUSED && reply->code < 400) {
-		hop_wrong(i, out.to_engine);
+		hop_wrong(i, reply, out);
 		return;
 	}
 	if (i->mail == INNER_MAIL_REFUSED) {
@@ -118,7 +123,7 @@ static void take(
 		inner_hop_login(i, reply->code, out.step);
 		return;
 	}
-	hop_wrong(i, out.to_engine);
+	hop_wrong(i, reply, out);
 }
 
 static void judge(struct inner *i, const struct smtp_reply *reply, struct inner_out out)
@@ -127,14 +132,14 @@ static void judge(struct inner *i, const struct smtp_reply *reply, struct inner_
 
 	if (reply->code ==
 		CLOSING) { /* RFC 5321 3.8: it may answer anything; its words are not ours */
-		inner_hop_lost(i, out.to_engine);
+		give_up(i, CODE_HOP_LOST, reply_first_line(reply), out);
 		return;
 	}
 	if (take_own(i, reply, out))
 		return;
 	if (head == NULL || i->state == INNER_TEXT || i->state == INNER_CHUNK ||
 		!reply_fits((enum smtp_verb)head->verb, reply->code))
-		hop_wrong(i, out.to_engine);
+		hop_wrong(i, reply, out);
 	else
 		take(i, (enum smtp_verb)head->verb, reply, out);
 }
@@ -150,7 +155,7 @@ bool inner_hop_step(struct inner *i, struct span window, struct inner_out out)
 	switch (reply_next(&r, window.p, window.n, &reply, &fault)) {
 	case REPLY_MORE: i->reply = r; return false;
 	case REPLY_WHOLE: break;
-	case REPLY_FAULT: hop_wrong(i, out.to_engine); return true;
+	case REPLY_FAULT: give_up(i, CODE_HOP_WRONG, SPAN("malformed reply"), out); return true;
 	}
 	reply_init(&i->reply);
 	out.step->hop = reply.octets.n;

@@ -4,8 +4,6 @@
 
 static const struct smtp_local cancelled = { .code = 501,
 	.text = "5.7.0 Authentication cancelled" };
-static const struct smtp_local no_login = { .code = 454,
-	.text = "4.7.0 Temporary authentication failure" };
 
 static bool by_next_hop(const struct inner *i)
 {
@@ -81,12 +79,12 @@ static bool pass_to_hop(
 			return true;
 		}
 		shut(i);
-		inner_answer(i, size, no_login, out);
+		inner_answer(i, size, inner_reply_of(CODE_LOGIN_UNKNOWN), out);
 		return true;
 	}
 	if (!(i->offer.extensions & SMTP_EXT_BIT(AUTH))) { /* no secret for who did not ask */
 		shut(i);
-		inner_answer(i, size, no_login, out);
+		inner_answer(i, size, inner_reply_of(CODE_LOGIN_UNKNOWN), out);
 		return true;
 	}
 	inner_consume(i, size, out);
@@ -123,7 +121,7 @@ static void respond(struct inner *i, const struct smtp_command *cmd, size_t size
 {
 	if (by_next_hop(i) && !i->has_hop) {
 		shut(i);
-		inner_answer(i, size, no_login, out);
+		inner_answer(i, size, inner_reply_of(CODE_LOGIN_UNKNOWN), out);
 		i->state = INNER_COMMAND;
 	} else if (by_next_hop(i)) {
 		inner_consume(i, size, out);
@@ -168,6 +166,17 @@ bool inner_response(struct inner *i, struct span window, struct inner_out out)
 }
 
 /* ---- what the exchange says ---- */
+
+struct smtp_local inner_login_reply(unsigned code)
+{
+	switch (code) {
+	case 235: return INNER_REPLY(235, "2.7.0 Authentication successful");
+	case 501: return INNER_REPLY(501, "5.5.2 Cannot decode response");
+	case 504: return INNER_REPLY(504, "5.5.4 Mechanism not offered");
+	case 535: return inner_reply_of(CODE_LOGIN_FAILED);
+	}
+	return inner_reply_of(CODE_LOGIN_UNKNOWN);
+}
 
 void inner_login_told(struct inner *i)
 {

@@ -102,6 +102,15 @@ bool reply_line(const struct smtp_reply *reply, size_t *atp, struct span *textp)
 	return true;
 }
 
+struct span reply_first_line(const struct smtp_reply *reply)
+{
+	struct span text = { 0 };
+	size_t at = 0;
+
+	reply_line(reply, &at, &text);
+	return text;
+}
+
 void reply_print(struct out *o, const struct smtp_reply *reply)
 {
 	struct span text;

@@ -53,6 +53,9 @@ enum reply_end reply_next(struct reply_reader *r, const uint8_t *win, size_t n,
 /* The text of the next line (behind code and separator), *atp starts at 0; false after the last. */
 bool reply_line(const struct smtp_reply *reply, size_t *atp, struct span *textp);
 
+/* That of the first. */
+struct span reply_first_line(const struct smtp_reply *reply);
+
 /* The reply as the client gets it. */
 void reply_print(struct out *o, const struct smtp_reply *reply);
 

@@ -32,7 +32,6 @@
 #define HOP_IDLE_MS  30000 /* an unused connection is closed */
 #define HOP_IDLE_MAX 32    /* of a worker */
 #define HOP_USES_MAX 100   /* transactions of one connection */
-#define HOP_ASK_MS   2000  /* for the answer to RSET of one that was unused */
 
 struct hops; /* of a worker */
 struct hop;

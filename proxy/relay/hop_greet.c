@@ -15,7 +15,8 @@ static void say(struct hop *h, struct span line)
 	h->in_n = 0;
 	if (hop_write(h, &piece, 1) == (ssize_t)line.n)
 		hop_wait(h, EV_READ,
-			h->hello.state == HOP_HELLO_ASKED ? HOP_ASK_MS : h->timeouts->command);
+			h->hello.state == HOP_HELLO_ASKED ? HOP_HELLO_ASK_MS
+							  : h->timeouts->command);
 	else
 		hop_target_failed(h, CODE_HOP_DOWN, errno, (struct span){ 0 });
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "proxy/relay/relayed_inside.h"
+#include "rules/view.h"
 
 #define PIECES_MAX  32
 #define REPLIES_MAX POOL_MIDDLE /* beyond it the hop is not read */
@@ -29,13 +30,6 @@ static void drop_hop(struct relayed *r, bool reset)
 		hop_drop(hop, reset);
 }
 
-static struct smtp_local reply_of(enum code code)
-{
-	const struct code_info *info = code_info(code);
-
-	return (struct smtp_local){ .code = info->reply, .text = info->reply_text };
-}
-
 static void take_hop(struct relayed *r)
 {
 	const struct publish *front = flow_rule(&r->s.flow);
@@ -44,7 +38,7 @@ static void take_hop(struct relayed *r)
 		span_of(r->inner.domain, r->inner.domain_n), r->inner.exclusive, &front->timeouts,
 		&hop_ops, r);
 	if (!r->hop)
-		inner_hop_failed(&r->inner, reply_of(CODE_HOP_DOWN));
+		inner_hop_failed(&r->inner, inner_reply_of(CODE_HOP_DOWN));
 }
 
 static void release_hop(struct relayed *r)
@@ -77,12 +71,16 @@ static void keep(struct relayed *r, struct held *h, struct span octets)
 		r->s.aborted = true;
 }
 
+static void tell_hop(struct relayed *r, enum code code, int error, struct span said)
+{
+	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, code, error, said);
+}
+
 static void lose_hop(struct walk *w)
 {
 	struct relayed *r = w->r;
 
-	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, CODE_HOP_LOST, errno,
-		(struct span){ 0 });
+	tell_hop(r, CODE_HOP_LOST, errno, (struct span){ 0 });
 	w->n = 0;
 	w->printed = w->to_hop.n = 0;
 	inner_hop_lost(&r->inner, &w->to_engine); /* which wants it aborted */
@@ -167,6 +165,8 @@ static size_t walk(struct relayed *r, struct span engine)
 		w.printed = w.to_hop.n;
 		add_piece(&w, step.forward);
 		rest = span_from(rest, step.engine);
+		if (step.lost != CODE_COUNT)
+			tell_hop(r, step.lost, 0, step.said);
 		if (step.hop)
 			held_take(&proxy_of(r)->pool, &r->hop_in, step.hop);
 		if (r->inner.want)
@@ -216,8 +216,8 @@ static void on_failed(
 
 	forget_hop(r);
 	r->s.flow.log.internal = *peer;
-	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, code, error, server);
-	inner_hop_failed(&r->inner, reply_of(code));
+	tell_hop(r, code, error, server);
+	inner_hop_failed(&r->inner, inner_reply_of(code));
 	relayed_go_on(r);
 }
 
@@ -237,8 +237,7 @@ static void lost_while_idle(struct relayed *r)
 	struct out o;
 	uint8_t block[SMTP_QUEUE_MAX * SMTP_LOCAL_REPLY_MAX];
 
-	log_server(&proxy_of(r)->log, clock_wall_ns(), &r->s.flow.log, CODE_HOP_LOST, errno,
-		(struct span){ 0 });
+	tell_hop(r, CODE_HOP_LOST, errno, (struct span){ 0 });
 	out_init(&o, block, sizeof(block));
 	inner_hop_lost(&r->inner, &o);
 	keep(r, &r->replies, out_span(&o));
@@ -340,7 +339,7 @@ static void server_late(struct inspected *s, enum code code)
 	r->stuck = false;
 	if (r->hop && !r->hop_ready) {
 		drop_hop(r, true);
-		inner_hop_failed(&r->inner, reply_of(CODE_HOP_DOWN));
+		inner_hop_failed(&r->inner, inner_reply_of(CODE_HOP_DOWN));
 	} else {
 		lost_while_idle(r);
 	}
@@ -400,18 +399,6 @@ static void on_server(struct ev_loop *loop, ev_io *io, int events)
 	inspected_server_ready(io->data, events);
 }
 
-/* The same address may be listened on by one statement only; a dual-stack one is any family's. */
-static const struct relay_listen *listen_of(const struct relay *relay, const struct ip_port *to)
-{
-	for (size_t i = 0; i < relay->n_listen; i++) {
-		const struct rule_endpoint *e = &relay->listen[i].addr;
-
-		if (e->addr.port == to->port && (e->any || ip_eq(&e->addr.ip, &to->ip)))
-			return &relay->listen[i];
-	}
-	return NULL;
-}
-
 void relayed_open(struct proxy *p, int client, const struct log_session *session, uint32_t counted)
 {
 	const struct relay *relay =
@@ -425,7 +412,7 @@ void relayed_open(struct proxy *p, int client, const struct log_session *session
 	if (!s)
 		return;
 	conf.id = s->flow.log.id;
-	relayed_of(s)->listen = listen_of(relay, &session->to);
+	relayed_of(s)->listen = relay_listen(relay, &session->to);
 	inner_init(&relayed_of(s)->inner, &conf);
 	ev_set_cb(&s->flow.server, on_server);
 	relayed_begin_client(relayed_of(s), relay->auth_required);

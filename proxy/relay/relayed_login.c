@@ -5,19 +5,19 @@
 
 #define MECHANISM_MAX 20 /* RFC 4422 3.1 */
 
-/* RFC 4954 6. Whoever is locked out hears the words of a wrong password. */
+/* Whoever is locked out hears the words of a wrong password. */
 static struct smtp_local reply_of(uint32_t result)
 {
-	static const struct smtp_local replies[] = {
-		[AUTH_OK] = { .code = 235, .text = "2.7.0 Authentication successful" },
-		[AUTH_WRONG] = { .code = 535, .text = "5.7.8 Authentication credentials invalid" },
-		[AUTH_TEMPFAIL] = { .code = 454, .text = "4.7.0 Temporary authentication failure" },
-		[AUTH_LOCKED] = { .code = 535, .text = "5.7.8 Authentication credentials invalid" },
-		[AUTH_MALFORMED] = { .code = 501, .text = "5.5.2 Cannot decode response" },
-		[AUTH_UNOFFERED] = { .code = 504, .text = "5.5.4 Mechanism not offered" },
+	static const unsigned codes[] = {
+		[AUTH_OK] = 235,
+		[AUTH_WRONG] = 535,
+		[AUTH_TEMPFAIL] = 454,
+		[AUTH_LOCKED] = 535,
+		[AUTH_MALFORMED] = 501,
+		[AUTH_UNOFFERED] = 504,
 	};
 
-	return replies[result < sizeof(replies) / sizeof(replies[0]) ? result : AUTH_TEMPFAIL];
+	return inner_login_reply(result < sizeof(codes) / sizeof(codes[0]) ? codes[result] : 454);
 }
 
 static enum code code_of(uint32_t result)
