@@ -2,7 +2,6 @@
 #include "cli/player.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/stage.h"
@@ -46,12 +45,10 @@ static bool fail_saw(struct player *p, const struct step *s, const struct items 
 
 static void deliver(struct player *p, enum smtp_dir dir, const uint8_t *octets, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		octets_put(&p->from[dir], octets[i]);
-		if (p->cut == PLAY_OCTETS)
-			stage_run(p, dir);
-	}
-	stage_run(p, dir);
+	const size_t by = p->cut == PLAY_OCTETS ? 1 : n;
+
+	for (size_t i = 0; i < n; i += by)
+		stage_take(p, dir, span_of(octets + i, by));
 }
 
 /* Sends step @at and those joined with it as one; returns how many. */
@@ -68,8 +65,11 @@ static size_t send_group(struct player *p, size_t at)
 		s[steps].side == s->side;
 		steps++) {
 		stage_tell(p, &s[steps]);
-		for (size_t i = 0; i < s[steps].n; i++)
-			octets_put(&group, (uint8_t)s[steps].pattern[i]);
+		for (size_t i = 0; i < s[steps].n; i++) {
+			const uint8_t octet = (uint8_t)s[steps].pattern[i];
+
+			octets_put(&group, span_of(&octet, 1));
+		}
 	}
 	if (p->cut > PLAY_WHOLE && p->cut < group.n) {
 		deliver(p, dir, group.p, p->cut);
@@ -77,28 +77,46 @@ static size_t send_group(struct player *p, size_t at)
 	} else {
 		deliver(p, dir, group.p, group.n);
 	}
-	free(group.p);
+	octets_free(&group);
 	return steps;
 }
 
-static void act(struct player *p, const struct step *s)
+static void end_client(struct player *p)
 {
-	if (s->word == WORD_DOWN) {
+	p->client_done = true;
+	inspect_client_lost(&p->inspect);
+	if (p->rule != NULL && p->rule->pass)
+		stage_end_server(p, ITEM_CLOSED);
+	stage_pump(p);
+}
+
+static bool act(struct player *p, const struct step *s)
+{
+	if (s->word == WORD_DOWN)
 		p->down = true;
-	} else if (s->side == 'S') {
-		stage_pump(p);
-		p->server_open = false; /* the script ended it: no end of ours is expected */
-		stage_lose_server(p, smtp_owed(&p->inspect.smtp) == SMTP_VERB_BANNER
-					     ? CODE_SERVER_GREETING
-					     : CODE_SERVER_LOST);
-		stage_pump(p);
-	} else {
-		p->client_done = true;
-		inspect_client_lost(&p->inspect);
-		if (p->rule != NULL && p->rule->pass)
-			stage_end_server(p, ITEM_CLOSED);
-		stage_pump(p);
-	}
+	else if (s->word == WORD_TLS)
+		return stage_secured(p, s->side) || fail(p, s, "no handshake is awaited here");
+	else if (s->side == 'S')
+		stage_server_ended(p);
+	else
+		end_client(p);
+	return true;
+}
+
+/* What who checks logins says. */
+static bool login(struct player *p, const struct step *s)
+{
+	struct octets says = { 0 };
+	bool taken;
+
+	for (size_t i = 0; i < s->n; i++)
+		octets_put(&says, span_of(&(uint8_t){ (uint8_t)s->pattern[i] }, 1));
+	taken = p->relay != NULL && behind_login(p, octets_left(&says));
+	octets_free(&says);
+	stage_pump(p);
+	return taken ||
+	       fail(p, s,
+		       "no login awaits this; 334, 235, 454, 501, 504 and 535 may be said to one");
 }
 
 static bool octet_fits(uint16_t want, uint16_t got)
@@ -160,6 +178,23 @@ static bool skip_loose(struct player *p, const struct step *s)
 	return true;
 }
 
+/* The header field that a relay adds (RFC 5321 4.4), with the lines it is folded over. */
+static bool expect_trace(struct player *p, const struct step *s)
+{
+	static const char name[] = "Received: ";
+	struct items *q = &p->to_server;
+	size_t n = 0;
+
+	while (n < sizeof name - 1 && n < items_left(q) && q->p[q->at + n] == (uint8_t)name[n])
+		n++;
+	if (n < sizeof name - 1)
+		return fail_saw(p, s, q);
+	for (q->at += n; items_left(q) > 0 && q->p[q->at] < ITEM_CLOSED; q->at++)
+		if (q->p[q->at] == '\n' && (items_left(q) == 1 || q->p[q->at + 1] != '\t'))
+			return q->at++, true;
+	return fail(p, s, "the trace has no end");
+}
+
 static bool expect_event(struct player *p, const struct step *s)
 {
 	struct items *q = s->side == '<' ? &p->to_client : &p->to_server;
@@ -171,6 +206,8 @@ static bool expect_event(struct player *p, const struct step *s)
 		p->loose = true;
 		return true;
 	}
+	if (s->word == WORD_RECEIVED)
+		return expect_trace(p, s);
 	if (s->word == WORD_DIALLED && p->dials > 0 && !p->first_claimed)
 		return p->first_claimed = true;
 	p->first_claimed = p->first_claimed || s->side == '>';
@@ -195,7 +232,7 @@ static bool expect_code(struct player *p, const struct step *s)
 		for (const char *t = text; *t != '\0'; t++)
 			items_put(&q, (uint8_t)*t);
 		fits = p->codes[c] && match(s, &q) == q.n;
-		free(q.p);
+		items_free(&q);
 		if (fits)
 			return true;
 	}
@@ -214,7 +251,8 @@ static bool play_step(struct player *p, size_t *atp)
 	stage_tell(p, s);
 	++*atp;
 	switch (s->kind) {
-	case STEP_ACT: act(p, s); return true;
+	case STEP_ACT: return act(p, s);
+	case STEP_LOGIN: return login(p, s);
 	case STEP_EXPECT: return expect(p, s);
 	case STEP_HAPPENS: return expect_event(p, s);
 	case STEP_CODE: return expect_code(p, s);
@@ -253,6 +291,8 @@ static void begin(struct player *p)
 	}
 	p->codes[CODE_SESSION_PASSED] = p->rule->pass;
 	inspect_init(&p->inspect, p->rule, &stage_ops, p, &p->client);
+	if (p->relay != NULL)
+		behind_begin(p, p->listen);
 	if (p->rule->pass) {
 		p->dials = 1;
 		p->server_open = true;
@@ -289,8 +329,10 @@ static bool finish(struct player *p)
 
 static void reset(struct player *p)
 {
-	p->from[0].at = p->from[0].n = p->from[1].at = p->from[1].n = 0;
-	p->to_client.at = p->to_client.n = p->to_server.at = p->to_server.n = 0;
+	octets_clear(&p->from[0]);
+	octets_clear(&p->from[1]);
+	items_clear(&p->to_client);
+	items_clear(&p->to_server);
 	memset(p->codes, 0, sizeof p->codes);
 	p->incidents = p->dials = 0;
 	p->quiet_ms = p->clock_ms = 0;
@@ -327,8 +369,9 @@ size_t player_longest(const struct transcript *t)
 
 void player_deinit(struct player *p)
 {
-	free(p->from[0].p);
-	free(p->from[1].p);
-	free(p->to_client.p);
-	free(p->to_server.p);
+	behind_deinit(&p->behind);
+	octets_free(&p->from[0]);
+	octets_free(&p->from[1]);
+	items_free(&p->to_client);
+	items_free(&p->to_server);
 }

@@ -10,6 +10,8 @@
  * Callers: cli/replay.c
  */
 #include "base/ip.h"
+#include "cli/behind.h"
+#include "cli/queues.h"
 #include "cli/transcript.h"
 #include "filter/policy/inspect.h"
 
@@ -28,25 +30,20 @@ struct player_story {
 	void *context;
 };
 
-struct items { /* octets and events one side got and nobody expected yet */
-	uint16_t *p;
-	size_t at, n, size;
-};
-
-struct octets { /* sent by one side, not yet taken */
-	uint8_t *p;
-	size_t at, n, size;
-};
-
 struct player {
 	const struct transcript *transcript;
-	const struct publish *rule;           /* NULL: nothing is published there */
-	const struct smtp_local *unpublished; /* then the reply, or NULL for a reset */
+	const struct publish *rule;        /* NULL: nothing is published there */
+	const struct relay *relay;         /* which has @rule for its front; NULL: none has */
+	const struct relay_listen *listen; /* ... where it was met */
+	const char *postmaster;            /* mailbox, or NULL */
+	const struct smtp_local
+		*unpublished; /* nothing is published: the reply, or NULL for a reset */
 	struct ip_port client;
 	const struct player_story *story;
 	size_t cut;
 
 	struct inspect inspect;
+	struct behind behind;  /* of a relay */
 	struct octets from[2]; /* SMTP_C2S, SMTP_S2C */
 	struct items to_client, to_server;
 	bool codes[CODE_COUNT]; /* records written */

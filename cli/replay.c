@@ -9,6 +9,7 @@
 #include "cli/config.h"
 #include "cli/story.h"
 #include "rules/match.h"
+#include "rules/view.h"
 
 #define EVERY_CUT_MAX                                                                              \
 	32768 /* octets sent together; of more only some cuts are tried: the work grows with the   \
@@ -21,7 +22,8 @@ struct replay {
 	struct transcript transcript;
 	struct load load;    /* points into the rules' text, the transcript's or: */
 	char *shared;        /* default.conf */
-	struct publish rule; /* a copy, with the host's name in it */
+	struct publish rule; /* a copy, with the host's name in it; or that of a */
+	struct relay relay;
 	struct smtp_local unpublished;
 	struct player player;
 	bool every_cut;
@@ -63,25 +65,25 @@ static int load_rules(struct replay *r)
 	return r->load.ruleset != NULL ? CLI_OK : complain_rules(r);
 }
 
-static const struct publish *named_rule(const struct ruleset *rs, const char *name)
+/* NULL: the first. */
+static const struct rule *named_rule(const struct ruleset *rs, const char *name)
 {
 	for (size_t i = 0; i < rs->n_rules; i++)
-		if (rs->rules[i].publish != NULL &&
-			(name == NULL || strcmp(rs->rules[i].publish->name, name) == 0))
-			return rs->rules[i].publish;
+		if (name == NULL || strcmp(rule_front(&rs->rules[i])->name, name) == 0)
+			return &rs->rules[i];
 	return NULL;
 }
 
-/* The address the client asked for: said, or the first that is published. */
+/* The address the client asked for: said, or the first of the named rule, or of all. */
 static bool published_address(const struct replay *r, struct ip_port *to)
 {
-	const struct publish *first = named_rule(r->load.ruleset, NULL);
+	const struct rule *rule = named_rule(r->load.ruleset, r->rule_name);
 
 	if (r->to != NULL)
 		return ip_port_parse(span_str(r->to), to);
-	if (first == NULL || first->n_external == 0 || first->external[0].any)
+	if (rule == NULL || rule_view(rule).n_endpoints == 0 || rule_endpoint(rule, 0)->any)
 		return false;
-	*to = first->external[0].addr;
+	*to = rule_endpoint(rule, 0)->addr;
 	return true;
 }
 
@@ -111,67 +113,57 @@ static void no_rule(struct replay *r)
 	r->player.unpublished = &r->unpublished;
 }
 
-static int refuse_relay(const struct relay *relay)
+static int find_rule(struct replay *r, const struct ip_port *to, const struct rule **rulep)
 {
-	return cli_fail(CLI_UNAVAILABLE,
-		"%s:%u: relay %s decides: sessions of relays cannot be replayed yet; \"postern "
-		"explain "
-		"--line\" judges a command",
-		relay->front.at.file, relay->front.at.line, relay->front.name);
+	const struct match_facts facts = {
+		.client = r->player.client.ip, .to = *to, .now_s = time(NULL)
+	};
+
+	*rulep = r->rule_name != NULL ? named_rule(r->load.ruleset, r->rule_name)
+				      : ruleset_match(r->load.ruleset, &facts, NULL);
+	if (*rulep == NULL && r->rule_name != NULL)
+		return cli_fail(CLI_USAGE, "--rule %s: no publish or relay block has this name",
+			r->rule_name);
+	return CLI_OK;
 }
 
-static const struct relay *named_relay(const struct ruleset *rs, const char *name)
+/* Copies are played, with the host's name in them. */
+static int take_rule(struct replay *r, const struct rule *rule, const struct ip_port *to)
 {
-	for (size_t i = 0; i < rs->n_rules; i++)
-		if (rs->rules[i].relay != NULL && strcmp(rs->rules[i].relay->front.name, name) == 0)
-			return rs->rules[i].relay;
-	return NULL;
-}
+	const struct hostconf *host = &r->load.ruleset->host;
+	struct publish *front = &r->rule;
 
-static int complain_name(const struct replay *r)
-{
-	const struct relay *relay = named_relay(r->load.ruleset, r->rule_name);
-
-	if (relay != NULL)
-		return refuse_relay(relay);
-	return cli_fail(CLI_USAGE, "--rule %s: no publish block has this name", r->rule_name);
-}
-
-static int match_rule(struct replay *r, const struct publish **rulep)
-{
-	struct match_facts facts = { .client = r->player.client.ip, .now_s = time(NULL) };
-	const struct rule *rule;
-
-	if (!published_address(r, &facts.to))
-		return cli_fail(CLI_USAGE,
-			"say which published address the client asked for: --to 198.51.100.2:25");
-	rule = ruleset_match(r->load.ruleset, &facts, NULL);
-	if (rule != NULL && rule->relay != NULL)
-		return refuse_relay(rule->relay);
-	*rulep = rule != NULL ? rule->publish : NULL;
+	if (rule->relay != NULL) {
+		r->relay = *rule->relay;
+		front = &r->relay.front;
+		r->player.relay = &r->relay;
+		r->player.listen = relay_listen(&r->relay, to);
+		r->player.postmaster = host->postmaster;
+	} else {
+		r->rule = *rule->publish;
+	}
+	front->smtp.hostname = host->hostname != NULL ? host->hostname : HOSTNAME;
+	r->player.rule = front;
+	if (rule->relay != NULL && r->player.listen == NULL)
+		return cli_fail(
+			CLI_USAGE, "--to %s: relay %s does not listen there", r->to, front->name);
 	return CLI_OK;
 }
 
 static int choose_rule(struct replay *r)
 {
-	const char *hostname = r->load.ruleset->host.hostname;
-	const struct publish *rule = NULL;
+	const struct rule *rule = NULL;
+	struct ip_port to = { 0 };
 	int e = client_address(r);
 
-	if (e == CLI_OK && r->rule_name == NULL)
-		e = match_rule(r, &rule);
-	if (e != CLI_OK)
-		return e;
-	if (r->rule_name != NULL && (rule = named_rule(r->load.ruleset, r->rule_name)) == NULL)
-		return complain_name(r);
-	if (rule == NULL) {
+	if (e == CLI_OK && !published_address(r, &to) && (r->rule_name == NULL || r->to != NULL))
+		e = cli_fail(CLI_USAGE,
+			"say which published address the client asked for: --to 198.51.100.2:25");
+	if (e == CLI_OK)
+		e = find_rule(r, &to, &rule);
+	if (e == CLI_OK && rule == NULL)
 		no_rule(r);
-		return CLI_OK;
-	}
-	r->rule = *rule;
-	r->rule.smtp.hostname = hostname != NULL ? hostname : HOSTNAME;
-	r->player.rule = &r->rule;
-	return CLI_OK;
+	return e == CLI_OK && rule != NULL ? take_rule(r, rule, &to) : e;
 }
 
 /* ---- playing ---- */
@@ -221,6 +213,17 @@ static int play(struct replay *r)
 	return r->every_cut ? play_cuts(r) : CLI_OK;
 }
 
+static void tell_rule(const struct player *p)
+{
+	const struct publish *rule = p->rule;
+
+	printf("%s:%u: %s %s %s\n", rule->at.file, rule->at.line,
+		p->relay != NULL ? "relay" : "rule", rule->name,
+		p->relay != NULL ? "takes this"
+		: rule->pass     ? "passes this uninspected"
+				 : "inspects this");
+}
+
 static int run(struct replay *r)
 {
 	int e;
@@ -233,8 +236,7 @@ static int run(struct replay *r)
 	if (e == CLI_OK)
 		e = choose_rule(r);
 	if (e == CLI_OK && !r->cli->json && r->player.rule != NULL)
-		printf("%s:%u: rule %s %s\n", r->rule.at.file, r->rule.at.line, r->rule.name,
-			r->rule.pass ? "passes this uninspected" : "inspects this");
+		tell_rule(&r->player);
 	if (e == CLI_OK)
 		e = play(r);
 	player_deinit(&r->player);

@@ -1,34 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/stage.h"
 
-#include <stdlib.h>
-
-/* ---- queues ---- */
-
-static void *grow(void *p, size_t *sizep, size_t need, size_t unit)
-{
-	while (*sizep < need)
-		*sizep = *sizep > 0 ? *sizep * 2 : 4096;
-	p = reallocarray(p, *sizep, unit);
-	if (p == NULL)
-		abort();
-	return p;
-}
-
-void items_put(struct items *q, uint16_t item)
-{
-	if (q->n == q->size)
-		q->p = grow(q->p, &q->size, q->n + 1, sizeof *q->p);
-	q->p[q->n++] = item;
-}
-
-void octets_put(struct octets *q, uint8_t octet)
-{
-	if (q->n == q->size)
-		q->p = grow(q->p, &q->size, q->n + 1, 1);
-	q->p[q->n++] = octet;
-}
-
 /* ---- telling ---- */
 
 void stage_tell(struct player *p, const struct step *s)
@@ -66,6 +38,15 @@ static void on_note(void *context, const struct inspect_note *note)
 		p->story->note(p->story->context, note);
 }
 
+void stage_note(struct player *p, enum code code, struct span text)
+{
+	const struct inspect_note note = {
+		.type = INSPECT_NOTE_SERVER, .code = code, .text = text
+	};
+
+	on_note(p, &note);
+}
+
 static uint32_t on_incident(void *context)
 {
 	struct player *p = context;
@@ -97,9 +78,9 @@ const struct inspect_ops stage_ops = {
 	.count = on_count,
 };
 
-/* ---- the adapter: what proxy/flow.c does with sockets ---- */
+/* ---- the adapter: what proxy/inspected.c does with sockets ---- */
 
-void stage_lose_server(struct player *p, enum code code)
+static void lose_server(struct player *p, enum code code)
 {
 	uint8_t block[SMTP_OUT_MAX];
 	struct out o;
@@ -111,8 +92,12 @@ void stage_lose_server(struct player *p, enum code code)
 
 static void dial(struct player *p)
 {
+	if (p->relay != NULL) {
+		inspect_dialled(&p->inspect);
+		return;
+	}
 	if (p->down) {
-		stage_lose_server(p, CODE_SERVER_DOWN);
+		lose_server(p, CODE_SERVER_DOWN);
 		return;
 	}
 	p->dials++;
@@ -129,17 +114,28 @@ void stage_end_server(struct player *p, uint16_t how)
 	p->server_open = false;
 }
 
+static void reset_server(struct player *p)
+{
+	if (p->relay != NULL) {
+		behind_reset(p);
+		return;
+	}
+	stage_end_server(p, ITEM_RESET);
+	inspect_reset_done(&p->inspect);
+}
+
 /* Return: was something done? */
 static bool fulfil(struct player *p)
 {
-	const unsigned want = p->inspect.want;
+	const unsigned want = p->inspect.want & ~(unsigned)INSPECT_TLS;
 
-	if (want & INSPECT_RESET_SERVER) {
-		stage_end_server(p, ITEM_RESET);
-		inspect_reset_done(&p->inspect);
-	}
+	if (want & INSPECT_RESET_SERVER)
+		reset_server(p);
 	if (want & INSPECT_END) {
-		stage_end_server(p, ITEM_CLOSED);
+		if (p->relay != NULL)
+			behind_end(p);
+		else
+			stage_end_server(p, ITEM_CLOSED);
 		if (p->client_open)
 			stage_happens(p, '<', ITEM_CLOSED);
 		p->client_open = false;
@@ -148,6 +144,14 @@ static bool fulfil(struct player *p)
 	if (want & INSPECT_DIAL)
 		dial(p);
 	return want != 0;
+}
+
+static void give_server(struct player *p, struct span octets)
+{
+	if (p->relay != NULL)
+		octets_put(&p->behind.printed, octets);
+	else if (p->server_open)
+		stage_give(p, '>', octets);
 }
 
 static bool step(struct player *p, enum smtp_dir dir)
@@ -163,40 +167,71 @@ static bool step(struct player *p, enum smtp_dir dir)
 	more = inspect_step(
 		&p->inspect, dir, q->p + q->at, q->n - q->at, &to_client, &to_server, &taken);
 	stage_give(p, '<', out_span(&to_client));
-	if (p->server_open) {
-		stage_give(p, '>', out_span(&to_server));
-		stage_give(p, '>', taken.forward);
-	}
+	give_server(p, out_span(&to_server));
+	give_server(p, taken.forward);
 	q->at += taken.size;
 	return more;
 }
 
+/* Return: was something done? */
+static bool steps(struct player *p)
+{
+	return (p->relay != NULL && behind_run(p)) || step(p, SMTP_C2S) || step(p, SMTP_S2C);
+}
+
+/* What a client sends in place of its handshake: the proxy's TLS library finds none in it. */
+static void end_shaking(struct player *p)
+{
+	p->behind.at_once = false;
+	octets_drop(&p->from[SMTP_C2S]);
+	stage_note(p, CODE_C_TLS_FAILED, (struct span){ 0 });
+	inspect_client_lost(&p->inspect);
+}
+
 void stage_pump(struct player *p)
 {
-	if (p->rule == NULL || !p->client_open)
+	if (p->rule == NULL || p->rule->pass || !p->client_open)
+		return;
+	if (behind_client_shakes(p) && octets_left(&p->from[SMTP_C2S]).n > 0)
+		end_shaking(p);
+	if (p->relay != NULL && p->behind.at_once)
 		return;
 	do {
-		while (step(p, SMTP_C2S) || step(p, SMTP_S2C))
+		while (steps(p))
 			if (fulfil(p) || !p->client_open)
 				break;
-	} while (p->client_open && (fulfil(p) || step(p, SMTP_C2S) || step(p, SMTP_S2C)));
+	} while (p->client_open && (fulfil(p) || steps(p)));
 }
 
-/* A rule that says pass: octets go through unread. */
-static void splice(struct player *p, enum smtp_dir dir)
+void stage_take(struct player *p, enum smtp_dir dir, struct span octets)
 {
-	struct octets *q = &p->from[dir];
-
-	stage_give(p, dir == SMTP_C2S ? '>' : '<', span_of(q->p + q->at, q->n - q->at));
-	q->at = q->n;
+	if (p->rule != NULL && p->rule->pass) {
+		stage_give(p, dir == SMTP_C2S ? '>' : '<', octets);
+		return;
+	}
+	octets_put(dir == SMTP_S2C && p->relay != NULL ? &p->behind.heard : &p->from[dir], octets);
+	stage_pump(p);
 }
 
-void stage_run(struct player *p, enum smtp_dir dir)
+void stage_server_ended(struct player *p)
 {
-	if (p->rule != NULL && p->rule->pass)
-		splice(p, dir);
+	stage_pump(p);
+	p->server_open = false; /* the script ended it: no end of ours is expected */
+	if (p->relay != NULL)
+		behind_hop_ended(p);
 	else
-		stage_pump(p);
+		lose_server(p, smtp_owed(&p->inspect.smtp) == SMTP_VERB_BANNER
+				       ? CODE_SERVER_GREETING
+				       : CODE_SERVER_LOST);
+	stage_pump(p);
+}
+
+bool stage_secured(struct player *p, char side)
+{
+	if (!behind_secured(p, side))
+		return false;
+	stage_pump(p);
+	return true;
 }
 
 /* ---- what time does; the proxy has timers ---- */
@@ -212,11 +247,16 @@ void stage_let_pass(struct player *p)
 	const uint64_t ms = p->quiet_ms;
 	const struct rule_timeouts *t = &p->rule->timeouts;
 	const bool partial = stage_within_line(p);
+	const bool shakes = behind_client_shakes(p);
 	enum code cut = CODE_COUNT, lost = CODE_COUNT;
 	uint8_t block[SMTP_OUT_MAX];
 	struct out o;
 
-	switch (inspect_phase(&p->inspect)) {
+	if (p->relay != NULL && behind_hop_late(p, ms)) {
+		stage_pump(p);
+		return;
+	}
+	switch (shakes ? INSPECT_PHASE_TLS : inspect_phase(&p->inspect)) {
 	case INSPECT_PHASE_DIAL:
 		lost = ms >= t->greeting ? CODE_SERVER_GREETING : CODE_COUNT;
 		break;
@@ -227,14 +267,19 @@ void stage_let_pass(struct player *p)
 	case INSPECT_PHASE_REPLY: lost = ms >= t->command ? CODE_SERVER_SILENT : CODE_COUNT; break;
 	case INSPECT_PHASE_TEXT: cut = ms >= t->data_block ? CODE_TIMEOUT_DATA : CODE_COUNT; break;
 	case INSPECT_PHASE_DONE: lost = ms >= t->data_done ? CODE_SERVER_SILENT : CODE_COUNT; break;
-	case INSPECT_PHASE_TLS: /* no rule that is played here offers it */
+	case INSPECT_PHASE_TLS:
+		if (ms >= t->connect)
+			end_shaking(p);
+		break;
 	case INSPECT_PHASE_END: break;
 	}
 	out_init(&o, block, sizeof block);
 	if (cut != CODE_COUNT)
 		inspect_cut(&p->inspect, cut, &o);
 	stage_give(p, '<', out_span(&o));
-	if (lost != CODE_COUNT)
-		stage_lose_server(p, lost);
+	if (lost != CODE_COUNT && p->relay != NULL)
+		behind_late(p);
+	else if (lost != CODE_COUNT)
+		lose_server(p, lost);
 	stage_pump(p);
 }

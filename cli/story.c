@@ -113,7 +113,7 @@ static void tell_step(void *context, const struct step *step)
 	static struct fact f;
 
 	story_flush(s);
-	if (strchr("CSw", step->side) == NULL)
+	if (strchr("CSAw", step->side) == NULL)
 		return;
 	if (s->json) {
 		begin_object(&f);

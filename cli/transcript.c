@@ -186,6 +186,8 @@ static const char *read_word(struct step *s, const char *text)
 		{ "[closed]", "<>", WORD_CLOSED },
 		{ "[dialled]", ">", WORD_DIALLED },
 		{ "[text...]", ">", WORD_TEXT },
+		{ "[tls]", "CS", WORD_TLS },
+		{ "[received]", ">", WORD_RECEIVED },
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -210,11 +212,12 @@ static const char *read_octets(struct step *s, const char *text)
 	struct reading r = { .step = s, .at = text, .stars = s->side == '<' || s->side == '=' };
 
 	read_text(&r, text + strlen(text));
-	if (!r.open && s->side != '=') {
+	if (!r.open && s->side != '=' && s->side != 'A') {
 		put(&r, '\r');
 		put(&r, '\n');
 	}
 	s->kind = s->side == '='                     ? STEP_CODE
+		  : s->side == 'A'                   ? STEP_LOGIN
 		  : s->side == 'C' || s->side == 'S' ? STEP_SEND
 						     : STEP_EXPECT;
 	return r.problem;
@@ -241,14 +244,14 @@ static const char *read_wait(struct step *s, const char *text)
 /* NULL, or what is wrong with the line. */
 static const char *read_step(struct step *s, const char *line)
 {
-	const size_t mark = line[0] == 'C' || line[0] == 'S' ? 2 : 1;
+	const size_t mark = line[0] != '\0' && strchr("CSA", line[0]) != NULL ? 2 : 1;
 	const char *text = line + mark;
 
 	if (strncmp(line, "wait ", 5) == 0)
 		return read_wait(s, line + 5);
-	if (strchr("CS<>=", line[0]) == NULL || (mark == 2 && line[1] != ':') ||
+	if (strchr("CSA<>=", line[0]) == NULL || (mark == 2 && line[1] != ':') ||
 		(*text != '\0' && *text != ' '))
-		return "no step begins like this; C: S: < > = wait include only do";
+		return "no step begins like this; C: S: A: < > = wait include only do";
 	s->side = line[0];
 	if (*text == ' ')
 		text++;

@@ -3,9 +3,10 @@
 /*
  * Transcripts: conversations as files, for `postern replay`
  *
- * One step a line: "C: text" and "S: text" are sent, "< text" and "> text" are expected by client
- * and server, "= CODE" in the log, "wait 3s" lets time pass; "include NAME" splices parts/NAME.part
- * in. Rules may stand first, up to a line "---". postern(1) has the whole format.
+ * One step a line: "C: text" and "S: text" are sent, "A: text" is said of a login, "< text" and
+ * "> text" are expected by client and server, "= CODE" in the log, "wait 3s" lets time pass;
+ * "include NAME" splices parts/NAME.part in. Rules may stand first, up to a line "---". postern(1)
+ * has the whole format.
  *
  * Owns:    everything it read; transcript_free() returns it.
  * Callers: cli/replay.c, cli/player.c
@@ -18,9 +19,10 @@
 
 enum step_kind {
 	STEP_SEND,    /* by the client or the server */
-	STEP_ACT,     /* ... closes, resets, is down */
+	STEP_ACT,     /* ... closes, resets, is down, is inside TLS */
+	STEP_LOGIN,   /* said by who checks logins */
 	STEP_EXPECT,  /* octets */
-	STEP_HAPPENS, /* ... closed, reset, dialled, text... */
+	STEP_HAPPENS, /* ... closed, reset, dialled, received, text... */
 	STEP_CODE,    /* a log record */
 	STEP_WAIT,
 };
@@ -32,12 +34,14 @@ enum step_word {
 	WORD_DOWN,
 	WORD_CLOSED,
 	WORD_DIALLED,
-	WORD_TEXT
+	WORD_TEXT,
+	WORD_TLS,
+	WORD_RECEIVED,
 };
 
 struct step {
 	enum step_kind kind;
-	char side; /* 'C' 'S' '<' '>' '=' 'w' */
+	char side; /* 'C' 'S' 'A' '<' '>' '=' 'w' */
 	enum step_word word;
 	uint16_t *pattern; /* octets, or STEP_ANY */
 	size_t n;

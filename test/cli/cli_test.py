@@ -417,6 +417,39 @@ def replay_says_why_a_file_is_no_conversation():
         holds(f.run("replay", f.at("none"))[2], "No such file")
 
 
+RELAY = """version 1
+set hosted { members in.test }
+auth staff { via file "staff.passwd"; mechanisms PLAIN }
+certificate gateway { chain "chain.pem"; key "key.pem" }
+route inside { domains hosted; next-hop 10.0.0.21:25; tls none }
+relay clear { listen 198.51.100.2:25; recipients in hosted; deliver inside }
+relay users { listen 198.51.100.2:587 starttls required certificate gateway; auth required staff; recipients in hosted; deliver inside }
+"""
+
+
+def replay_plays_the_relay_that_listens_there():
+    with Folder(rules=RELAY) as f:
+        def said(text, *options):
+            with open(f.at("c.smtp"), "w", encoding="ascii") as c:
+                c.write(text)
+            return f.run("replay", f.at("c.smtp"), *options)
+        same(said("< 220 *\nC: NOOP\n< 250 *\n")[0], 0)
+        holds(said("C: NOOP\n")[1], "relay clear takes this")
+        for options in (("--rule", "users"), ("--to", "198.51.100.2:587")):
+            code, out, _ = said("C: NOOP\nC: RSET\nC: MAIL FROM:<a@in.test>\n", *options)
+            same(code, 0)
+            holds(out, "relay users takes this")
+            holds(out, "530 5.7.0 Must issue a STARTTLS command first")
+        holds(said("C: NOOP\n", "--rule", "none")[2], "--rule none: no publish or relay block has this name")
+        holds(said("C: NOOP\n", "--rule", "users", "--to", "198.51.100.2:25")[2], "--to 198.51.100.2:25: relay users does not listen there")
+        code, _, err = said("C: [tls]\n< 220 x\n")
+        same(code, 1)
+        holds(err, "no handshake is awaited here")
+        code, _, err = said("A: 235\n< 220 x\n")
+        same(code, 1)
+        holds(err, "no login awaits this")
+
+
 def output_that_cannot_be_written_is_a_fault():
     with Folder() as f, open("/dev/full", "w", encoding="ascii") as full:
         clean = {"PATH": os.environ["PATH"]}
@@ -449,7 +482,7 @@ def main():
              explain_prints_the_layout_of_the_manual, explain_on_both_sides_of_a_schedule_edge,
              explain_takes_the_host_zone_without_an_offset, explain_judges_lines, explain_shows_what_a_relay_asks_for_and_where_mail_goes, explain_tells_the_default,
              explain_says_what_it_lacks, options_stand_before_or_behind_the_verb, an_unknown_verb_gets_a_suggestion,
-             verbs_of_later_say_what_is_missing, help_and_version, replay_says_why_a_file_is_no_conversation, output_that_cannot_be_written_is_a_fault,
+             verbs_of_later_say_what_is_missing, help_and_version, replay_says_why_a_file_is_no_conversation, replay_plays_the_relay_that_listens_there, output_that_cannot_be_written_is_a_fault,
              colour_only_on_a_terminal_and_not_under_no_color]
     tap.run((test.__name__.replace("_", " "), test) for test in tests)
 

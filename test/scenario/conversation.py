@@ -3,11 +3,14 @@
 One scenario played through a running posternd: a scripted client outside, a scripted server inside.
 """
 import os
+import re
 import selectors
 import socket
+import ssl
 import sys
 import time
 
+import keys
 from daemon import DaemonFault, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
@@ -15,6 +18,8 @@ import oracle  # noqa: E402
 
 STEP_S = 10  # deadline of one expectation; a large transfer gets more, see _deadline()
 END_S = 10
+WAITS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+TRACE = re.compile(rb"Received: (?:[^\n]*\n\t)+[^\n]*\n(?=[^\t]|\Z)")  # what a relay adds (RFC 5321 4.4)
 DRAIN_OCTETS = 65536  # the filter reads at most so much behind its last reply (DESIGN 4)
 
 
@@ -34,6 +39,17 @@ class Peer:
         self.end = None  # "eof" or "reset", as the filter ended it
         self.closed = False  # by the script
         self.group = 0  # octets of the last send
+
+    def end_sending(self):
+        try:
+            if isinstance(self.sock, ssl.SSLSocket):
+                self.sock.unwrap()
+        except (*WAITS, OSError):  # it goes on reading
+            pass
+        try:
+            socket.socket.shutdown(self.sock, socket.SHUT_WR)  # of an SSLSocket, below TLS
+        except OSError:
+            pass
 
 
 class Conversation:
@@ -107,8 +123,9 @@ class Conversation:
             return
         if mask & selectors.EVENT_WRITE and peer.outbuf:
             self.write(peer)
-        if mask & selectors.EVENT_READ and not peer.end:
-            self.read(peer)
+        while mask & selectors.EVENT_READ and not peer.end and self.read(peer):
+            if not isinstance(peer.sock, ssl.SSLSocket):
+                break  # of others no descriptor tells: records were read ahead
 
     def accept(self):
         try:
@@ -122,7 +139,7 @@ class Conversation:
     def write(self, peer):
         try:
             n = peer.sock.send(peer.outbuf[: 1 << 18])
-        except BlockingIOError:
+        except WAITS:
             return
         except OSError as e:  # the filter closed: reading tells how
             self.tell(peer.name, "could not send %d octets: %s" % (len(peer.outbuf), e.strerror))
@@ -133,21 +150,23 @@ class Conversation:
         del peer.outbuf[:n]
 
     def read(self, peer):
+        """False: there is nothing now."""
         try:
             octets = peer.sock.recv(1 << 18)
-        except BlockingIOError:
-            return
+        except WAITS:
+            return False
         except OSError:
             octets, peer.end = b"", "reset"
         if not octets:
             peer.end = peer.end or "eof"
             self.selector.unregister(peer.sock)
             self.tell(peer.name, "<- [%s]" % peer.end)
-            return
+            return False
         self.tell(peer.name, b"<- " + octets)
         peer.inbuf += octets
         if peer is not self.client:
             peer.chunks.append(("c", octets))
+        return True
 
     # -- steps -----------------------------------------------------------------------------------
 
@@ -200,18 +219,35 @@ class Conversation:
         peer = self.client if step.side == "C" else self.server()
         self.pump(lambda: not peer.outbuf or peer.end, self.deadline())
         self.tell(peer.name, "-> [%s]" % step.word)
+        if step.word == "tls":
+            self.shake_hands(peer, server=step.side == "S")
+            return
         peer.closed = True
         if step.word == "close":
-            try:
-                peer.sock.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
+            peer.end_sending()
             return
         peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         if not peer.end:
             self.selector.unregister(peer.sock)
         peer.end = peer.end or "reset"
         peer.sock.close()
+
+    def shake_hands(self, peer, server):
+        if peer.end:
+            self.fail("no handshake: the connection ended")
+        context = keys.contexts(self.daemon.folder)[server]
+        self.selector.unregister(peer.sock)
+        peer.sock.settimeout(STEP_S)
+        try:
+            peer.sock = context.wrap_socket(peer.sock, server_side=server, server_hostname=None if server else "gw.in.test")
+        except OSError as e:
+            peer.end = "reset"
+            self.fail("no handshake: %s" % e)
+        peer.sock.setblocking(False)
+        self.selector.register(peer.sock, selectors.EVENT_READ, peer)
+
+    def do_login(self, step):
+        """What a login check says is told to replay alone: here a real one speaks for itself."""
 
     def do_wait(self, step):
         self.pump(lambda: False, step.seconds)
@@ -268,6 +304,14 @@ class Conversation:
     def event_text_inward(self, step):
         self.loose = True  # judged when the reset came
 
+    def event_received_inward(self, step):
+        server = self.server()
+        self.pump(lambda: TRACE.match(server.inbuf) or server.end, self.deadline())
+        trace = TRACE.match(server.inbuf)
+        if not trace:
+            self.fail("the server got %s" % self.got(server))
+        del server.inbuf[: trace.end()]
+
     def event_reset_inward(self, step):
         server = self.server()
         self.ended_by_filter(server)
@@ -275,7 +319,7 @@ class Conversation:
             self.fail("the connection was closed in order: some server may take that for an end")
         if self.loose:
             self.judge_loose_text(server)
-        elif self.scenario.inspected and not oracle.in_message(server.chunks):
+        elif self.scenario.inspected and not self.scenario.relayed and not oracle.in_message(server.chunks):
             self.fail("the server was in no message: this is [closed], not [reset]")
         if self.scenario.inspected and oracle.unanswered(server.chunks):
             self.fail("the server saw the end of that message")
@@ -317,14 +361,15 @@ class Conversation:
         if judged and not client.end:
             self.judge_no_early_end()
             self.tell("client", "-> [close] (end of the scenario)")
-            try:
-                client.sock.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
+            client.end_sending()
         elif judged and not self.saw_closed:
             self.fail("the filter closed the client's connection")
-        if not self.scenario.inspected:  # then the server's end is its own
-            self.close_servers()
+        if self.scenario.relayed:
+            self.pump(lambda: client.end, END_S)
+            self.end_servers()
+        elif not self.scenario.inspected:  # then the server's end is its own
+            self.pump(lambda: all(s.end for s in self.servers), END_S)
+            self.end_servers()
         ends = [client] + self.servers + self.waiting
         if not self.pump(lambda: all(p.end for p in ends), END_S):
             open_ends = [p.name for p in ends if not p.end]
@@ -338,10 +383,10 @@ class Conversation:
         self.judge_agreement()
         self.daemon.records(self.offset)  # every line written is a clean record
 
-    def close_servers(self):
-        for server in self.servers:
-            self.pump(lambda server=server: server.end, END_S)
-            server.sock.shutdown(socket.SHUT_WR)
+    def end_servers(self):
+        for server in self.servers + self.waiting:
+            if not server.end:
+                server.end_sending()
 
     def judge_no_early_end(self):
         for server in self.servers:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 
+import keys
 from scenario import EXTERNAL, INTERNAL
 
 READY_S = 15
@@ -109,6 +110,8 @@ class Daemon:
         rules = rules.replace(INTERNAL, "127.0.0.1:%d" % self.inside.port)
         state = os.path.join(self.folder, "state")
         os.makedirs(state, exist_ok=True)
+        if keys.CHAIN in rules or keys.USERS in rules:
+            keys.write(self.folder)
         self._file("rules.conf", rules)
         self._file("postern.conf", 'version 1\nmode direct\nhostname gw.in.test\nworkers 1\n'
                    'state "%s"\n%s%s%s' % (state, USER, sandbox(self.build), extra))

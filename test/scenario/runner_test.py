@@ -25,6 +25,18 @@ WRONG = [
     ("a dial", "include quit", "> [dialled]"),
 ]
 
+with open(os.path.join(HERE, "relay", "default.conf"), encoding="ascii") as f:
+    RELAY = f.read() + "---\n"
+RELAYED = RELAY + "include relay-hello\nC: STARTTLS\n< 220 *\nC: [tls]\nC: HELO c.test\n< 250 gw.in.test\n" \
+    "include relay-mail\ninclude relay-data\ninclude relay-text\ninclude relay-quit\n"
+WRONG_RELAYED = [
+    ("a trace too many", "include relay-text", "> [received]\ninclude relay-text"),
+    ("a trace too few", "include relay-data", "C: DATA\n> DATA\nS: 354 go\n< 354 *"),
+    ("a handshake", "include relay-mail", "C: [tls]\ninclude relay-mail"),
+    ("a handshake of the next hop", "include relay-data", "S: [tls]\ninclude relay-data"),
+    ("an end of the next hop", "include relay-quit", "> [closed]\ninclude relay-quit"),
+]
+
 
 def play(text, *options):
     with tempfile.TemporaryDirectory() as folder:
@@ -40,14 +52,15 @@ def play(text, *options):
 
 class Runners(unittest.TestCase):
     def check(self, *options):
-        code, said = play(RIGHT, *options)
-        self.assertEqual(code, 0, said)
-        for what, right, wrong in WRONG:
-            with self.subTest(what):
-                self.assertIn(right, RIGHT)
-                code, said = play(RIGHT.replace(right, wrong, 1), *options)
-                self.assertEqual(code, 1, said)
-                self.assertIn("0 passed, 1 failed", said)
+        for text, faults in ((RIGHT, WRONG), (RELAYED, WRONG_RELAYED)):
+            code, said = play(text, *options)
+            self.assertEqual(code, 0, said)
+            for what, right, wrong in faults:
+                with self.subTest(what):
+                    self.assertIn(right, text)
+                    code, said = play(text.replace(right, wrong, 1), *options)
+                    self.assertEqual(code, 1, said)
+                    self.assertIn("0 passed, 1 failed", said)
 
     def test_through_the_proxy(self):
         self.check("--patience", "1")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXTERNAL, INTERNAL = "198.51.100.2:25", "10.0.0.21:25"
 
-ACTIONS = {"C": ("close", "reset"), "S": ("close", "reset", "down")}
-EVENTS = {"<": ("closed",), ">": ("closed", "reset", "dialled", "text...")}
+ACTIONS = {"C": ("close", "reset", "tls"), "S": ("close", "reset", "down", "tls")}
+EVENTS = {"<": ("closed",), ">": ("closed", "reset", "dialled", "received", "text...")}
 SIMPLE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", "*": b"*"}
 
 
@@ -20,8 +20,8 @@ class SyntaxFault(Exception):
 
 @dataclass
 class Step:
-    kind: str  # send, act, expect, event, wait, log
-    side: str  # C, S, >, < or ""
+    kind: str  # send, act, login, expect, event, wait, log
+    side: str  # C, S, A, >, < or ""
     octets: bytes = b""  # send, expect >
     pattern: object = None  # expect <, log: compiled
     word: str = ""  # act, event
@@ -46,6 +46,11 @@ class Scenario:
     def inspected(self):
         """False when its rule passes octets through unread: parser agreement is no promise there."""
         return not re.search(r"(?m)(^|[;{])\s*pass\s*($|[;}#])", self.rules)
+
+    @property
+    def relayed(self):
+        """A relay takes it: the server is its next hop, whose connection outlives the client's."""
+        return bool(re.search(r"(?m)^relay\s", self.rules))
 
 
 def _tokens(text):
@@ -105,7 +110,7 @@ def _seconds(text):
 
 
 def _step(line):
-    m = re.fullmatch(r"(C:|S:|>|<|=)(?: (.*))?", line, re.S)
+    m = re.fullmatch(r"(C:|S:|A:|>|<|=)(?: (.*))?", line, re.S)
     if not m:
         if line.startswith("wait "):
             return Step("wait", "", seconds=_seconds(line[5:].split("#")[0].strip()))
@@ -117,11 +122,13 @@ def _step(line):
         return Step("log", "", pattern=re.compile(unescape(text.strip(), True)[0] + rb"\Z"))
     word = re.fullmatch(r"\[([a-z.]+)\]", text)
     if word:
-        known = ACTIONS.get(side) or EVENTS[side]
+        known = ACTIONS.get(side) or EVENTS.get(side, ())
         if word.group(1) not in known:
             raise SyntaxFault("[%s] is none of %s" % (word.group(1), ", ".join(known)))
         return Step("act" if side in ACTIONS else "event", side, word=word.group(1))
     octets, ended = unescape(text, wild=side == "<")
+    if side == "A":
+        return Step("login", side, octets)
     if side == "<":
         if not ended:
             raise SyntaxFault("a reply is whole lines: no \\c here")
