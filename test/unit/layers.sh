@@ -14,14 +14,24 @@ pure_folders="filter/smtp rules rules/kernel filter/policy filter/relay"
 # errno.h for the numbers alone: test/unit/pure.sh sees that nobody reads errno.
 pure_headers="assert emmintrin errno stdalign stdatomic stdbool stddef stdint string"
 
+pure_base() # FILE
+{
+	local header=${1%.*}.h
+	[ -f "$header" ] || header=${1%_*}.h # msg_part.c: a part of msg.h's module
+	[ ! -f "$header" ] || grep -q '^ \* Purity:' "$header"
+}
+
+declare -A purity # what is_pure has found out: yes or no
+
 is_pure() # FILE
 {
 	local folder=${1%/*}
 	[[ " $pure_folders " == *" $folder "* ]] && return 0
 	[ "$folder" = base ] || return 1
-	local header=${1%.*}.h
-	[ -f "$header" ] || header=${1%_*}.h # msg_part.c: a part of msg.h's module
-	[ ! -f "$header" ] || grep -q '^ \* Purity:' "$header"
+	if [ -z "${purity[$1]-}" ]; then
+		if pure_base "$1"; then purity[$1]=yes; else purity[$1]=no; fi
+	fi
+	[ "${purity[$1]}" = yes ]
 }
 
 complain() # FILE LINE-AND-INCLUDE WHY
@@ -50,26 +60,36 @@ system_include() # FILE LINE HEADER
 	[[ " $pure_headers " == *" ${3%.h} "* ]] || complain "$1" "$2" "a pure module may not use the system"
 }
 
+included() # FILE LINE-AND-INCLUDE
+{
+	local name=${2#*[\"<]}
+	case $2 in
+	*\"*) own_include "$1" "$2" "${name%%\"*}" ;;
+	*\<*) system_include "$1" "$2" "${name%%>*}" ;;
+	esac
+}
+
+in_a_layer() # FILE
+{
+	[ -n "${layer[${1%/*}]+x}" ]
+}
+
 check() # TOP
 {
-	local file line n=0
+	local file line files
 	failed=0
+	purity=()
 	cd "$1"
-	while read -r file; do
-		n=$((n + 1))
-		if [ -z "${layer[${file%/*}]+x}" ]; then
-			complain "$file" "1:" "${file%/*} is in no layer (test/unit/layers.sh lists them)"
-			continue
-		fi
-		while read -r line; do
-			case $line in
-			*\"*) own_include "$file" "$line" "$(sed 's/.*"\(.*\)".*/\1/' <<< "$line")" ;;
-			*\<*) system_include "$file" "$line" "$(sed 's/.*<\(.*\)>.*/\1/' <<< "$line")" ;;
-			esac
-		done < <(grep -nE '^[[:space:]]*#[[:space:]]*include' "$file" || true)
-	done < <(find base filter rules log proxy cli -name '*.[ch]' 2> /dev/null | sort)
-	echo "$n files"
-	[ "$n" -gt 0 ] && return $failed
+	mapfile -t files < <(find base filter rules log proxy cli -name '*.[ch]' 2> /dev/null | sort)
+	echo "${#files[@]} files"
+	[ "${#files[@]}" -gt 0 ] || return 1
+	for file in "${files[@]}"; do
+		in_a_layer "$file" || complain "$file" "1:" "${file%/*} is in no layer (test/unit/layers.sh lists them)"
+	done
+	while IFS=: read -r file line; do
+		! in_a_layer "$file" || included "$file" "$line"
+	done < <(grep -HnE '^[[:space:]]*#[[:space:]]*include' "${files[@]}" || true)
+	return $failed
 }
 
 # expect 0|1 NAME FILE TEXT
