@@ -385,8 +385,7 @@ class Conversation:
 
     def end_servers(self):
         for server in self.servers + self.waiting:
-            if not server.end:
-                server.end_sending()
+            server.end_sending()
 
     def judge_no_early_end(self):
         for server in self.servers:
