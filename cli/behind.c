@@ -38,6 +38,7 @@ static void dial(struct player *p)
 	stage_happens(p, '>', ITEM_DIALLED);
 	hop_hello_begin(&b->hello);
 	b->hop = BEHIND_GREETING;
+	b->since_ms = p->clock_ms;
 }
 
 static void act(struct player *p, enum hop_hello_next next, struct span line)
@@ -50,9 +51,13 @@ static void act(struct player *p, enum hop_hello_next next, struct span line)
 	case HOP_HELLO_HEAR: return;
 	case HOP_HELLO_SAY:
 		b->hop = BEHIND_GREETING;
+		b->since_ms = p->clock_ms;
 		stage_give(p, '>', line);
 		return;
-	case HOP_HELLO_SHAKE: b->hop = BEHIND_SHAKING; return;
+	case HOP_HELLO_SHAKE:
+		b->hop = BEHIND_SHAKING;
+		b->since_ms = p->clock_ms;
+		return;
 	case HOP_HELLO_READY:
 		b->hop = BEHIND_TAKEN;
 		inner_hop_ready(&b->inner, &b->hello.offer);
@@ -387,12 +392,13 @@ static uint32_t patience_ms(const struct player *p)
 	return t->command;
 }
 
-bool behind_hop_late(struct player *p, uint64_t ms)
+bool behind_hop_late(struct player *p)
 {
 	struct behind *b = &p->behind;
 	const struct span why = SPAN("no answer in time");
 
-	if ((b->hop != BEHIND_GREETING && b->hop != BEHIND_SHAKING) || ms < patience_ms(p))
+	if ((b->hop != BEHIND_GREETING && b->hop != BEHIND_SHAKING) ||
+		p->clock_ms - b->since_ms < patience_ms(p))
 		return false;
 	act(p, hop_hello_lost(&b->hello, why), why);
 	return true;

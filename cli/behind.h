@@ -31,6 +31,7 @@ struct behind {
 	struct octets heard;   /* of the next hop */
 	enum behind_hop hop;
 	struct hop_hello hello;
+	uint64_t since_ms;         /* it has been waited for: the player's clock */
 	size_t left;               /* next hops to try, the one that is tried included */
 	const struct route *route; /* what the connection was taken for: it, the domain, and */
 	uint8_t domain_n;
@@ -63,7 +64,7 @@ bool behind_login(struct player *p, struct span says);
 /* Is the client to begin TLS now? What it sends instead is no TLS. */
 bool behind_client_shakes(const struct player *p);
 
-/* It has been quiet for @ms. Return: was that too long for the next hop that is being greeted? */
-bool behind_hop_late(struct player *p, uint64_t ms);
+/* Time has passed. Return: was it too much for a next hop that is being greeted? */
+bool behind_hop_late(struct player *p);
 /* It was, for an answer. */
 void behind_late(struct player *p);

@@ -252,7 +252,7 @@ void stage_let_pass(struct player *p)
 	uint8_t block[SMTP_OUT_MAX];
 	struct out o;
 
-	if (p->relay != NULL && behind_hop_late(p, ms)) {
+	if (p->relay != NULL && behind_hop_late(p)) {
 		stage_pump(p);
 		return;
 	}
