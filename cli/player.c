@@ -245,6 +245,9 @@ static bool play_step(struct player *p, size_t *atp)
 	const struct step *s = &p->transcript->steps[*atp];
 
 	if (s->kind == STEP_SEND) {
+		if (s->side == 'S' && p->relay != NULL && !p->server_open)
+			return fail(p, s,
+				"no next hop is connected: it was not dialled, or it is gone");
 		*atp += send_group(p, *atp);
 		return true;
 	}

@@ -15,7 +15,8 @@
 	32768 /* octets sent together; of more only some cuts are tried: the work grows with the   \
 		 square */
 
-#define HOSTNAME "gw.in.test" /* where postern.conf names none */
+#define SHOWN_MAX 200          /* octets of a step in a message */
+#define HOSTNAME  "gw.in.test" /* where postern.conf names none */
 
 struct replay {
 	struct cli *cli;
@@ -171,9 +172,13 @@ static int choose_rule(struct replay *r)
 static int tell_failure(const struct replay *r)
 {
 	const struct step *s = r->player.failed;
+	char shown[4 * SHOWN_MAX + 4];
+	struct out o;
 
-	fprintf(stderr, "%s:%u: error: expected: %s\n    %s\n", s->file, s->line, s->source,
-		r->player.why);
+	out_init(&o, shown, sizeof shown);
+	step_print(&o, s, SHOWN_MAX);
+	fprintf(stderr, "%s:%u: error: %s%s\n    %s\n", s->file, s->line,
+		strchr("CSA", s->side) == NULL ? "expected: " : "", out_cstr(&o), r->player.why);
 	if (r->player.cut == PLAY_OCTETS)
 		fprintf(stderr, "    (sent octet by octet)\n");
 	else if (r->player.cut != PLAY_WHOLE)

@@ -97,16 +97,6 @@ static void tell_octets(void *context, char side, struct span octets)
 
 /* ---- the script, and what happens to connections ---- */
 
-/* A step as it stands in the file, its own escapes untouched; what is no ASCII is shown as one. */
-static void put_source(struct out *o, const char *source)
-{
-	for (const char *c = source; *c != '\0'; c++)
-		if (*c >= ' ' && *c <= '~')
-			out_octet(o, (uint8_t)*c);
-		else
-			out_escaped(o, span_of(c, 1), 1);
-}
-
 static void tell_step(void *context, const struct step *step)
 {
 	struct story *s = context;
@@ -123,7 +113,7 @@ static void tell_step(void *context, const struct step *step)
 		return;
 	}
 	begin(&f);
-	put_source(&f.o, step->source);
+	step_print(&f.o, step, STORY_LINE_MAX);
 	tell(&f);
 }
 

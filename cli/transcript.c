@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/out.h"
-
 #define FILE_MAX    (16u << 20)
 #define SHOWN_MAX   200         /* octets of a line in a message */
 #define PATTERN_MAX (64u << 20) /* octets one step may stand for */
@@ -389,6 +387,19 @@ int transcript_read(struct transcript *t, const char *path)
 			"no step in this file; write lines such as \"C: EHLO client.example.org\"",
 			"");
 	return 0;
+}
+
+void step_print(struct out *o, const struct step *s, size_t max)
+{
+	size_t n = 0;
+
+	for (const char *c = s->source; *c != '\0' && n < max; c++, n++)
+		if (*c >= ' ' && *c <= '~')
+			out_octet(o, (uint8_t)*c);
+		else
+			out_escaped(o, span_of(c, 1), 1);
+	if (s->source[n] != '\0')
+		out_str(o, "...");
 }
 
 void transcript_free(struct transcript *t)

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/out.h"
+
 #define STEP_ANY 256 /* in a pattern: any octets up to the line's end */
 
 enum step_kind {
@@ -64,6 +66,10 @@ struct transcript {
 /* Return: 0, or 1 after a message on stderr that names file and line. */
 int transcript_read(struct transcript *t, const char *path);
 void transcript_free(struct transcript *t);
+
+/* As it stands in the file, its own escapes untouched, @max octets of it at most; what is no ASCII
+ * is shown as an escape. */
+void step_print(struct out *o, const struct step *s, size_t max);
 
 /* A file named beside a transcript: in its folder, or in the one above. NULL: in neither. The
  * caller frees it. */

@@ -448,6 +448,10 @@ def replay_plays_the_relay_that_listens_there():
         code, _, err = said("A: 235\n< 220 x\n")
         same(code, 1)
         holds(err, "no login awaits this")
+        code, _, err = said("S: 220 next\n< 220 x\n")
+        same(code, 1)
+        holds(err, "no next hop is connected")
+        holds(said("C: NOOP\n< 25\x1b[31m0\n")[2], "error: expected: < 25\\x1b[31m0")
 
 
 def output_that_cannot_be_written_is_a_fault():
