@@ -418,12 +418,6 @@ void behind_late(struct player *p)
 
 void behind_begin(struct player *p, const struct relay_listen *listen)
 {
-	static const enum policy_tls at_first[] = {
-		[LISTEN_CLEAR] = POLICY_TLS_NONE,
-		[LISTEN_STARTTLS] = POLICY_TLS_OFFERED,
-		[LISTEN_STARTTLS_REQUIRED] = POLICY_TLS_REQUIRED,
-		[LISTEN_TLS] = POLICY_TLS_ON,
-	};
 	struct behind *b = &p->behind;
 	const struct inner_conf conf = { .relay = p->relay,
 		.hostname = p->rule->smtp.hostname,
@@ -437,7 +431,7 @@ void behind_begin(struct player *p, const struct relay_listen *listen)
 	b->asked = false;
 	b->at_once = listen->tls == LISTEN_TLS;
 	inner_init(&b->inner, &conf);
-	inspect_init_relay(&p->inspect, at_first[listen->tls], p->relay->auth_required);
+	inspect_init_relay(&p->inspect, policy_tls_at_first(listen->tls), p->relay->auth_required);
 }
 
 void behind_deinit(struct behind *b)

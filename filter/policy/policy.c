@@ -53,6 +53,18 @@ static enum code not_offered(enum smtp_verb verb)
 					: CODE_VERB_DENIED;
 }
 
+enum policy_tls policy_tls_at_first(enum listen_tls tls)
+{
+	static const enum policy_tls at_first[] = {
+		[LISTEN_CLEAR] = POLICY_TLS_NONE,
+		[LISTEN_STARTTLS] = POLICY_TLS_OFFERED,
+		[LISTEN_STARTTLS_REQUIRED] = POLICY_TLS_REQUIRED,
+		[LISTEN_TLS] = POLICY_TLS_ON,
+	};
+
+	return at_first[tls];
+}
+
 bool policy_goes_before_tls(enum smtp_verb verb)
 {
 	return verb == SMTP_VERB_EHLO || verb == SMTP_VERB_NOOP || verb == SMTP_VERB_RSET ||

@@ -31,6 +31,9 @@ enum policy_tls {
 	POLICY_TLS_ON,
 };
 
+/* ... at the beginning of one that a listener speaks @tls in. */
+enum policy_tls policy_tls_at_first(enum listen_tls tls);
+
 struct policy_facts {
 	uint32_t recipients; /* RCPTs of this transaction so far that were let through, or put off
 				by a limit of a time */

@@ -83,15 +83,9 @@ void relayed_shake(struct inspected *s)
 
 void relayed_begin_client(struct relayed *r, bool login_required)
 {
-	static const enum policy_tls at_first[] = {
-		[LISTEN_CLEAR] = POLICY_TLS_NONE,
-		[LISTEN_STARTTLS] = POLICY_TLS_OFFERED,
-		[LISTEN_STARTTLS_REQUIRED] = POLICY_TLS_REQUIRED,
-		[LISTEN_TLS] = POLICY_TLS_ON,
-	};
 	const enum listen_tls tls = r->listen ? r->listen->tls : LISTEN_CLEAR;
 
-	inspect_init_relay(&r->s.inspect, at_first[tls], login_required);
+	inspect_init_relay(&r->s.inspect, policy_tls_at_first(tls), login_required);
 	if (tls == LISTEN_TLS)
 		r->s.shaking = EV_READ;
 }
