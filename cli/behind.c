@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "cli/stage.h"
+#include "cli/sides.h"
 
 #define TLS_VERSION "TLSv1.3" /* as the trace has it */
 #define TLS_CIPHER  "TLS_AES_256_GCM_SHA384"
@@ -20,7 +20,7 @@ static void none_left(struct player *p)
 	struct behind *b = &p->behind;
 
 	b->hop = BEHIND_NOBODY;
-	stage_note(p, b->hello.why, b->hello.said);
+	sides_note_code(p, b->hello.why, b->hello.said);
 	inner_hop_failed(&b->inner, inner_reply_of(b->hello.why));
 }
 
@@ -35,7 +35,7 @@ static void dial(struct player *p)
 	p->dials++;
 	p->server_open = true;
 	octets_drop(&b->heard);
-	stage_happens(p, '>', ITEM_DIALLED);
+	sides_happens(p, '>', ITEM_DIALLED);
 	hop_hello_begin(&b->hello);
 	b->hop = BEHIND_GREETING;
 	b->since_ms = p->clock_ms;
@@ -52,7 +52,7 @@ static void act(struct player *p, enum hop_hello_next next, struct span line)
 	case HOP_HELLO_SAY:
 		b->hop = BEHIND_GREETING;
 		b->since_ms = p->clock_ms;
-		stage_give(p, '>', line);
+		sides_give(p, '>', line);
 		return;
 	case HOP_HELLO_SHAKE:
 		b->hop = BEHIND_SHAKING;
@@ -68,7 +68,7 @@ static void act(struct player *p, enum hop_hello_next next, struct span line)
 		break;
 	case HOP_HELLO_AGAIN: break;
 	}
-	stage_end_server(p, ITEM_RESET);
+	sides_end_server(p, ITEM_RESET);
 	dial(p);
 }
 
@@ -101,8 +101,8 @@ static void leave(struct player *p, bool reset)
 	struct behind *b = &p->behind;
 
 	if (b->hop == BEHIND_TAKEN && !reset)
-		stage_give(p, '>', SPAN("QUIT\r\n"));
-	stage_end_server(p, reset ? ITEM_RESET : ITEM_CLOSED);
+		sides_give(p, '>', SPAN("QUIT\r\n"));
+	sides_end_server(p, reset ? ITEM_RESET : ITEM_CLOSED);
 	octets_drop(&b->heard);
 	b->hop = BEHIND_NOBODY;
 }
@@ -168,7 +168,7 @@ static void challenge(struct player *p, struct span base64)
 
 static void note_login(struct player *p, unsigned reply)
 {
-	stage_note(p,
+	sides_note_code(p,
 		reply == 235   ? CODE_LOGIN_OK
 		: reply == 454 ? CODE_LOGIN_UNKNOWN
 			       : CODE_LOGIN_FAILED,
@@ -248,10 +248,10 @@ static bool serve(struct player *p)
 	b->inner.now_ns = (int64_t)time(NULL) * 1000000000;
 	more = inner_step(&b->inner, octets_left(&b->printed), hop, &engine, &server, &step);
 	replies(p, out_span(&engine));
-	stage_give(p, '>', out_span(&server));
-	stage_give(p, '>', step.forward);
+	sides_give(p, '>', out_span(&server));
+	sides_give(p, '>', step.forward);
 	if (step.lost != CODE_COUNT)
-		stage_note(p, step.lost, step.said);
+		sides_note_code(p, step.lost, step.said);
 	b->printed.at += step.engine;
 	b->heard.at += step.hop;
 	want = b->inner.want;
@@ -316,7 +316,7 @@ static void lose(struct player *p)
 	uint8_t block[SMTP_QUEUE_MAX * SMTP_LOCAL_REPLY_MAX];
 	struct out o;
 
-	stage_note(p, CODE_HOP_LOST, (struct span){ 0 });
+	sides_note_code(p, CODE_HOP_LOST, (struct span){ 0 });
 	out_init(&o, block, sizeof block);
 	inner_hop_lost(&p->behind.inner, &o);
 	replies(p, out_span(&o));
@@ -345,7 +345,7 @@ static void secure_client(struct player *p)
 {
 	struct behind *b = &p->behind;
 
-	stage_note(p, CODE_SESSION_TLS, (struct span){ 0 });
+	sides_note_code(p, CODE_SESSION_TLS, (struct span){ 0 });
 	inner_secured(&b->inner, TLS_VERSION, TLS_CIPHER);
 	if (!b->at_once)
 		inspect_secured(&p->inspect);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/sides.h"
 #include "cli/stage.h"
 
 /* ---- steps ---- */
@@ -64,7 +65,7 @@ static size_t send_group(struct player *p, size_t at)
 	for (; at + steps < p->transcript->n && s[steps].kind == STEP_SEND &&
 		s[steps].side == s->side;
 		steps++) {
-		stage_tell(p, &s[steps]);
+		sides_tell(p, &s[steps]);
 		for (size_t i = 0; i < s[steps].n; i++) {
 			const uint8_t octet = (uint8_t)s[steps].pattern[i];
 
@@ -86,7 +87,7 @@ static void end_client(struct player *p)
 	p->client_done = true;
 	inspect_client_lost(&p->inspect);
 	if (p->rule != NULL && p->rule->pass)
-		stage_end_server(p, ITEM_CLOSED);
+		sides_end_server(p, ITEM_CLOSED);
 	stage_pump(p);
 }
 
@@ -251,7 +252,7 @@ static bool play_step(struct player *p, size_t *atp)
 		*atp += send_group(p, *atp);
 		return true;
 	}
-	stage_tell(p, s);
+	sides_tell(p, s);
 	++*atp;
 	switch (s->kind) {
 	case STEP_ACT: return act(p, s);
@@ -286,8 +287,8 @@ static void begin(struct player *p)
 		out_init(&o, block, sizeof block);
 		if (p->unpublished != NULL)
 			smtp_local_print(&o, p->unpublished);
-		stage_give(p, '<', out_span(&o));
-		stage_happens(p, '<', ITEM_CLOSED);
+		sides_give(p, '<', out_span(&o));
+		sides_happens(p, '<', ITEM_CLOSED);
 		p->codes[CODE_SESSION_UNPUBLISHED] = true;
 		p->client_open = false;
 		return;

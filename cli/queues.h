@@ -6,7 +6,7 @@
  * They grow as they must: a transcript bounds what is sent. No memory ends the program.
  *
  * Owns:    their octets; items_free() and octets_free() return them.
- * Callers: cli/player.c, cli/stage.c, cli/behind.c.
+ * Callers: cli/player.c, cli/sides.c, cli/stage.c, cli/behind.c.
  */
 #include "base/span.h"
 

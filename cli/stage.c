@@ -1,51 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/stage.h"
 
-/* ---- telling ---- */
+#include "cli/sides.h"
 
-void stage_tell(struct player *p, const struct step *s)
-{
-	if (p->story != NULL && p->story->step != NULL)
-		p->story->step(p->story->context, s);
-}
-
-void stage_give(struct player *p, char side, struct span octets)
-{
-	struct items *q = side == '<' ? &p->to_client : &p->to_server;
-
-	for (size_t i = 0; i < octets.n; i++)
-		items_put(q, octets.p[i]);
-	if (octets.n > 0 && p->story != NULL && p->story->octets != NULL)
-		p->story->octets(p->story->context, side, octets);
-}
-
-void stage_happens(struct player *p, char side, uint16_t item)
-{
-	static const char *const names[] = { "closed", "reset", "dialled" };
-
-	if (item != ITEM_DIALLED || p->dials > 1)
-		items_put(side == '<' ? &p->to_client : &p->to_server, item);
-	if (p->story != NULL && p->story->happens != NULL)
-		p->story->happens(p->story->context, side, names[item - ITEM_CLOSED]);
-}
-
-static void on_note(void *context, const struct inspect_note *note)
-{
-	struct player *p = context;
-
-	p->codes[note->code] = true;
-	if (p->story != NULL && p->story->note != NULL)
-		p->story->note(p->story->context, note);
-}
-
-void stage_note(struct player *p, enum code code, struct span text)
-{
-	const struct inspect_note note = {
-		.type = INSPECT_NOTE_SERVER, .code = code, .text = text
-	};
-
-	on_note(p, &note);
-}
+/* ---- what the session asks for ---- */
 
 static uint32_t on_incident(void *context)
 {
@@ -71,6 +29,11 @@ static void on_count(void *context, enum tally_what what, uint64_t n)
 		p->clock_ms);
 }
 
+static void on_note(void *context, const struct inspect_note *note)
+{
+	sides_note(context, note);
+}
+
 const struct inspect_ops stage_ops = {
 	.note = on_note,
 	.incident = on_incident,
@@ -87,7 +50,7 @@ static void lose_server(struct player *p, enum code code)
 
 	out_init(&o, block, sizeof block);
 	inspect_server_lost(&p->inspect, code, &o);
-	stage_give(p, '<', out_span(&o));
+	sides_give(p, '<', out_span(&o));
 }
 
 static void dial(struct player *p)
@@ -103,15 +66,8 @@ static void dial(struct player *p)
 	p->dials++;
 	p->server_open = true;
 	p->from[SMTP_S2C].at = p->from[SMTP_S2C].n;
-	stage_happens(p, '>', ITEM_DIALLED);
+	sides_happens(p, '>', ITEM_DIALLED);
 	inspect_dialled(&p->inspect);
-}
-
-void stage_end_server(struct player *p, uint16_t how)
-{
-	if (p->server_open)
-		stage_happens(p, '>', how);
-	p->server_open = false;
 }
 
 static void reset_server(struct player *p)
@@ -120,7 +76,7 @@ static void reset_server(struct player *p)
 		behind_reset(p);
 		return;
 	}
-	stage_end_server(p, ITEM_RESET);
+	sides_end_server(p, ITEM_RESET);
 	inspect_reset_done(&p->inspect);
 }
 
@@ -135,9 +91,9 @@ static bool fulfil(struct player *p)
 		if (p->relay != NULL)
 			behind_end(p);
 		else
-			stage_end_server(p, ITEM_CLOSED);
+			sides_end_server(p, ITEM_CLOSED);
 		if (p->client_open)
-			stage_happens(p, '<', ITEM_CLOSED);
+			sides_happens(p, '<', ITEM_CLOSED);
 		p->client_open = false;
 		return false;
 	}
@@ -151,7 +107,7 @@ static void give_server(struct player *p, struct span octets)
 	if (p->relay != NULL)
 		octets_put(&p->behind.printed, octets);
 	else if (p->server_open)
-		stage_give(p, '>', octets);
+		sides_give(p, '>', octets);
 }
 
 static bool step(struct player *p, enum smtp_dir dir)
@@ -166,7 +122,7 @@ static bool step(struct player *p, enum smtp_dir dir)
 	out_init(&to_server, server, sizeof server);
 	more = inspect_step(
 		&p->inspect, dir, q->p + q->at, q->n - q->at, &to_client, &to_server, &taken);
-	stage_give(p, '<', out_span(&to_client));
+	sides_give(p, '<', out_span(&to_client));
 	give_server(p, out_span(&to_server));
 	give_server(p, taken.forward);
 	q->at += taken.size;
@@ -184,7 +140,7 @@ static void end_shaking(struct player *p)
 {
 	p->behind.at_once = false;
 	octets_drop(&p->from[SMTP_C2S]);
-	stage_note(p, CODE_C_TLS_FAILED, (struct span){ 0 });
+	sides_note_code(p, CODE_C_TLS_FAILED, (struct span){ 0 });
 	inspect_client_lost(&p->inspect);
 }
 
@@ -206,7 +162,7 @@ void stage_pump(struct player *p)
 void stage_take(struct player *p, enum smtp_dir dir, struct span octets)
 {
 	if (p->rule != NULL && p->rule->pass) {
-		stage_give(p, dir == SMTP_C2S ? '>' : '<', octets);
+		sides_give(p, dir == SMTP_C2S ? '>' : '<', octets);
 		return;
 	}
 	octets_put(dir == SMTP_S2C && p->relay != NULL ? &p->behind.heard : &p->from[dir], octets);
@@ -276,7 +232,7 @@ void stage_let_pass(struct player *p)
 	out_init(&o, block, sizeof block);
 	if (cut != CODE_COUNT)
 		inspect_cut(&p->inspect, cut, &o);
-	stage_give(p, '<', out_span(&o));
+	sides_give(p, '<', out_span(&o));
 	if (lost != CODE_COUNT && p->relay != NULL)
 		behind_late(p);
 	else if (lost != CODE_COUNT)

@@ -11,22 +11,8 @@
  */
 #include "cli/player.h"
 
-/* Events in a queue of items; octets are 0 to 255. */
-enum { ITEM_CLOSED = 256, ITEM_RESET, ITEM_DIALLED };
-
 /* @p is the context. */
 extern const struct inspect_ops stage_ops;
-
-void stage_tell(struct player *p, const struct step *s);
-
-/* A record that is the adapter's own. @text: what was said, or empty. */
-void stage_note(struct player *p, enum code code, struct span text);
-
-/* @side got octets, or an event: '<' the client, '>' the server. */
-void stage_give(struct player *p, char side, struct span octets);
-void stage_happens(struct player *p, char side, uint16_t item);
-
-void stage_end_server(struct player *p, uint16_t how);
 
 /* The script's server ended its connection. */
 void stage_server_ended(struct player *p);
