@@ -250,8 +250,8 @@ static bool serve(struct player *p)
 	replies(p, out_span(&engine));
 	sides_give(p, '>', out_span(&server));
 	sides_give(p, '>', step.forward);
-	if (step.lost != CODE_COUNT)
-		sides_note_code(p, step.lost, step.said);
+	if (step.why != CODE_COUNT)
+		sides_note_code(p, step.why, step.said);
 	b->printed.at += step.engine;
 	b->heard.at += step.hop;
 	want = b->inner.want;

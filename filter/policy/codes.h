@@ -193,7 +193,9 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 	X(6112, LOGIN_UNKNOWN, WARNING, 454, "4.7.0 Temporary authentication failure", "who checks logins does not answer", "RFC 4954 4.7", \
 		"Look at what \"via\" of the auth block names: Dovecot's socket, the PAM service.") \
 	X(6113, HOP_WRONG, WARNING, 451, "4.3.0 Next hop answers wrongly", "next hop said what is no reply, or none to what it was asked", "RFC 5321 4.2", \
-		"The record has what it said. Its connection was reset, the client was told to send again.")
+		"The record has what it said. Its connection was reset, the client was told to send again.") \
+	X(6114, MAIL_LOOP, INFO, 554, "5.4.6 Too many hops: a loop", "a message has come round too often", "RFC 5321 6.3", \
+		"It bears more than a hundred traces (Received:). Look which servers send its recipients' domain to each other.")
 
 #define CODES_CONFIG(X)                                                                            \
 	X(7001, CONFIG_STARTED, INFO, 0, "", "started with these rules", "", "")                    \

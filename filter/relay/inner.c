@@ -114,6 +114,13 @@ void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_eng
 		inner_die(i, local);
 }
 
+void inner_give_up(struct inner *i, enum code why, struct span said, struct inner_out out)
+{
+	out.step->why = why;
+	out.step->said = said;
+	inner_lose_hop(i, inner_reply_of(why), out.to_engine);
+}
+
 /* ---- commands without a hop ---- */
 
 uint32_t inner_extensions(const struct inner *i)
@@ -285,7 +292,7 @@ bool inner_step(struct inner *i, struct span engine, struct span hop, struct out
 {
 	const struct inner_out out = { to_engine, to_hop, step };
 
-	*step = (struct inner_step){ .lost = CODE_COUNT };
+	*step = (struct inner_step){ .why = CODE_COUNT };
 	if (i->want != 0)
 		return false;
 	return inner_hop_step(i, hop, out) || engine_step(i, engine, out);

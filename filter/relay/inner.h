@@ -147,8 +147,8 @@ struct inner_step {
 		text; /* of a login, borrowed from the window; act before the next call
 		       */
 	bool has_text;
-	enum code lost;   /* the hop was given up for what it said: HOP_*; CODE_COUNT: it was not */
-	struct span said; /* ... one line of it, or empty; borrowed likewise */
+	enum code why;    /* the hop was given up, for the log; CODE_COUNT: it was not */
+	struct span said; /* ... for these words of it, or empty; borrowed likewise */
 };
 
 /* A greeting is due. @conf is copied; what it points to outlives the session. */

@@ -3,16 +3,9 @@
 
 #define CLOSING 421
 
-static void give_up(struct inner *i, enum code why, struct span said, struct inner_out out)
-{
-	out.step->lost = why;
-	out.step->said = said;
-	inner_lose_hop(i, inner_reply_of(why), out.to_engine);
-}
-
 static void hop_wrong(struct inner *i, const struct smtp_reply *reply, struct inner_out out)
 {
-	give_up(i, CODE_HOP_WRONG, reply_first_line(reply), out);
+	inner_give_up(i, CODE_HOP_WRONG, reply_first_line(reply), out);
 }
 
 /* ---- replies that are nobody else's matter ---- */
@@ -132,7 +125,7 @@ static void judge(struct inner *i, const struct smtp_reply *reply, struct inner_
 
 	if (reply->code ==
 		CLOSING) { /* RFC 5321 3.8: it may answer anything; its words are not ours */
-		give_up(i, CODE_HOP_LOST, reply_first_line(reply), out);
+		inner_give_up(i, CODE_HOP_LOST, reply_first_line(reply), out);
 		return;
 	}
 	if (take_own(i, reply, out))
@@ -155,7 +148,9 @@ bool inner_hop_step(struct inner *i, struct span window, struct inner_out out)
 	switch (reply_next(&r, window.p, window.n, &reply, &fault)) {
 	case REPLY_MORE: i->reply = r; return false;
 	case REPLY_WHOLE: break;
-	case REPLY_FAULT: give_up(i, CODE_HOP_WRONG, SPAN("malformed reply"), out); return true;
+	case REPLY_FAULT:
+		inner_give_up(i, CODE_HOP_WRONG, SPAN("malformed reply"), out);
+		return true;
 	}
 	reply_init(&i->reply);
 	out.step->hop = reply.octets.n;

@@ -3,8 +3,6 @@
 
 #define CHUNK_RUN 8192 /* octets of a chunk in one step: with every dot doubled they fit */
 
-static const struct smtp_local loop = { .code = 554, .text = "5.4.6 Too many hops: a loop" };
-
 void inner_text_begins(struct inner *i, struct out *to_hop)
 {
 	const struct trace t = {
@@ -49,11 +47,11 @@ bool inner_data(struct inner *i, size_t size, struct inner_out out)
 }
 
 /* A message that has come round too often goes no further; nor may the hop take it for whole. */
-static bool loops(struct inner *i, struct out *to_engine)
+static bool loops(struct inner *i, struct inner_out out)
 {
 	if (i->received.n <= TRACE_RECEIVED_MAX)
 		return false;
-	inner_lose_hop(i, loop, to_engine);
+	inner_give_up(i, CODE_MAIL_LOOP, SPAN(""), out);
 	return true;
 }
 
@@ -73,7 +71,7 @@ static bool data_text(struct inner *i, struct span window, struct inner_out out)
 	if (run > 0) {
 		trace_count(&i->received, span_sub(window, 0, run));
 		out.step->engine = run;
-		if (!loops(i, out.to_engine))
+		if (!loops(i, out))
 			out.step->forward = span_sub(window, 0, run);
 		return true;
 	}
@@ -170,7 +168,7 @@ static bool chunk_run(struct inner *i, struct span window, struct inner_out out)
 	trace_count(&i->received, run);
 	out.step->engine = run.n;
 	i->chunk_left -= (uint32_t)run.n;
-	if (loops(i, out.to_engine))
+	if (loops(i, out))
 		return true;
 	if (!stuff(i, run, out.to_hop))
 		inner_lose_hop(i, INNER_REPLY(554, "5.6.0 Message text malformed"), out.to_engine);

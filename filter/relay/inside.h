@@ -36,6 +36,9 @@ void inner_die(struct inner *i, struct smtp_local local);
 /* The hop did what it must not, or is gone. What is owed is answered by 451, text is swallowed. */
 void inner_lose_hop(struct inner *i, struct smtp_local local, struct out *to_engine);
 
+/* The same, and it is told. @said: the hop's words, or empty. */
+void inner_give_up(struct inner *i, enum code why, struct span said, struct inner_out out);
+
 /* Asks for a hop. */
 void inner_choose(struct inner *i, const struct route *route, struct span key, bool exclusive);
 

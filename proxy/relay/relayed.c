@@ -165,8 +165,8 @@ static size_t walk(struct relayed *r, struct span engine)
 		w.printed = w.to_hop.n;
 		add_piece(&w, step.forward);
 		rest = span_from(rest, step.engine);
-		if (step.lost != CODE_COUNT)
-			tell_hop(r, step.lost, 0, step.said);
+		if (step.why != CODE_COUNT)
+			tell_hop(r, step.why, 0, step.said);
 		if (step.hop)
 			held_take(&proxy_of(r)->pool, &r->hop_in, step.hop);
 		if (r->inner.want)
