@@ -4,6 +4,7 @@ What a relay's rules name beside themselves, made once for all that run: a certi
 """
 import functools
 import os
+import pathlib
 import ssl
 import subprocess
 import tempfile
@@ -22,7 +23,7 @@ def _made():
         chain, key = os.path.join(folder, "chain.pem"), os.path.join(folder, "key.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                         "-subj", "/CN=gw.in.test", "-out", chain, "-keyout", key], check=True, capture_output=True)
-        pair = [open(path, encoding="ascii").read() for path in (chain, key)]
+        pair = [pathlib.Path(path).read_text(encoding="ascii") for path in (chain, key)]
     done = subprocess.run(["openssl", "passwd", "-6", "-salt", "posterntest", PASSWORD], check=True, capture_output=True, text=True)
     return *pair, "%s:%s\n" % (USER, done.stdout.strip())
 
