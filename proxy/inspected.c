@@ -162,7 +162,7 @@ static enum wait wait_of(const struct inspected *s)
 		return WAIT_CLIENT_READS;
 	if (s->shaking)
 		return WAIT_TLS;
-	if (s->s_out.n)
+	if (s->s_out.n && !(s->kind->server_ponders && s->kind->server_ponders(s)))
 		return WAIT_SERVER_READS;
 	switch (inspect_phase(&s->inspect)) {
 	case INSPECT_PHASE_DIAL:

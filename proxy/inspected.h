@@ -38,6 +38,9 @@ struct inspected_kind {
 	void (*reset)(struct inspected *s);
 	/* Reading from it ended: errno, or its end. NULL: that does not happen. */
 	void (*server_ended)(struct inspected *s);
+	/* What was printed for it waits for its answers, not for it to read. NULL: it never does.
+	 */
+	bool (*server_ponders)(const struct inspected *s);
 	/* It did not stand (SERVER_DOWN), greet or answer in time. */
 	void (*server_late)(struct inspected *s, enum code code);
 	/* Sets what the ends are watched for, EV_READ and EV_WRITE. */

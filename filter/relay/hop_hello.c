@@ -98,9 +98,11 @@ static enum hop_hello_next ehlo_answered(
 {
 	if (reply->code == 250)
 		return offered(h, reply, line);
-	if (reply->code / 100 == 5 && !h->inside && !wants_tls(h))
-		return say(h, HOP_HELLO_HELO, "HELO ", h->hostname, line);
-	return fail(h, CODE_HOP_DOWN, reply_first_line(reply));
+	if (reply->code / 100 != 5 || h->inside)
+		return fail(h, CODE_HOP_DOWN, reply_first_line(reply));
+	if (wants_tls(h)) /* it knows no EHLO, and so no STARTTLS */
+		return fail(h, CODE_HOP_TLS, reply_first_line(reply));
+	return say(h, HOP_HELLO_HELO, "HELO ", h->hostname, line);
 }
 
 /* What stands behind the 220 was written before there was TLS, whoever wrote it (CVE-2021-38371).

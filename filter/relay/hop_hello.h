@@ -17,6 +17,9 @@
 
 #define HOP_HELLO_LINE_MAX 300  /* octets of a line that is said */
 #define HOP_HELLO_ASK_MS   2000 /* for the answer to RSET of one that was unused */
+/* For each step where another next hop can be tried: the client waits meanwhile, five minutes
+ * perhaps (RFC 5321 4.5.3.2.3). */
+#define HOP_HELLO_NEXT_MS 30000
 
 enum hop_hello_state {
 	HOP_HELLO_BANNER, /* waiting for the greeting */

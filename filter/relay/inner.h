@@ -147,8 +147,9 @@ struct inner_step {
 		text; /* of a login, borrowed from the window; act before the next call
 		       */
 	bool has_text;
-	enum code why;    /* the hop was given up, for the log; CODE_COUNT: it was not */
-	struct span said; /* ... for these words of it, or empty; borrowed likewise */
+	enum code
+		why; /* of the hop, for the log: mostly why it was given up; CODE_COUNT: nothing */
+	struct span said; /* ... its words, or ours, or empty; borrowed likewise */
 };
 
 /* A greeting is due. @conf is copied; what it points to outlives the session. */

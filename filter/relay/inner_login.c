@@ -83,6 +83,8 @@ static bool pass_to_hop(
 		return true;
 	}
 	if (!(i->offer.extensions & SMTP_EXT_BIT(AUTH))) { /* no secret for who did not ask */
+		out.step->why = CODE_LOGIN_UNKNOWN;
+		out.step->said = SPAN("next hop offers no AUTH");
 		shut(i);
 		inner_answer(i, size, inner_reply_of(CODE_LOGIN_UNKNOWN), out);
 		return true;

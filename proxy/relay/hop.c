@@ -178,6 +178,8 @@ void hop_wait(struct hop *h, int events, uint32_t ms)
 {
 	struct wheel *wheel = &h->hops->proxy->wheel;
 
+	if (h->targets && ms > HOP_HELLO_NEXT_MS && targets_others(h->targets, h->target))
+		ms = HOP_HELLO_NEXT_MS;
 	hop_watch(h, events);
 	wheel_cancel(wheel, &h->timer);
 	if (ms)
@@ -363,6 +365,13 @@ void hop_give_back(struct hop *h)
 	h->context = NULL;
 	hops->idle++;
 	hop_wait(h, EV_READ, HOP_IDLE_MS);
+}
+
+void hop_give_up(struct hop *h)
+{
+	if (h->target && !h->target->unknown)
+		set_aside(h);
+	hop_drop(h, true);
 }
 
 void hop_drop(struct hop *h, bool reset)

@@ -83,6 +83,9 @@ void hop_watch(struct hop *hop, int events);
 
 /* The transaction is over, in step, nothing is owed in either direction. */
 void hop_give_back(struct hop *hop);
+/* It is not ready, and its taker waits no longer: the next hop that is tried rests, as one that
+ * failed. */
+void hop_give_up(struct hop *hop);
 /* Never again. @reset: in the middle of something: so that nothing can be taken for an end (RST);
  * else QUIT is said and not waited for. */
 void hop_drop(struct hop *hop, bool reset);

@@ -78,5 +78,5 @@ void hop_target_failed(struct hop *h, enum code code, int error, struct span sai
 /* The same one again. */
 void hop_target_again(struct hop *h);
 void hop_ready(struct hop *h);
-/* Until @ms from now, or the target has failed. */
+/* Until @ms from now, or the target has failed. Where another is left, for less. */
 void hop_wait(struct hop *h, int events, uint32_t ms);

@@ -308,6 +308,14 @@ static bool has_server(const struct inspected *s)
 	return ((const struct relayed *)(const void *)s)->dialled;
 }
 
+/* The inner server takes a command when the hop is ready, or has answered the one before. */
+static bool server_ponders(const struct inspected *s)
+{
+	const struct relayed *r = (const struct relayed *)(const void *)s;
+
+	return r->stuck && !r->hop_out.n;
+}
+
 static void dial(struct inspected *s)
 {
 	struct relayed *r = relayed_of(s);
@@ -330,19 +338,31 @@ static void reset(struct inspected *s)
 	inspect_reset_kept(&s->inspect);
 }
 
+static void give_up_hop(struct relayed *r)
+{
+	struct hop *hop = r->hop;
+
+	r->s.flow.log.internal = hop_facts(hop)->peer;
+	tell_hop(r, CODE_HOP_DOWN, ETIMEDOUT, (struct span){ 0 });
+	forget_hop(r);
+	hop_give_up(hop);
+	inner_hop_failed(&r->inner, inner_reply_of(CODE_HOP_DOWN));
+}
+
 static void server_late(struct inspected *s, enum code code)
 {
 	struct relayed *r = relayed_of(s);
 
-	(void)code;
 	errno = ETIMEDOUT;
 	r->stuck = false;
-	if (r->hop && !r->hop_ready) {
-		drop_hop(r, true);
-		inner_hop_failed(&r->inner, inner_reply_of(CODE_HOP_DOWN));
-	} else {
+	if (r->hop && !r->hop_ready)
+		give_up_hop(r);
+	else if (r->hop)
 		lost_while_idle(r);
-	}
+	else if (r->login.asks)
+		relayed_login_late(r);
+	else
+		inspected_server_lost(s, code); /* nobody else owes anything */
 	walk(r, (struct span){ 0 });
 }
 
@@ -385,6 +405,7 @@ static const struct inspected_kind relayed = {
 	.has_server = has_server,
 	.dial = dial,
 	.reset = reset,
+	.server_ponders = server_ponders,
 	.server_late = server_late,
 	.watch = watch,
 	.close = close_all,

@@ -51,6 +51,8 @@ void relayed_close_client(struct relayed *r, bool unread);
 
 /* INNER_LOGIN and the like; @step brought them. */
 void relayed_login(struct relayed *r, const struct inner_step *step);
+/* The client waits no longer for what postern-auth says. */
+void relayed_login_late(struct relayed *r);
 /* The session ends. */
 void relayed_login_end(struct relayed *r);
 

@@ -150,6 +150,13 @@ static void say_more(struct relayed *r, struct span response)
 	explicit_bzero(block, sizeof(block));
 }
 
+void relayed_login_late(struct relayed *r)
+{
+	log_done(r, &(struct auth_done){ .result = AUTH_TEMPFAIL }, (struct span){ 0 });
+	relayed_login_end(r);
+	end(r, inner_login_reply(454));
+}
+
 void relayed_login_end(struct relayed *r)
 {
 	struct auth_more head = { 0 };

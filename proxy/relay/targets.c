@@ -92,6 +92,14 @@ static size_t make_room(struct targets *t, size_t at, size_t n)
 	return n;
 }
 
+bool targets_others(const struct targets *t, const struct target *one)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (&t->target[i] != one && !t->target[i].tried)
+			return true;
+	return false;
+}
+
 enum resolve_result targets_take(struct targets *t, struct target *unknown, struct span body)
 {
 	const size_t at = (size_t)(unknown - t->target);

@@ -42,6 +42,9 @@ void targets_init(struct targets *t, const struct route *route, struct span doma
  * left. */
 struct target *targets_next(struct targets *t, const struct rests *rests, uint64_t now_ms);
 
+/* Can another be tried? */
+bool targets_others(const struct targets *t, const struct target *one);
+
 /**
  * targets_take() - what postern-resolve says of an unknown one
  * @body: struct resolve_said, not checked yet

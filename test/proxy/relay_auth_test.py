@@ -42,12 +42,12 @@ def context():
 
 
 class Login(Case):
-    def rules(self, via, mechanisms="PLAIN, LOGIN", more="", listen="tls", required="required"):
+    def rules(self, via, mechanisms="PLAIN, LOGIN", more="", listen="tls", required="required", rule=""):
         cert, key = certificate()
         return ('version 1\ncertificate c {{ chain "%s"; key "%s" }}\nauth staff {{ via %s; mechanisms %s; %s }}\n'
                 "set d {{ members in.test }}\nroute away {{ domains any; next-hop 127.0.0.1:%d; tls none }}\n"
-                "relay r {{ listen 127.0.0.1:{external} %s certificate c; auth %s staff; recipients %s; deliver away }}\n"
-                % (cert, key, via, mechanisms, more, self.next.port, listen, required, "any" if required else "in d")).replace("{{", "{").replace("}}", "}")
+                "relay r {{ listen 127.0.0.1:{external} %s certificate c; auth %s staff; recipients %s; deliver away; %s }}\n"
+                % (cert, key, via, mechanisms, more, self.next.port, listen, required, "any" if required else "in d", rule)).replace("{{", "{").replace("}}", "}")
 
     def relay(self, via=None, hop=None, prefix=(), **more):
         self.next = hop or self.hop()
@@ -314,6 +314,12 @@ class NextHop(Login):
         self.assertEqual(client.getreply()[0], 235)
         self.assertEqual(len(gate.wait_records(code="PN8003")), 1)
 
+    def test_a_hop_that_takes_no_logins(self):
+        client = self.smtp(gate := self.relay("next-hop", hop=self.hop()))
+        self.assertEqual(self.login(client, "alice", "secret"), 454)
+        record, = gate.wait_records(code="PN6112")
+        self.assertEqual(record["reply_text"], "next hop offers no AUTH", record)
+
     def test_a_hop_that_is_lost(self):
         hop = self.enterContext(self.Server(answers={"AUTH": None}))
         client = self.smtp(self.relay("next-hop", hop=hop))
@@ -430,7 +436,7 @@ service auth {{
 class Silent(Login):
     """Dovecot's place taken by whoever says something else."""
 
-    def relay_to(self, play):
+    def relay_to(self, play, **more):
         scratch = Scratch("pn-socket-")
         self.addCleanup(scratch.remove)
         listener = socket.socket(socket.AF_UNIX)
@@ -449,13 +455,22 @@ class Silent(Login):
                     play(sock)
 
         threading.Thread(target=serve, daemon=True).start()
-        return self.relay(f'dovecot "{scratch.path}/socket"')
+        return self.relay(f'dovecot "{scratch.path}/socket"', **more)
 
     def test_other_protocols(self):
         for said in (b"VERSION\t2\t0\nDONE\n", b"x" * 20000, b""):
             with self.subTest(said[:20]):
                 gate = self.relay_to(lambda sock: sock.sendall(said))
                 self.assertEqual(self.login(self.smtp(gate), "carol", "tresor"), 454)
+
+    def test_no_answer(self):
+        """It is told once, and the client is told, when `timeout command` is over."""
+        gate = self.relay_to(lambda sock: sock.recv(1 << 16) and time.sleep(30), rule="timeout command 2s")
+        client = self.smtp(gate)
+        self.assertEqual(self.login(client, "carol", "tresor"), 454)
+        self.assertEqual(client.docmd("NOOP")[0], 250)
+        self.assertEqual(len(gate.wait_records(code="PN6112")), 1)
+        self.assertEqual(gate.records(code="PN6103"), [])
 
     def test_a_challenge_that_is_none(self):
         def play(sock):

@@ -242,6 +242,19 @@ class Failing(Case):
         client.command("RCPT TO:<b@in.test>", 451)
         self.assertEqual(len(gate.wait_records(code="PN6103")), 1)
 
+    def test_a_hop_that_never_greets_rests(self):
+        """Its time to greet is longer than the client's to wait: the client's next try meets the other one."""
+        silent, second = self.hop(answers={"GREETING": b""}), self.hop()
+        gate = self.gateway(rules(silent.port, second.port, more="timeout command 2s"))
+        client = self.client(gate)
+        client.command("MAIL FROM:<a@out.test>", 250)
+        self.assertIn("4.4.1", client.command("RCPT TO:<b@in.test>", 451)[1])
+        record, = gate.wait_records(code="PN6101")
+        self.assertEqual(record["internal_port"], silent.port, record)
+        client.command("RSET", 250)
+        self.send(client)
+        self.assertEqual((silent.connections, len(second.messages)), (1, 1))
+
     def test_its_words_are_in_the_log(self):
         hop = self.hop(answers={"GREETING": "554 5.3.2 Not today"})
         gate = self.gateway(rules(hop.port))

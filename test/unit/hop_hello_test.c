@@ -117,7 +117,7 @@ static const struct dialogue dialogues[] = {
 		"EHLO gw.in.test;STARTTLS;failed PN6102 later;" },
 	{ ROUTE_TLS_REQUIRED, { BANNER, PLAIN },
 		"EHLO gw.in.test;failed PN6102 STARTTLS is not offered;" },
-	{ ROUTE_TLS_VERIFY, { BANNER, "502 what\r\n" }, "EHLO gw.in.test;failed PN6101 what;" },
+	{ ROUTE_TLS_VERIFY, { BANNER, "502 what\r\n" }, "EHLO gw.in.test;failed PN6102 what;" },
 	/* inside TLS no server has to be spared EHLO */
 	{ ROUTE_TLS_OPPORTUNISTIC, { BANNER, OFFERS, "220 go\r\n", "+", "502 what\r\n" },
 		"EHLO gw.in.test;STARTTLS;shake;EHLO gw.in.test;failed PN6101 what;" },
