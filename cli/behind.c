@@ -5,6 +5,7 @@
 
 #include "cli/sides.h"
 
+#define LOGIN_MS    30000     /* ASK_MS of proxy/relay/ask.h */
 #define TLS_VERSION "TLSv1.3" /* as the trace has it */
 #define TLS_CIPHER  "TLS_AES_256_GCM_SHA384"
 
@@ -182,6 +183,7 @@ static void login(struct player *p, unsigned want, struct span text)
 
 	inner_login_told(&b->inner);
 	b->asked = (want & (INNER_LOGIN | INNER_LOGIN_MORE)) && !by_next_hop(b);
+	b->asked_ms = p->clock_ms;
 	if (b->asked || !by_next_hop(b))
 		return;
 	if (want & INNER_LOGIN)
@@ -190,25 +192,35 @@ static void login(struct player *p, unsigned want, struct span text)
 		note_login(p, span_eq(text, SPAN("235")) ? 235 : 535);
 }
 
+static void end_login(struct player *p, unsigned reply)
+{
+	uint8_t block[SMTP_LOCAL_REPLY_MAX];
+	struct out o;
+
+	p->behind.asked = false;
+	note_login(p, reply);
+	out_init(&o, block, sizeof block);
+	inner_login_done(&p->behind.inner, inner_login_reply(reply), &o);
+	replies(p, out_span(&o));
+}
+
 bool behind_login(struct player *p, struct span says)
 {
 	struct behind *b = &p->behind;
-	uint8_t block[SMTP_LOCAL_REPLY_MAX];
 	uint64_t code;
-	struct out o;
 
 	if (!b->asked || !span_u64(span_sub(says, 0, 3), 999, &code) ||
+		(says.n > 3 && says.p[3] != ' ') ||
 		(code != 334 && inner_login_reply((unsigned)code).code != code))
 		return false;
-	b->asked = false;
-	if (code == 334) {
+	if (code != 334) {
+		end_login(p, (unsigned)code);
+	} else if (span_from(says, 4).n > INNER_CHALLENGE) {
+		end_login(p, 454);
+	} else {
+		b->asked = false;
 		challenge(p, span_from(says, 4));
-		return true;
 	}
-	note_login(p, (unsigned)code);
-	out_init(&o, block, sizeof block);
-	inner_login_done(&b->inner, inner_login_reply((unsigned)code), &o);
-	replies(p, out_span(&o));
 	return true;
 }
 
@@ -375,7 +387,7 @@ bool behind_secured(struct player *p, char side)
 
 /* ---- time ---- */
 
-static uint32_t patience_ms(const struct player *p)
+static uint32_t of_state_ms(const struct player *p)
 {
 	const struct rule_timeouts *t = &p->rule->timeouts;
 	const struct behind *b = &p->behind;
@@ -392,25 +404,47 @@ static uint32_t patience_ms(const struct player *p)
 	return t->command;
 }
 
-bool behind_hop_late(struct player *p)
+static bool hop_is_late(const struct player *p)
 {
-	struct behind *b = &p->behind;
-	const struct span why = SPAN("no answer in time");
+	const struct behind *b = &p->behind;
+	const uint32_t ms = of_state_ms(p);
+	const bool others = b->left > 1 && ms > HOP_HELLO_NEXT_MS;
 
-	if ((b->hop != BEHIND_GREETING && b->hop != BEHIND_SHAKING) ||
-		p->clock_ms - b->since_ms < patience_ms(p))
-		return false;
-	act(p, hop_hello_lost(&b->hello, why), why);
-	return true;
+	return (b->hop == BEHIND_GREETING || b->hop == BEHIND_SHAKING) &&
+	       p->clock_ms - b->since_ms >= (others ? HOP_HELLO_NEXT_MS : ms);
 }
 
-void behind_late(struct player *p)
+void behind_let_pass(struct player *p)
 {
-	if (must_abort(&p->behind) && p->behind.hop != BEHIND_TAKEN) {
+	const struct span why = SPAN("no answer in time");
+	struct behind *b = &p->behind;
+
+	if (hop_is_late(p))
+		act(p, hop_hello_lost(&b->hello, why), why);
+	if (b->asked && p->clock_ms - b->asked_ms >= LOGIN_MS)
+		end_login(p, 454);
+}
+
+void behind_late(struct player *p, enum code code)
+{
+	struct behind *b = &p->behind;
+
+	if (b->hop == BEHIND_GREETING || b->hop == BEHIND_SHAKING) {
 		leave(p, true);
-		inner_hop_failed(&p->behind.inner, inner_reply_of(CODE_HOP_DOWN));
-	} else {
+		b->hello.why = CODE_HOP_DOWN;
+		b->hello.said = SPAN("no answer in time");
+		none_left(p);
+	} else if (b->hop == BEHIND_TAKEN) {
 		lose(p);
+	} else if (b->asked) {
+		end_login(p, 454);
+	} else {
+		uint8_t block[SMTP_OUT_MAX];
+		struct out o;
+
+		out_init(&o, block, sizeof block);
+		inspect_server_lost(&p->inspect, code, &o);
+		sides_give(p, '<', out_span(&o));
 	}
 }
 

@@ -38,7 +38,8 @@ struct behind {
 	char domain[SMTP_DOMAIN_MAX];
 	bool exclusive;
 	bool at_once; /* the client begins with its handshake */
-	bool asked;   /* who checks logins has to say something */
+	bool asked;   /* who checks logins has to say something, since: */
+	uint64_t asked_ms;
 };
 
 /* A session of the player's relay, at its listener @listen, begins. */
@@ -64,7 +65,8 @@ bool behind_login(struct player *p, struct span says);
 /* Is the client to begin TLS now? What it sends instead is no TLS. */
 bool behind_client_shakes(const struct player *p);
 
-/* Time has passed. Return: was it too much for a next hop that is being greeted? */
-bool behind_hop_late(struct player *p);
-/* It was, for an answer. */
-void behind_late(struct player *p);
+/* Time has passed: it may be too much for a next hop that is being greeted, or for the login check.
+ */
+void behind_let_pass(struct player *p);
+/* It was too much for an answer. */
+void behind_late(struct player *p, enum code code);

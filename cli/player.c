@@ -82,42 +82,48 @@ static size_t send_group(struct player *p, size_t at)
 	return steps;
 }
 
-static void end_client(struct player *p)
+/* What the script cannot do now; NULL: it can. */
+static const char *hindrance(const struct player *p, const struct step *s)
 {
-	p->client_done = true;
-	inspect_client_lost(&p->inspect);
-	if (p->rule != NULL && p->rule->pass)
-		sides_end_server(p, ITEM_CLOSED);
-	stage_pump(p);
+	if (s->side == 'C')
+		return p->client_done ? "the client has closed its connection already" : NULL;
+	if (s->word == WORD_DOWN)
+		return s != p->transcript->steps ? "this stands first, or nowhere" : NULL;
+	if (p->relay != NULL && !p->server_open)
+		return "no next hop is connected: it was not dialled, or it is gone";
+	return NULL;
 }
 
 static bool act(struct player *p, const struct step *s)
 {
-	if (s->word == WORD_DOWN)
+	if (s->word == WORD_DOWN) {
 		p->down = true;
-	else if (s->word == WORD_TLS)
+	} else if (s->word == WORD_TLS) {
 		return stage_secured(p, s->side) || fail(p, s, "no handshake is awaited here");
-	else if (s->side == 'S')
+	} else if (s->side == 'S') {
 		stage_server_ended(p);
-	else
-		end_client(p);
+	} else {
+		p->client_done = true;
+		stage_client_ended(p);
+	}
 	return true;
 }
 
 /* What who checks logins says. */
 static bool login(struct player *p, const struct step *s)
 {
+	const bool asked = p->relay != NULL && p->behind.asked;
 	struct octets says = { 0 };
 	bool taken;
 
 	for (size_t i = 0; i < s->n; i++)
 		octets_put(&says, span_of(&(uint8_t){ (uint8_t)s->pattern[i] }, 1));
-	taken = p->relay != NULL && behind_login(p, octets_left(&says));
+	taken = asked && behind_login(p, octets_left(&says));
 	octets_free(&says);
 	stage_pump(p);
-	return taken ||
-	       fail(p, s,
-		       "no login awaits this; 334, 235, 454, 501, 504 and 535 may be said to one");
+	return taken || fail(p, s,
+				asked ? "a login awaits 334 BASE64, 235, 454, 501, 504 or 535"
+				      : "no login awaits this");
 }
 
 static bool octet_fits(uint16_t want, uint16_t got)
@@ -245,10 +251,9 @@ static bool play_step(struct player *p, size_t *atp)
 {
 	const struct step *s = &p->transcript->steps[*atp];
 
+	if ((s->kind == STEP_SEND || s->kind == STEP_ACT) && hindrance(p, s) != NULL)
+		return fail(p, s, hindrance(p, s));
 	if (s->kind == STEP_SEND) {
-		if (s->side == 'S' && p->relay != NULL && !p->server_open)
-			return fail(p, s,
-				"no next hop is connected: it was not dialled, or it is gone");
 		*atp += send_group(p, *atp);
 		return true;
 	}
@@ -260,12 +265,7 @@ static bool play_step(struct player *p, size_t *atp)
 	case STEP_EXPECT: return expect(p, s);
 	case STEP_HAPPENS: return expect_event(p, s);
 	case STEP_CODE: return expect_code(p, s);
-	case STEP_WAIT:
-		p->quiet_ms += s->ms;
-		p->clock_ms += s->ms;
-		if (p->rule != NULL && !p->rule->pass)
-			stage_let_pass(p);
-		return true;
+	case STEP_WAIT: stage_let_pass(p, s->ms); return true;
 	case STEP_SEND: break;
 	}
 	return true;
@@ -313,22 +313,41 @@ static bool only_ends(const struct items *q)
 	return true;
 }
 
+static bool fail_left(struct player *p, const struct items *q)
+{
+	const struct step *last = &p->transcript->steps[p->transcript->n - 1];
+	size_t n;
+
+	fail_saw(p, last, q);
+	n = strlen(p->why);
+	snprintf(p->why + n, sizeof p->why - n, ", which nobody expected");
+	p->left_over = true;
+	return false;
+}
+
 /* What nobody expected: octets are a fault always, ends of connections before the client closes. */
 static bool finish(struct player *p)
 {
-	const struct step *last = &p->transcript->steps[p->transcript->n - 1];
-
 	if (!p->client_done && items_left(&p->to_client) > 0)
-		return fail_saw(p, last, &p->to_client);
+		return fail_left(p, &p->to_client);
 	if (!p->client_done && items_left(&p->to_server) > 0)
-		return fail_saw(p, last, &p->to_server);
+		return fail_left(p, &p->to_server);
 	if (!p->client_done && p->client_open) {
 		inspect_client_lost(&p->inspect);
 		stage_pump(p);
 	}
 	if (!p->client_done && !only_ends(&p->to_client))
-		return fail_saw(p, last, &p->to_client);
-	return only_ends(&p->to_server) || fail_saw(p, last, &p->to_server);
+		return fail_left(p, &p->to_client);
+	return only_ends(&p->to_server) || fail_left(p, &p->to_server);
+}
+
+/* A login that is left waiting hides what would come behind it. */
+static bool login_is_done(struct player *p)
+{
+	if (p->relay == NULL || !p->behind.asked || p->client_done)
+		return true;
+	return fail(p, &p->transcript->steps[p->transcript->n - 1],
+		"who checks logins was asked and said nothing: write what, such as \"A: 235\"");
 }
 
 static void reset(struct player *p)
@@ -342,6 +361,9 @@ static void reset(struct player *p)
 	p->quiet_ms = p->clock_ms = 0;
 	p->of_client = p->whole = (struct tally_slot){ 0 };
 	p->first_claimed = p->server_open = p->client_done = p->loose = false;
+	p->left_over = false;
+	p->answered_ms = 0;
+	p->phase = INSPECT_PHASE_DIAL;
 	p->failed = NULL;
 }
 
@@ -354,7 +376,7 @@ bool player_run(struct player *p)
 	while (at < p->transcript->n)
 		if (!play_step(p, &at))
 			return false;
-	return !p->transcript->expects || finish(p);
+	return login_is_done(p) && (!p->transcript->expects || finish(p));
 }
 
 size_t player_longest(const struct transcript *t)

@@ -50,11 +50,15 @@ struct player {
 	uint32_t incidents;
 	struct tally_slot of_client, whole; /* what limits of a time count */
 	uint64_t clock_ms;                  /* time since the beginning */
-	uint64_t quiet_ms;                  /* time since something ended that a timeout measures */
-	unsigned dials;                     /* connections to the server */
-	bool first_claimed;                 /* the script spoke of the first one */
+	uint64_t answered_ms; /* when the server's side last answered, or the phase began */
+	enum inspect_phase phase;
+	uint64_t quiet_ms;  /* time since something ended that a timeout measures */
+	unsigned dials;     /* connections to the server */
+	bool first_claimed; /* the script spoke of the first one */
 	bool down, server_open, client_open, client_done, loose;
-	const struct step *failed; /* where an expectation did not hold */
+	const struct step
+		*failed; /* where an expectation did not hold, or a step could not be taken */
+	bool left_over;  /* ... or behind which something came that nobody expected */
 	char why[512];
 };
 

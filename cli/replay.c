@@ -7,6 +7,7 @@
 
 #include "cli/args.h"
 #include "cli/config.h"
+#include "cli/json.h"
 #include "cli/story.h"
 #include "rules/match.h"
 #include "rules/view.h"
@@ -145,6 +146,10 @@ static int take_rule(struct replay *r, const struct rule *rule, const struct ip_
 	}
 	front->smtp.hostname = host->hostname != NULL ? host->hostname : HOSTNAME;
 	r->player.rule = front;
+	if (rule->relay != NULL && r->player.listen == NULL && r->to == NULL)
+		return cli_fail(CLI_USAGE,
+			"relay %s listens on any address: say --to ADDRESS:PORT for one",
+			front->name);
 	if (rule->relay != NULL && r->player.listen == NULL)
 		return cli_fail(
 			CLI_USAGE, "--to %s: relay %s does not listen there", r->to, front->name);
@@ -178,7 +183,10 @@ static int tell_failure(const struct replay *r)
 	out_init(&o, shown, sizeof shown);
 	step_print(&o, s, SHOWN_MAX);
 	fprintf(stderr, "%s:%u: error: %s%s\n    %s\n", s->file, s->line,
-		strchr("CSA", s->side) == NULL ? "expected: " : "", out_cstr(&o), r->player.why);
+		r->player.left_over               ? "behind: "
+		: strchr("CSAw", s->side) == NULL ? "expected: "
+						  : "",
+		out_cstr(&o), r->player.why);
 	if (r->player.cut == PLAY_OCTETS)
 		fprintf(stderr, "    (sent octet by octet)\n");
 	else if (r->player.cut != PLAY_WHOLE)
@@ -218,15 +226,39 @@ static int play(struct replay *r)
 	return r->every_cut ? play_cuts(r) : CLI_OK;
 }
 
-static void tell_rule(const struct player *p)
+static void tell_rule_json(const struct publish *rule, const char *kind)
 {
-	const struct publish *rule = p->rule;
+	uint8_t block[1024];
+	struct out o;
+	struct json j = { .o = &o };
 
-	printf("%s:%u: %s %s %s\n", rule->at.file, rule->at.line,
-		p->relay != NULL ? "relay" : "rule", rule->name,
-		p->relay != NULL ? "takes this"
-		: rule->pass     ? "passes this uninspected"
-				 : "inspects this");
+	out_init(&o, block, sizeof block);
+	json_open(&j, NULL, '{');
+	json_str(&j, kind, rule->name);
+	json_str(&j, "file", rule->at.file);
+	json_u64(&j, "at", rule->at.line);
+	json_close(&j, '}');
+	printf("%s\n", out_cstr(&o));
+}
+
+static void tell_rule(const struct replay *r)
+{
+	static const char *const defaults[] = {
+		[DEFAULT_REFUSE] = "refuse", [DEFAULT_RESET] = "reset", [DEFAULT_DROP] = "drop"
+	};
+	const struct publish *rule = r->player.rule;
+	const char *kind = r->player.relay != NULL ? "relay" : "rule";
+
+	if (r->cli->json && rule != NULL)
+		tell_rule_json(rule, kind);
+	else if (rule != NULL)
+		printf("%s:%u: %s %s %s\n", rule->at.file, rule->at.line, kind, rule->name,
+			r->player.relay != NULL ? "takes this"
+			: rule->pass            ? "passes this uninspected"
+						: "inspects this");
+	else if (!r->cli->json)
+		printf("no rule takes this: default %s\n",
+			defaults[r->load.ruleset->default_action]);
 }
 
 static int run(struct replay *r)
@@ -240,8 +272,12 @@ static int run(struct replay *r)
 	e = load_rules(r);
 	if (e == CLI_OK)
 		e = choose_rule(r);
-	if (e == CLI_OK && !r->cli->json && r->player.rule != NULL)
-		tell_rule(&r->player);
+	if (e == CLI_OK && r->every_cut && !r->transcript.expects)
+		e = cli_fail(CLI_USAGE,
+			"--every-cut: %s expects nothing, so all cuts would do; add lines < > =",
+			r->path);
+	if (e == CLI_OK)
+		tell_rule(r);
 	if (e == CLI_OK)
 		e = play(r);
 	player_deinit(&r->player);

@@ -126,6 +126,8 @@ static bool step(struct player *p, enum smtp_dir dir)
 	give_server(p, out_span(&to_server));
 	give_server(p, taken.forward);
 	q->at += taken.size;
+	if (dir == SMTP_S2C && taken.size > 0)
+		p->answered_ms = p->clock_ms;
 	return more;
 }
 
@@ -144,6 +146,16 @@ static void end_shaking(struct player *p)
 	inspect_client_lost(&p->inspect);
 }
 
+/* A phase begins: what it waits for is measured from here. */
+static void note_phase(struct player *p)
+{
+	const enum inspect_phase phase = inspect_phase(&p->inspect);
+
+	if (phase != p->phase)
+		p->answered_ms = p->clock_ms;
+	p->phase = phase;
+}
+
 void stage_pump(struct player *p)
 {
 	if (p->rule == NULL || p->rule->pass || !p->client_open)
@@ -157,6 +169,7 @@ void stage_pump(struct player *p)
 			if (fulfil(p) || !p->client_open)
 				break;
 	} while (p->client_open && (fulfil(p) || steps(p)));
+	note_phase(p);
 }
 
 void stage_take(struct player *p, enum smtp_dir dir, struct span octets)
@@ -182,6 +195,17 @@ void stage_server_ended(struct player *p)
 	stage_pump(p);
 }
 
+void stage_client_ended(struct player *p)
+{
+	if (behind_client_shakes(p))
+		end_shaking(p);
+	else
+		inspect_client_lost(&p->inspect);
+	if (p->rule != NULL && p->rule->pass)
+		sides_end_server(p, ITEM_CLOSED);
+	stage_pump(p);
+}
+
 bool stage_secured(struct player *p, char side)
 {
 	if (!behind_secured(p, side))
@@ -198,21 +222,38 @@ bool stage_within_line(const struct player *p)
 	       p->from[SMTP_C2S].at < p->from[SMTP_C2S].n;
 }
 
-void stage_let_pass(struct player *p)
+/* Of a relay one reply is waited for while a next hop is greeted: the script's lines to it win no
+ * time. */
+static uint64_t waited_ms(const struct player *p, enum inspect_phase phase)
 {
-	const uint64_t ms = p->quiet_ms;
+	const uint64_t answered = p->clock_ms - p->answered_ms;
+	const bool reply = phase == INSPECT_PHASE_REPLY || phase == INSPECT_PHASE_DONE;
+
+	if (p->relay != NULL && reply)
+		return answered;
+	return phase == INSPECT_PHASE_COMMAND && answered < p->quiet_ms ? answered : p->quiet_ms;
+}
+
+static void lose_server_late(struct player *p, enum code code)
+{
+	if (p->relay != NULL)
+		behind_late(p, code);
+	else
+		lose_server(p, code);
+}
+
+static void time_out(struct player *p)
+{
+	const enum inspect_phase phase =
+		behind_client_shakes(p) ? INSPECT_PHASE_TLS : inspect_phase(&p->inspect);
+	const uint64_t ms = waited_ms(p, phase);
 	const struct rule_timeouts *t = &p->rule->timeouts;
 	const bool partial = stage_within_line(p);
-	const bool shakes = behind_client_shakes(p);
 	enum code cut = CODE_COUNT, lost = CODE_COUNT;
 	uint8_t block[SMTP_OUT_MAX];
 	struct out o;
 
-	if (p->relay != NULL && behind_hop_late(p)) {
-		stage_pump(p);
-		return;
-	}
-	switch (shakes ? INSPECT_PHASE_TLS : inspect_phase(&p->inspect)) {
+	switch (phase) {
 	case INSPECT_PHASE_DIAL:
 		lost = ms >= t->greeting ? CODE_SERVER_GREETING : CODE_COUNT;
 		break;
@@ -233,9 +274,24 @@ void stage_let_pass(struct player *p)
 	if (cut != CODE_COUNT)
 		inspect_cut(&p->inspect, cut, &o);
 	sides_give(p, '<', out_span(&o));
-	if (lost != CODE_COUNT && p->relay != NULL)
-		behind_late(p);
-	else if (lost != CODE_COUNT)
-		lose_server(p, lost);
-	stage_pump(p);
+	if (lost != CODE_COUNT)
+		lose_server_late(p, lost);
+}
+
+#define TICK_MS 1000 /* so that one thing is over after the other */
+
+void stage_let_pass(struct player *p, uint64_t ms)
+{
+	for (uint64_t left = ms, tick; left > 0; left -= tick) {
+		tick = left < TICK_MS ? left : TICK_MS;
+		p->quiet_ms += tick;
+		p->clock_ms += tick;
+		if (p->rule == NULL || p->rule->pass || !p->client_open)
+			continue;
+		if (p->relay != NULL)
+			behind_let_pass(p);
+		stage_pump(p);
+		time_out(p);
+		stage_pump(p);
+	}
 }

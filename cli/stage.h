@@ -14,7 +14,8 @@
 /* @p is the context. */
 extern const struct inspect_ops stage_ops;
 
-/* The script's server ended its connection. */
+/* The script's client closed or reset its connection; its server did. */
+void stage_client_ended(struct player *p);
 void stage_server_ended(struct player *p);
 /* The script's client, or its server, is inside TLS. False: nobody awaits that. */
 bool stage_secured(struct player *p, char side);
@@ -26,5 +27,5 @@ void stage_take(struct player *p, enum smtp_dir dir, struct span octets);
 
 /* A command's time is for all of it: octets that trickle in win none (DOS-03). */
 bool stage_within_line(const struct player *p);
-/* Timeouts, by @quiet_ms of the player. */
-void stage_let_pass(struct player *p);
+/* Time passes; what lasts too long ends. */
+void stage_let_pass(struct player *p, uint64_t ms);

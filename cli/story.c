@@ -6,6 +6,7 @@
 
 #include "cli/json.h"
 
+#define SHOWN_MAX 200 /* octets of a server's words */
 /* Any fact in any form: escaped octets take five each at most. */
 #define FACT_MAX (STORY_LINE_MAX * 5 + 512)
 
@@ -153,6 +154,17 @@ static void tell_reason(const struct inspect_note *note, const struct code_info 
 		printf(", at octet %zu", note->offset);
 }
 
+/* What the server said, or what is known of it. */
+static void tell_words(struct span text)
+{
+	char shown[4 * SHOWN_MAX + 4];
+	struct out o;
+
+	out_init(&o, shown, sizeof shown);
+	out_escaped(&o, text, SHOWN_MAX);
+	printf(": \"%s\"", out_cstr(&o));
+}
+
 static void tell_note_json(
 	const struct inspect_note *note, const char *code, const struct code_info *info)
 {
@@ -165,6 +177,8 @@ static void tell_note_json(
 	json_u64(&f.json, "offset", note->offset);
 	if (note->reply != 0)
 		json_u64(&f.json, "reply", note->reply);
+	if (note->type == INSPECT_NOTE_SERVER && note->text.n > 0)
+		json_span(&f.json, "said", span_sub(note->text, 0, SHOWN_MAX));
 	if (note->at.line != 0) {
 		json_str(&f.json, "file", note->at.file);
 		json_u64(&f.json, "at", note->at.line);
@@ -188,6 +202,8 @@ static void tell_note(void *context, const struct inspect_note *note)
 	}
 	printf("   = %s %s", code, info->title);
 	tell_reason(note, info);
+	if (note->type == INSPECT_NOTE_SERVER && note->text.n > 0)
+		tell_words(note->text);
 	putchar('\n');
 }
 

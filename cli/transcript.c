@@ -10,6 +10,7 @@
 
 #define FILE_MAX    (16u << 20)
 #define SHOWN_MAX   200         /* octets of a line in a message */
+#define WAIT_MAX    86400000    /* ms */
 #define PATTERN_MAX (64u << 20) /* octets one step may stand for */
 
 /* ---- files ---- */
@@ -223,20 +224,22 @@ static const char *read_octets(struct step *s, const char *text)
 
 static const char *read_wait(struct step *s, const char *text)
 {
-	char *unit;
-	const unsigned long n = strtoul(text, &unit, 10);
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+	const size_t digits = strspn(text, "0123456789");
+	uint64_t n;
 
 	s->kind = STEP_WAIT;
 	s->side = 'w';
-	if (unit == text)
-		return "wait wants a time such as 200ms, 3s or 2m";
-	if (strncmp(unit, "ms", 2) == 0)
-		s->ms = n;
-	else if (*unit == 's' || *unit == 'm')
-		s->ms = n * (*unit == 's' ? 1000 : 60000);
-	else
-		return "wait wants a time such as 200ms, 3s or 2m";
-	return NULL;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (strcmp(text + digits, units[i].name) == 0 &&
+			span_u64(span_of(text, digits), WAIT_MAX, &n)) {
+			s->ms = n * units[i].ms;
+			return s->ms <= WAIT_MAX ? NULL : "wait a day at most";
+		}
+	return "wait wants a time such as 200ms, 3s or 2m";
 }
 
 /* NULL, or what is wrong with the line. */
@@ -245,6 +248,9 @@ static const char *read_step(struct step *s, const char *line)
 	const size_t mark = line[0] != '\0' && strchr("CSA", line[0]) != NULL ? 2 : 1;
 	const char *text = line + mark;
 
+	if (line[strlen(line) - 1] == '\r')
+		return "CR at the end of the line: end lines by LF, and write \\r where it is "
+		       "meant";
 	if (strncmp(line, "wait ", 5) == 0)
 		return read_wait(s, line + 5);
 	if (strchr("CSA<>=", line[0]) == NULL || (mark == 2 && line[1] != ':') ||

@@ -448,6 +448,23 @@ def replay_plays_the_relay_that_listens_there():
         code, _, err = said("A: 235\n< 220 x\n")
         same(code, 1)
         holds(err, "no login awaits this")
+        for text, why in (("C: [close]\nC: NOOP\n", "the client has closed its connection already"),
+                          ("C: NOOP\nS: [down]\n", "this stands first, or nowhere"),
+                          ("S: [close]\n", "no next hop is connected"),
+                          ("< 220 *\nC: NOOP\nwait 1s\n", 'behind: wait 1s\n    the client got "250 2.0.0 OK\\r\\n", which nobody expected')):
+            code, _, err = said(text)
+            same(code, 1)
+            holds(err, why)
+        for text, why in (("wait 3sX\n", "wait wants a time"), ("wait -1s\n", "wait wants a time"), ("wait 25h\n", "wait a day at most"),
+                          ("C: NOOP\r\n", "CR at the end of the line")):
+            code, _, err = said(text)
+            same(code, 78)
+            holds(err, why)
+        code, _, err = said("C: NOOP\n", "--every-cut")
+        same(code, 64)
+        holds(err, "expects nothing, so all cuts would do")
+        holds(said("C: NOOP\n", "--to", "198.51.100.9:25")[1], "no rule takes this: default refuse")
+        same(json.loads(said("C: NOOP\n", "--json")[1].split("\n")[0]), {"relay": "clear", "file": "rules.conf", "at": 6})
         code, _, err = said("S: 220 next\n< 220 x\n")
         same(code, 1)
         holds(err, "no next hop is connected")
