@@ -146,10 +146,22 @@ static void end_shaking(struct player *p)
 	inspect_client_lost(&p->inspect);
 }
 
+/* Text that the inner server does not take waits for the hop's answer, not for more of it. */
+static enum inspect_phase phase_of(const struct player *p)
+{
+	const enum inspect_phase phase = inspect_phase(&p->inspect);
+
+	if (behind_client_shakes(p))
+		return INSPECT_PHASE_TLS;
+	if (phase == INSPECT_PHASE_TEXT && octets_left(&p->behind.printed).n > 0)
+		return INSPECT_PHASE_REPLY;
+	return phase;
+}
+
 /* A phase begins: what it waits for is measured from here. */
 static void note_phase(struct player *p)
 {
-	const enum inspect_phase phase = inspect_phase(&p->inspect);
+	const enum inspect_phase phase = phase_of(p);
 
 	if (phase != p->phase)
 		p->answered_ms = p->clock_ms;
@@ -229,9 +241,7 @@ static uint64_t waited_ms(const struct player *p, enum inspect_phase phase)
 	const uint64_t answered = p->clock_ms - p->answered_ms;
 	const bool reply = phase == INSPECT_PHASE_REPLY || phase == INSPECT_PHASE_DONE;
 
-	if (p->relay != NULL && reply)
-		return answered;
-	return phase == INSPECT_PHASE_COMMAND && answered < p->quiet_ms ? answered : p->quiet_ms;
+	return (p->relay != NULL && reply) || answered < p->quiet_ms ? answered : p->quiet_ms;
 }
 
 static void lose_server_late(struct player *p, enum code code)
@@ -244,8 +254,7 @@ static void lose_server_late(struct player *p, enum code code)
 
 static void time_out(struct player *p)
 {
-	const enum inspect_phase phase =
-		behind_client_shakes(p) ? INSPECT_PHASE_TLS : inspect_phase(&p->inspect);
+	const enum inspect_phase phase = phase_of(p);
 	const uint64_t ms = waited_ms(p, phase);
 	const struct rule_timeouts *t = &p->rule->timeouts;
 	const bool partial = stage_within_line(p);

@@ -170,7 +170,7 @@ static enum wait wait_of(const struct inspected *s)
 			return WAIT_DELAY;
 		return s->flow.connecting ? WAIT_CONNECT : WAIT_GREETING;
 	case INSPECT_PHASE_COMMAND: return s->line_open || s->c_in.n ? WAIT_LINE : WAIT_IDLE;
-	case INSPECT_PHASE_TEXT: return WAIT_TEXT;
+	case INSPECT_PHASE_TEXT: return s->s_out.n ? WAIT_REPLY : WAIT_TEXT;
 	case INSPECT_PHASE_DONE: return WAIT_DONE;
 	case INSPECT_PHASE_TLS: return WAIT_TLS;
 	case INSPECT_PHASE_REPLY:
