@@ -20,8 +20,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,29 +33,25 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hist.h"
+#include "wire.h"
+
 #define CHUNK (256 * 1024)
 #define LBUF  1024
 
 enum want { W_GREET, W_EHLO, W_STARTTLS, W_MAIL, W_RCPT, W_DATA, W_DOT, W_QUIT, W_EOF, W_HOLD };
 
 struct sess {
-	int fd;
+	struct wire wire;
 	uint8_t want;   /* reply now expected */
 	uint8_t lineok; /* current reply line too long: rest ignored */
 	uint8_t piped, pollout, quit_sent, txn_sent, next_sent;
 	uint8_t shaking; /* the handshake is not over */
-	SSL *ssl;        /* NULL: in clear */
 	unsigned rcpts_left, msgs_done;
 	size_t off, end; /* body octets sent / to send; sending while off < end */
 	uint64_t t_conn, t_msg, t_next;
 	uint16_t linelen;
 	char line[8];
-};
-
-/* histogram: 32 steps per power of two, nanoseconds */
-#define HB (64 * 32)
-struct hist {
-	uint64_t n, b[HB], max;
 };
 
 static struct hist h_msg, h_conn;
@@ -76,10 +70,6 @@ static uint64_t t0, deadline;
 static int epfd, over;
 static enum { CLEAR, TLS, STARTTLS } o_tls;
 static int o_resume;
-static SSL_CTX *ctx;
-static SSL_SESSION *tickets[1024]; /* each is good for one connection (RFC 8446 C.4) */
-static unsigned n_tickets;
-static uint64_t shakes, resumed;
 static char rb[64 * 1024];
 
 static void on_sig(int s)
@@ -93,40 +83,6 @@ static uint64_t now(void)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
-static void hist_add(struct hist *h, uint64_t v)
-{
-	unsigned e, i;
-	if (v > h->max)
-		h->max = v;
-	if (v < 32) {
-		i = (unsigned)v;
-	} else {
-		e = 63 - (unsigned)__builtin_clzll(v);
-		i = (e - 4) * 32 + (unsigned)((v >> (e - 5)) & 31);
-	}
-	h->b[i]++;
-	h->n++;
-}
-
-static double hist_q(const struct hist *h, double q)
-{
-	uint64_t need = (uint64_t)(q * (double)h->n + 0.999999), s = 0;
-	if (!h->n)
-		return 0;
-	for (unsigned i = 0; i < HB; i++) {
-		s += h->b[i];
-		if (s >= need && h->b[i]) {
-			if (i < 32)
-				return (double)i / 1000.0;
-			unsigned e = i / 32 + 4;
-			uint64_t lo = (1ull << e) + ((uint64_t)(i & 31) << (e - 5));
-			uint64_t up = lo + (1ull << (e - 5)) - 1;
-			return (double)(up < h->max ? up : h->max) / 1000.0;
-		}
-	}
-	return (double)h->max / 1000.0;
 }
 
 static void make_body(void)
@@ -192,109 +148,34 @@ static void make_groups(void)
 
 static void sess_start(struct sess *s);
 
-/* ---- octets, in clear or inside TLS; as send(2) and recv(2) ---- */
-
-static ssize_t tls_said(struct sess *s, int r)
-{
-	if (r > 0)
-		return r;
-	switch (SSL_get_error(s->ssl, r)) {
-	case SSL_ERROR_WANT_READ:
-	case SSL_ERROR_WANT_WRITE: errno = EAGAIN; return -1;
-	case SSL_ERROR_ZERO_RETURN: return 0;
-	}
-	ERR_clear_error();
-	errno = EPROTO;
-	return -1;
-}
-
-static ssize_t sess_send(struct sess *s, const void *p, size_t n)
-{
-	if (!s->ssl)
-		return send(s->fd, p, n, MSG_NOSIGNAL);
-	return tls_said(s, SSL_write(s->ssl, p, (int)n));
-}
-
-static ssize_t sess_recv(struct sess *s, void *p, size_t n)
-{
-	if (!s->ssl)
-		return recv(s->fd, p, n, 0);
-	return tls_said(s, SSL_read(s->ssl, p, (int)n));
-}
-
 static void poll_for(struct sess *s, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = s };
-	epoll_ctl(epfd, EPOLL_CTL_MOD, s->fd, &ev);
-}
-
-static int keep_ticket(SSL *ssl, SSL_SESSION *session)
-{
-	(void)ssl;
-	if (n_tickets == sizeof tickets / sizeof tickets[0])
-		return 0;
-	tickets[n_tickets++] = session;
-	return 1;
-}
-
-static void make_ctx(void)
-{
-	ctx = SSL_CTX_new(TLS_client_method());
-	if (!ctx)
-		exit(2);
-	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				      SSL_MODE_RELEASE_BUFFERS);
-	if (!o_resume)
-		return;
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(ctx, keep_ticket);
-}
-
-static int begin_tls(struct sess *s)
-{
-	s->ssl = SSL_new(ctx);
-	if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1)
-		return -1;
-	SSL_set_connect_state(s->ssl);
-	if (n_tickets > 0) {
-		SSL_set_session(s->ssl, tickets[--n_tickets]);
-		SSL_SESSION_free(tickets[n_tickets]);
-	}
-	s->shaking = 1;
-	return 0;
+	epoll_ctl(epfd, EPOLL_CTL_MOD, s->wire.fd, &ev);
 }
 
 /* 1 done, 0 go on, -1 error */
 static int shake(struct sess *s)
 {
-	int r = SSL_do_handshake(s->ssl);
+	int want_write = 0;
+	const int r = wire_shake(&s->wire, &want_write);
 
-	if (r == 1) {
-		s->shaking = 0;
-		shakes++;
-		resumed += SSL_session_reused(s->ssl) == 1;
-		poll_for(s, EPOLLIN);
-		return 1;
-	}
-	if (tls_said(s, r) < 0 && errno == EAGAIN) {
-		poll_for(s, SSL_want_write(s->ssl) ? EPOLLIN | EPOLLOUT : EPOLLIN);
-		return 0;
-	}
-	return -1;
+	if (r < 0)
+		return r;
+	s->shaking = r == 0;
+	poll_for(s, want_write ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	return r;
+}
+
+static int begin_tls(struct sess *s)
+{
+	s->shaking = 1;
+	return wire_begin_tls(&s->wire);
 }
 
 static void sess_end(struct sess *s, int ok)
 {
-	if (s->ssl) { /* or its session would count as broken off */
-		SSL_set_quiet_shutdown(s->ssl, 1);
-		SSL_shutdown(s->ssl);
-		SSL_free(s->ssl);
-		s->ssl = NULL;
-	}
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
+	wire_close(&s->wire);
 	live--;
 	finished++;
 	if (ok)
@@ -326,21 +207,21 @@ static void sess_start(struct sess *s)
 	}
 	memset(s, 0, sizeof *s);
 	s->t_conn = now();
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	s->wire.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	started++;
 	live++;
-	if (s->fd < 0) {
+	if (s->wire.fd < 0) {
 		fprintf(stderr, "smtpload: socket: %s\n", strerror(errno));
 		over = 1;
 		live--;
 		errs++;
 		return;
 	}
-	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (connect(s->fd, (struct sockaddr *)&target, sizeof target) < 0 && errno != EINPROGRESS) {
+	setsockopt(s->wire.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (connect(s->wire.fd, (struct sockaddr *)&target, sizeof target) < 0 &&
+		errno != EINPROGRESS) {
 		fprintf(stderr, "smtpload: connect: %s\n", strerror(errno));
-		close(s->fd);
-		s->fd = -1;
+		wire_close(&s->wire);
 		live--;
 		errs++;
 		over = 1;
@@ -349,7 +230,7 @@ static void sess_start(struct sess *s)
 	s->want = W_GREET;
 	struct epoll_event ev = { .events = o_tls == TLS ? EPOLLIN | EPOLLOUT : EPOLLIN,
 		.data.ptr = s };
-	epoll_ctl(epfd, EPOLL_CTL_ADD, s->fd, &ev);
+	epoll_ctl(epfd, EPOLL_CTL_ADD, s->wire.fd, &ev);
 	if (o_tls == TLS && begin_tls(s) < 0)
 		over = 1; /* memory */
 }
@@ -357,7 +238,7 @@ static void sess_start(struct sess *s)
 /* short command: always fits an empty socket buffer; anything else is an error */
 static int put(struct sess *s, const char *p, size_t n)
 {
-	return sess_send(s, p, n) == (ssize_t)n ? 0 : -1;
+	return wire_send(&s->wire, p, n) == (ssize_t)n ? 0 : -1;
 }
 
 static int last_msg(struct sess *s)
@@ -389,7 +270,7 @@ static int push_body(struct sess *s)
 		ssize_t r;
 		if (k > CHUNK)
 			k = CHUNK;
-		r = sess_send(s, body + s->off, k);
+		r = wire_send(&s->wire, body + s->off, k);
 		if (r < 0) {
 			if (errno == EINTR)
 				continue;
@@ -399,7 +280,7 @@ static int push_body(struct sess *s)
 				struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT,
 					.data.ptr = s };
 				s->pollout = 1;
-				epoll_ctl(epfd, EPOLL_CTL_MOD, s->fd, &ev);
+				epoll_ctl(epfd, EPOLL_CTL_MOD, s->wire.fd, &ev);
 			}
 			return 0;
 		}
@@ -410,7 +291,7 @@ static int push_body(struct sess *s)
 				struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT,
 					.data.ptr = s };
 				s->pollout = 1;
-				epoll_ctl(epfd, EPOLL_CTL_MOD, s->fd, &ev);
+				epoll_ctl(epfd, EPOLL_CTL_MOD, s->wire.fd, &ev);
 			}
 			return 0;
 		}
@@ -418,7 +299,7 @@ static int push_body(struct sess *s)
 	if (s->pollout) {
 		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = s };
 		s->pollout = 0;
-		epoll_ctl(epfd, EPOLL_CTL_MOD, s->fd, &ev);
+		epoll_ctl(epfd, EPOLL_CTL_MOD, s->wire.fd, &ev);
 	}
 	return 0;
 }
@@ -429,7 +310,7 @@ static int begin_body(struct sess *s)
 	s->off = 0;
 	s->end = bodylen;
 	s->next_sent = 0;
-	if (o_pipe == 2 && s->piped && !s->ssl) {
+	if (o_pipe == 2 && s->piped && !s->wire.ssl) {
 		if (last_msg(s)) {
 			/* "." and QUIT in one write */
 			struct iovec v[2] = { { body, bodylen }, { (char *)"QUIT\r\n", 6 } };
@@ -437,7 +318,8 @@ static int begin_body(struct sess *s)
 				s->quit_sent = 1;
 				s->off = s->end = bodylen;
 				struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
-				return sendmsg(s->fd, &m, MSG_NOSIGNAL) == (ssize_t)(bodylen + 6)
+				return sendmsg(s->wire.fd, &m, MSG_NOSIGNAL) ==
+						       (ssize_t)(bodylen + 6)
 					       ? 0
 					       : -1;
 			}
@@ -475,7 +357,7 @@ static int reply(struct sess *s, int code)
 	case W_EHLO:
 		if (code != 250)
 			return -1;
-		if (o_tls == STARTTLS && !s->ssl) {
+		if (o_tls == STARTTLS && !s->wire.ssl) {
 			s->want = W_STARTTLS;
 			s->piped = 0;
 			return put(s, "STARTTLS\r\n", 10);
@@ -546,7 +428,7 @@ static int is_pipelining(const char *p, size_t n)
 
 static void read_once(struct sess *s)
 {
-	ssize_t r = sess_recv(s, rb, sizeof rb);
+	ssize_t r = wire_recv(&s->wire, rb, sizeof rb);
 	static char lb[LBUF];
 
 	if (r < 0) {
@@ -616,7 +498,7 @@ static void on_readable(struct sess *s)
 	uint64_t began = started;
 	do
 		read_once(s);
-	while (started == began && s->ssl && SSL_pending(s->ssl) > 0);
+	while (started == began && wire_pending(&s->wire));
 }
 
 static void usage(void)
@@ -679,7 +561,7 @@ int main(int argc, char **argv)
 	make_groups();
 	make_body();
 	if (o_tls != CLEAR)
-		make_ctx();
+		wire_tls_init(o_resume);
 
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	struct sess *ss = calloc(o_conc, sizeof *ss);
@@ -729,7 +611,7 @@ int main(int argc, char **argv)
 		/* say QUIT on every session that still lives, bounded wait for the answers */
 		uint64_t alive = 0;
 		for (unsigned i = 0; i < opened; i++)
-			if (ss[i].fd >= 0 && ss[i].want == W_HOLD && begin_quit(&ss[i]) == 0)
+			if (ss[i].wire.fd >= 0 && ss[i].want == W_HOLD && begin_quit(&ss[i]) == 0)
 				alive++;
 		uint64_t end = now() + 10000000000ull;
 		while (live && now() < end) {
@@ -749,16 +631,16 @@ int main(int argc, char **argv)
 		int n = epoll_wait(epfd, evs, 256, 1000);
 		for (int i = 0; i < n; i++) {
 			struct sess *s = evs[i].data.ptr;
-			if (s->fd < 0)
+			if (s->wire.fd < 0)
 				continue;
 			if ((evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || s->shaking) {
-				int fd = s->fd;
+				int fd = s->wire.fd;
 				uint64_t st = started;
 				on_readable(s);
-				if (s->fd != fd || st != started)
+				if (s->wire.fd != fd || st != started)
 					continue;
 			}
-			if ((evs[i].events & EPOLLOUT) && s->fd >= 0 && s->off < s->end)
+			if ((evs[i].events & EPOLLOUT) && s->wire.fd >= 0 && s->off < s->end)
 				if (push_body(s) < 0)
 					fail(s, "send", NULL);
 		}
@@ -783,9 +665,10 @@ int main(int argc, char **argv)
 	       "msg_p50_us=%.0f msg_p99_us=%.0f msg_max_us=%.0f conn_p50_us=%.0f conn_p99_us=%.0f "
 	       "cpu_s=%.3f shakes=%llu resumed=%llu errs=%llu\n",
 		(unsigned long long)msgs, (double)msgs / el, (double)bytes / el / 1e6,
-		(unsigned long long)h_conn.n, (double)h_conn.n / el, el, hist_q(&h_msg, 0.5),
-		hist_q(&h_msg, 0.99), (double)h_msg.max / 1000.0, hist_q(&h_conn, 0.5),
-		hist_q(&h_conn, 0.99), cpu, (unsigned long long)shakes, (unsigned long long)resumed,
+		(unsigned long long)h_conn.n, (double)h_conn.n / el, el, hist_quantile(&h_msg, 0.5),
+		hist_quantile(&h_msg, 0.99), (double)h_msg.max / 1000.0,
+		hist_quantile(&h_conn, 0.5), hist_quantile(&h_conn, 0.99), cpu,
+		(unsigned long long)wire_shakes, (unsigned long long)wire_resumed,
 		(unsigned long long)errs);
 	return errs != 0;
 }
