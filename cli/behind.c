@@ -5,7 +5,8 @@
 
 #include "cli/sides.h"
 
-#define LOGIN_MS    30000     /* ASK_MS of proxy/relay/ask.h */
+#define LOGIN_MS    30000 /* ASK_MS of proxy/relay/ask.h */
+#define LATE        SPAN("no answer in time")
 #define TLS_VERSION "TLSv1.3" /* as the trace has it */
 #define TLS_CIPHER  "TLS_AES_256_GCM_SHA384"
 
@@ -15,6 +16,18 @@ static void replies(struct player *p, struct span octets)
 }
 
 /* ---- the next hop, until it is ready ---- */
+
+static bool is_greeted(const struct behind *b)
+{
+	return b->hop == BEHIND_GREETING || b->hop == BEHIND_SHAKING;
+}
+
+/* It is the next hop's turn. */
+static void await(struct player *p, enum behind_hop hop)
+{
+	p->behind.hop = hop;
+	p->behind.since_ms = p->clock_ms;
+}
 
 static void none_left(struct player *p)
 {
@@ -38,8 +51,7 @@ static void dial(struct player *p)
 	octets_drop(&b->heard);
 	sides_happens(p, '>', ITEM_DIALLED);
 	hop_hello_begin(&b->hello);
-	b->hop = BEHIND_GREETING;
-	b->since_ms = p->clock_ms;
+	await(p, BEHIND_GREETING);
 }
 
 static void act(struct player *p, enum hop_hello_next next, struct span line)
@@ -51,14 +63,10 @@ static void act(struct player *p, enum hop_hello_next next, struct span line)
 	switch (next) {
 	case HOP_HELLO_HEAR: return;
 	case HOP_HELLO_SAY:
-		b->hop = BEHIND_GREETING;
-		b->since_ms = p->clock_ms;
+		await(p, BEHIND_GREETING);
 		sides_give(p, '>', line);
 		return;
-	case HOP_HELLO_SHAKE:
-		b->hop = BEHIND_SHAKING;
-		b->since_ms = p->clock_ms;
-		return;
+	case HOP_HELLO_SHAKE: await(p, BEHIND_SHAKING); return;
 	case HOP_HELLO_READY:
 		b->hop = BEHIND_TAKEN;
 		inner_hop_ready(&b->inner, &b->hello.offer);
@@ -293,8 +301,7 @@ static void forget(struct player *p)
 /* Is its connection of use to anybody? */
 static bool must_abort(const struct behind *b)
 {
-	return b->hop == BEHIND_GREETING || b->hop == BEHIND_SHAKING ||
-	       (b->inner.want & INNER_ABORT);
+	return is_greeted(b) || (b->inner.want & INNER_ABORT);
 }
 
 void behind_reset(struct player *p)
@@ -410,42 +417,36 @@ static bool hop_is_late(const struct player *p)
 	const uint32_t ms = of_state_ms(p);
 	const bool others = b->left > 1 && ms > HOP_HELLO_NEXT_MS;
 
-	return (b->hop == BEHIND_GREETING || b->hop == BEHIND_SHAKING) &&
-	       p->clock_ms - b->since_ms >= (others ? HOP_HELLO_NEXT_MS : ms);
+	return is_greeted(b) && p->clock_ms - b->since_ms >= (others ? HOP_HELLO_NEXT_MS : ms);
 }
 
 void behind_let_pass(struct player *p)
 {
-	const struct span why = SPAN("no answer in time");
 	struct behind *b = &p->behind;
 
 	if (hop_is_late(p))
-		act(p, hop_hello_lost(&b->hello, why), why);
+		act(p, hop_hello_lost(&b->hello, LATE), LATE);
 	if (b->asked && p->clock_ms - b->asked_ms >= LOGIN_MS)
 		end_login(p, 454);
 }
 
-void behind_late(struct player *p, enum code code)
+bool behind_late(struct player *p)
 {
 	struct behind *b = &p->behind;
 
-	if (b->hop == BEHIND_GREETING || b->hop == BEHIND_SHAKING) {
+	if (is_greeted(b)) {
 		leave(p, true);
 		b->hello.why = CODE_HOP_DOWN;
-		b->hello.said = SPAN("no answer in time");
+		b->hello.said = LATE;
 		none_left(p);
 	} else if (b->hop == BEHIND_TAKEN) {
 		lose(p);
 	} else if (b->asked) {
 		end_login(p, 454);
 	} else {
-		uint8_t block[SMTP_OUT_MAX];
-		struct out o;
-
-		out_init(&o, block, sizeof block);
-		inspect_server_lost(&p->inspect, code, &o);
-		sides_give(p, '<', out_span(&o));
+		return false;
 	}
+	return true;
 }
 
 /* ---- beginning and end ---- */

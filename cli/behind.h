@@ -68,5 +68,5 @@ bool behind_client_shakes(const struct player *p);
 /* Time has passed: it may be too much for a next hop that is being greeted, or for the login check.
  */
 void behind_let_pass(struct player *p);
-/* It was too much for an answer. */
-void behind_late(struct player *p, enum code code);
+/* It was too much for an answer. False: nobody behind owes one. */
+bool behind_late(struct player *p);

@@ -52,6 +52,15 @@ static void deliver(struct player *p, enum smtp_dir dir, const uint8_t *octets, 
 		stage_take(p, dir, span_of(octets + i, by));
 }
 
+static void put_text(struct octets *q, const struct step *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const uint8_t octet = (uint8_t)s->pattern[i];
+
+		octets_put(q, span_of(&octet, 1));
+	}
+}
+
 /* Sends step @at and those joined with it as one; returns how many. */
 static size_t send_group(struct player *p, size_t at)
 {
@@ -66,11 +75,7 @@ static size_t send_group(struct player *p, size_t at)
 		s[steps].side == s->side;
 		steps++) {
 		sides_tell(p, &s[steps]);
-		for (size_t i = 0; i < s[steps].n; i++) {
-			const uint8_t octet = (uint8_t)s[steps].pattern[i];
-
-			octets_put(&group, span_of(&octet, 1));
-		}
+		put_text(&group, &s[steps]);
 	}
 	if (p->cut > PLAY_WHOLE && p->cut < group.n) {
 		deliver(p, dir, group.p, p->cut);
@@ -116,8 +121,7 @@ static bool login(struct player *p, const struct step *s)
 	struct octets says = { 0 };
 	bool taken;
 
-	for (size_t i = 0; i < s->n; i++)
-		octets_put(&says, span_of(&(uint8_t){ (uint8_t)s->pattern[i] }, 1));
+	put_text(&says, s);
 	taken = asked && behind_login(p, octets_left(&says));
 	octets_free(&says);
 	stage_pump(p);

@@ -65,7 +65,7 @@ static void dial(struct player *p)
 	}
 	p->dials++;
 	p->server_open = true;
-	p->from[SMTP_S2C].at = p->from[SMTP_S2C].n;
+	octets_drop(&p->from[SMTP_S2C]);
 	sides_happens(p, '>', ITEM_DIALLED);
 	inspect_dialled(&p->inspect);
 }
@@ -244,14 +244,6 @@ static uint64_t waited_ms(const struct player *p, enum inspect_phase phase)
 	return (p->relay != NULL && reply) || answered < p->quiet_ms ? answered : p->quiet_ms;
 }
 
-static void lose_server_late(struct player *p, enum code code)
-{
-	if (p->relay != NULL)
-		behind_late(p, code);
-	else
-		lose_server(p, code);
-}
-
 static void time_out(struct player *p)
 {
 	const enum inspect_phase phase = phase_of(p);
@@ -283,8 +275,8 @@ static void time_out(struct player *p)
 	if (cut != CODE_COUNT)
 		inspect_cut(&p->inspect, cut, &o);
 	sides_give(p, '<', out_span(&o));
-	if (lost != CODE_COUNT)
-		lose_server_late(p, lost);
+	if (lost != CODE_COUNT && (p->relay == NULL || !behind_late(p)))
+		lose_server(p, lost);
 }
 
 #define TICK_MS 1000 /* so that one thing is over after the other */
