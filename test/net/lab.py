@@ -16,6 +16,7 @@ import ctypes
 import functools
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -161,11 +162,12 @@ def module_lab(*needs):
 
 
 def rules_of(host):
-    """Kernel rules and routing of a host, a line each, without what counts and dates."""
+    """Kernel rules and routing of a host, a line each, without what counts and dates, and without empty tables:
+    iptables-nft makes one where it looks, and never removes it."""
     seen = []
     for family, program in IPTABLES.items():
-        saved = host.must(f"{program}-save")
-        seen += [line.split(" [")[0] for line in saved.splitlines() if not line.startswith("#")]
+        saved = re.sub(r"^#.*\n| \[.*(?=\n)", "", host.must(f"{program}-save"), flags=re.MULTILINE)
+        seen += re.sub(r"\*[a-z]+\n(:[A-Z]+ ACCEPT\n)*COMMIT\n", "", saved).splitlines()
         seen += host.must("ip", f"-{family}", "rule").splitlines()
         seen += host.must("ip", f"-{family}", "route", "show", "table", "all").splitlines()
     return seen

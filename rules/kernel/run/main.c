@@ -27,7 +27,7 @@ static const struct span nothing = { NULL, 0 };
 
 struct kernel {
 	struct role_place place;
-	int control, worker;
+	int control, worker, worker_pid;
 	struct watch watch;
 	struct pace pace;
 	bool managed;        /* something is in force that is to stay so */
@@ -52,6 +52,13 @@ static _Noreturn void end(const char *why)
 	exit(EX_UNAVAILABLE); /* posternd starts another one */
 }
 
+/* posternd has closed its end. */
+static _Noreturn void leave(const struct kernel *k)
+{
+	worker_end(k->worker_pid);
+	exit(0);
+}
+
 /* ---- to posternd ---- */
 
 static void tell(const struct kernel *k, uint16_t type, struct span body, int fd)
@@ -59,7 +66,7 @@ static void tell(const struct kernel *k, uint16_t type, struct span body, int fd
 	const int r = msg_send(k->control, type, body, fd);
 
 	if (r == MSG_E_CLOSED)
-		exit(0);
+		leave(k);
 	if (r != MSG_OK)
 		end("posternd does not take what it is told");
 }
@@ -332,7 +339,7 @@ static void listen_to_posternd(struct kernel *k)
 	const int r = msg_recv(k->control, block, sizeof(block), &m);
 
 	if (r == MSG_E_CLOSED)
-		exit(0);
+		leave(k);
 	if (r == MSG_OK)
 		obey(k, &m);
 	else if (r != MSG_E_AGAIN)
@@ -409,7 +416,7 @@ static int begin(struct kernel *k)
 		return EX_UNAVAILABLE;
 	r = watch_open(&k->watch);
 	if (r == 0)
-		r = worker_start(&k->worker);
+		r = k->worker_pid = worker_start(&k->worker);
 	if (r == -EPERM)
 		end("it needs CAP_NET_ADMIN, so posternd must be started as root");
 	if (r < 0)

@@ -49,7 +49,7 @@ static int streams_open(struct streams *s, struct span input)
 	return write_all(s->fd[0], input);
 }
 
-static void execute(const struct streams *s, const char *const argv[])
+static void execute(const struct streams *s, const char *const argv[], pid_t parent)
 {
 	static const char *const folders[] = { "/usr/sbin", "/sbin", "/usr/bin", "/bin" };
 	char *const environment[] = { (char[]){ "PATH=/usr/sbin:/sbin:/usr/bin:/bin" },
@@ -58,6 +58,8 @@ static void execute(const struct streams *s, const char *const argv[])
 	char path[512];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would wait for it, nor hold the lock it needs */
+	if (getppid() != parent)
+		_exit(PROGRAM_MISSING); /* it was gone already */
 	for (int i = 0; i < 3; i++)
 		if (dup2(s->fd[i], i) < 0)
 			_exit(PROGRAM_MISSING);
@@ -103,13 +105,13 @@ static int read_all(int fd, struct span *textp)
 
 static int run(struct program *p, const struct streams *s, const char *const argv[])
 {
-	const pid_t child = fork();
+	const pid_t parent = getpid(), child = fork();
 	int r;
 
 	if (child < 0)
 		return -errno;
 	if (child == 0)
-		execute(s, argv);
+		execute(s, argv, parent);
 	r = wait_for(child, &p->status);
 	if (r == 0)
 		r = read_all(s->fd[1], &p->out);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "rules/kernel/run/links.h"
@@ -226,6 +227,7 @@ int worker_start(int *controlp)
 
 	if (r < 0)
 		return r;
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* of a program that outlives the worker, see below */
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -242,4 +244,11 @@ int worker_start(int *controlp)
 	}
 	*controlp = pair[1];
 	return pid;
+}
+
+void worker_end(int pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
 }

@@ -10,7 +10,8 @@
  *   WORKER_LOOK                     is everything as it should be? answer KERNEL_CHANGED, with an
  *                                   empty text when there is nothing to tell
  *
- * It ends with the other half, and a program it runs ends with it.
+ * It ends with the other half, and a program it runs ends with it: at once where the other half is
+ * killed, and before the other half does where that leaves in order.
  *
  * Callers: rules/kernel/run/main.c.
  */
@@ -27,3 +28,6 @@ struct worker_answer {
 
 /* Starts it. @controlp: our end of a pair of messages. Return: the process; <0 errno. */
 int worker_start(int *controlp);
+
+/* Ends it and what it runs, and waits for them: whoever waits for us finds none of us left. */
+void worker_end(int pid);
