@@ -29,12 +29,20 @@ static void await(struct player *p, enum behind_hop hop)
 	p->behind.since_ms = p->clock_ms;
 }
 
+/* Each that fails has its record. */
+static void failed(struct player *p)
+{
+	struct behind *b = &p->behind;
+
+	b->left--;
+	sides_note_code(p, b->hello.why, b->hello.said);
+}
+
 static void none_left(struct player *p)
 {
 	struct behind *b = &p->behind;
 
 	b->hop = BEHIND_NOBODY;
-	sides_note_code(p, b->hello.why, b->hello.said);
 	inner_hop_failed(&b->inner, inner_reply_of(b->hello.why));
 }
 
@@ -42,7 +50,12 @@ static void dial(struct player *p)
 {
 	struct behind *b = &p->behind;
 
-	if (b->left == 0 || p->down) {
+	while (p->down && b->left > 0) {
+		b->hello.why = CODE_HOP_DOWN;
+		b->hello.said = (struct span){ 0 };
+		failed(p);
+	}
+	if (b->left == 0) {
 		none_left(p);
 		return;
 	}
@@ -72,12 +85,13 @@ static void act(struct player *p, enum hop_hello_next next, struct span line)
 		inner_hop_ready(&b->inner, &b->hello.offer);
 		return;
 	case HOP_HELLO_FAILED:
-		b->hello.clear = false;
-		b->left--;
-		break;
 	case HOP_HELLO_AGAIN: break;
 	}
 	sides_end_server(p, ITEM_RESET);
+	if (next == HOP_HELLO_FAILED) {
+		b->hello.clear = false;
+		failed(p);
+	}
 	dial(p);
 }
 
@@ -154,7 +168,6 @@ static void take(struct player *p)
 		return;
 	}
 	hop_hello_init(&b->hello, b->route->tls, b->inner.conf.hostname);
-	b->hello.why = CODE_HOP_DOWN;
 	dial(p);
 }
 
@@ -438,6 +451,7 @@ bool behind_late(struct player *p)
 		leave(p, true);
 		b->hello.why = CODE_HOP_DOWN;
 		b->hello.said = LATE;
+		failed(p);
 		none_left(p);
 	} else if (b->hop == BEHIND_TAKEN) {
 		lose(p);

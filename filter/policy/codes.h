@@ -10,9 +10,10 @@
  * It stands beside the policy, below log/, because the policy names the codes and log/ only
  * renders them.
  *
- *   PN1xxx sessions    PN30xx malformed input     PN4xxx limits and time       PN7xxx configuration
- *   PN2xxx messages    PN31xx refused by a rule   PN5xxx out of step           PN8xxx Postern
- * itself PN6xxx the internal server
+ *   PN1xxx  sessions           PN4xxx  limits and time       PN7xxx  configuration
+ *   PN2xxx  messages           PN5xxx  out of step           PN8xxx  Postern itself
+ *   PN30xx  malformed input    PN60xx  the internal server
+ *   PN31xx  refused by a rule  PN61xx  next hops
  *
  * X(number, NAME, severity, reply code or 0, reply text with its enhanced code (RFC 3463), title,
  * clause, advice)
@@ -172,8 +173,8 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"All of them failed their probes: check that they run and that this host may reach them. The client got a TCP reset.") \
 	X(6008, SERVER_OWN, WARNING, 421, "4.4.6 Routing loop", "the address asked for is this host's own", "RFC 3463 3.5", \
 		"\"internal original\" dials what the client asked for. Publish addresses of this host by a rule that names the server.") \
-	X(6101, HOP_DOWN, WARNING, 451, "4.4.1 Next hop does not answer", "no next hop of a relay rule's route takes mail", "RFC 5321 4.2.4.2", \
-		"The record names the last one tried and what it said. The sender tries again; nothing is lost.") \
+	X(6101, HOP_DOWN, WARNING, 451, "4.4.1 Next hop does not answer", "a next hop of a relay rule's route takes no mail", "RFC 5321 4.2.4.2", \
+		"The record names it and what it said. The next one is tried; where none is left, the sender tries again, and nothing is lost.") \
 	X(6102, HOP_TLS, WARNING, 451, "4.7.4 Next hop speaks no TLS that will do", "next hop offers no TLS, or none that the route accepts", "RFC 3207 4.1", \
 		"\"tls\" of the route says what it must be. The record says why it was not.") \
 	X(6103, HOP_LOST, WARNING, 451, "4.4.2 Connection to next hop lost", "next hop closed the connection, or did not answer in time", "RFC 5321 3.8", \

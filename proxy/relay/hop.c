@@ -4,158 +4,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
-#include "proxy/part.h"
 #include "proxy/relay/hop_inside.h"
-#include "proxy/sockets.h"
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events);
 static void on_time(struct wheel_entry *e);
-
-/* ---- connections ---- */
-
-static void disconnect(struct hop *h, bool reset)
-{
-	struct proxy *p = h->hops->proxy;
-	const int fd = h->io.fd;
-
-	if (fd < 0)
-		return;
-	ev_io_stop(p->loop, &h->io);
-	ev_io_set(&h->io, -1, EV_READ);
-	if (h->tls && !reset)
-		tls_bye(h->tls);
-	tls_free(h->tls);
-	h->tls = NULL;
-	if (reset)
-		sockets_reset(fd);
-	else
-		part_with(p, fd, NULL);
-}
-
-static int bind_to(int fd, const struct ip *ip)
-{
-	struct sockaddr_storage sa;
-	const socklen_t n = sockets_to_kernel(&(struct ip_port){ *ip, 0 }, &sa);
-
-	return bind(fd, (struct sockaddr *)&sa, n) == 0 ? 0 : errno;
-}
-
-/* Return: 0 or errno: the connection is under way. */
-static int dial(struct hop *h)
-{
-	struct proxy *p = h->hops->proxy;
-	const struct route *route = h->route;
-	struct sockaddr_storage sa;
-	socklen_t n;
-	int fd, error = 0;
-
-	h->facts = (struct hop_facts){ .peer = h->target->addr };
-	memcpy(h->name, h->target->name, sizeof(h->name));
-	h->uses = 0;
-	fd = spare_take(&p->spare, h->facts.peer.ip.family, p->now_ms);
-	if (fd < 0)
-		return -fd;
-	if (route->has_bind && route->bind.family == h->facts.peer.ip.family)
-		error = bind_to(fd, &route->bind);
-	n = sockets_to_kernel(&h->facts.peer, &sa);
-	if (!error && connect(fd, (struct sockaddr *)&sa, n) < 0 && errno != EINPROGRESS)
-		error = errno;
-	if (error) {
-		sockets_close(fd);
-		return error;
-	}
-	ev_io_set(&h->io, fd, EV_WRITE);
-	h->state = HOP_DIALLING;
-	hop_wait(h, EV_WRITE, h->timeouts->connect);
-	return 0;
-}
-
-/* The taker is told when the loop has come round: never from within a call of his. */
-static void fail(struct hop *h)
-{
-	h->state = HOP_FAILED;
-	wheel_cancel(&h->hops->proxy->wheel, &h->timer);
-	ev_feed_event(h->hops->proxy->loop, &h->io, EV_CUSTOM);
-}
-
-static void keep_words(struct hop *h, enum code code, int error, struct span said)
-{
-	struct out o;
-
-	h->why = code;
-	h->error = error;
-	out_init(&o, h->said, sizeof(h->said));
-	out_bytes(&o, span_sub(said, 0, sizeof(h->said)));
-	h->said_n = o.n;
-}
-
-static void set_aside(struct hop *h)
-{
-	h->target->tried = true;
-	rests_failed(&h->hops->rests, &h->target->addr, h->hops->proxy->now_ms);
-}
-
-static void dial_next(struct hop *h)
-{
-	struct hops *hops = h->hops;
-
-	while ((h->target = targets_next(h->targets, &hops->rests, hops->proxy->now_ms))) {
-		int error;
-
-		if (h->target->unknown) {
-			hop_look_up(h);
-			return;
-		}
-		error = dial(h);
-		if (error == 0)
-			return;
-		keep_words(h, CODE_HOP_DOWN, error, (struct span){ 0 });
-		set_aside(h);
-	}
-	fail(h);
-}
-
-void hop_looked_up(struct hop *h)
-{
-	dial_next(h);
-}
-
-void hop_unknown(struct hop *h, enum code code, struct span name)
-{
-	h->facts = (struct hop_facts){ 0 };
-	keep_words(h, code, 0, name);
-	dial_next(h);
-}
-
-void hop_target_failed(struct hop *h, enum code code, int error, struct span said)
-{
-	keep_words(h, code, error, said);
-	if (h->target)
-		set_aside(h);
-	h->hello.clear = false;
-	disconnect(h, true);
-	dial_next(h);
-}
-
-void hop_target_again(struct hop *h)
-{
-	disconnect(h, true);
-	dial_next(h);
-}
-
-static void connected(struct hop *h)
-{
-	int error = 0;
-	socklen_t n = sizeof(error);
-
-	if (getsockopt(h->io.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
-		error = errno;
-	if (error)
-		hop_target_failed(h, CODE_HOP_DOWN, error, (struct span){ 0 });
-	else
-		hop_greet_begin(h);
-}
 
 /* ---- waiting ---- */
 
@@ -205,15 +59,13 @@ static void tell_failure(struct hop *h)
 {
 	const struct hop_ops *ops = h->ops;
 	void *context = h->context;
-	const struct ip_port peer = h->facts.peer;
-	const enum code why = h->why;
-	const int error = h->error;
-	const size_t n = h->said_n;
-	char said[sizeof(h->said)];
+	struct hop_failure failure = h->failure;
+	uint8_t said[sizeof(h->said)];
 
-	memcpy(said, h->said, n);
+	memcpy(said, h->said, failure.said.n);
+	failure.said.p = said;
 	hop_free(h);
-	ops->failed(context, why, &peer, span_of(said, n), error);
+	ops->failed(context, &failure);
 }
 
 /* An unused one that is readable was closed, or says what nobody asked. */
@@ -227,7 +79,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 	case HOP_TAKEN: h->ops->event(h->context, h, events); return;
 	case HOP_IDLE: hop_drop(h, true); return;
 	case HOP_LOOKING_UP: return; /* there is nothing yet that could be ready */
-	case HOP_DIALLING: connected(h); return;
+	case HOP_DIALLING: hop_connected(h); return;
 	case HOP_GREETING:
 	case HOP_SHAKING: hop_greet(h); return;
 	}
@@ -321,13 +173,14 @@ struct hop *hop_take(struct hops *hops, const struct route *route, struct span d
 	h->ops = ops;
 	h->context = context;
 	h->target = NULL;
+	h->failure.code = CODE_COUNT;
 	if (h->state == HOP_IDLE) {
 		hops->idle--;
 		h->facts.reused = true;
 		hop_ask(h);
 	} else {
 		hop_hello_init(&h->hello, route->tls, hops->hostname);
-		dial_next(h);
+		hop_dial(h);
 	}
 	return h;
 }
@@ -370,7 +223,7 @@ void hop_give_back(struct hop *h)
 void hop_give_up(struct hop *h)
 {
 	if (h->target && !h->target->unknown)
-		set_aside(h);
+		hop_set_aside(h);
 	hop_drop(h, true);
 }
 
@@ -383,7 +236,7 @@ void hop_drop(struct hop *h, bool reset)
 		h->hops->idle--;
 	if (h->io.fd >= 0 && !reset && (h->state == HOP_TAKEN || h->state == HOP_IDLE))
 		(void)!hop_write(h, &piece, 1);
-	disconnect(h, reset || h->state == HOP_DIALLING || h->state == HOP_SHAKING);
+	hop_disconnect(h, reset || h->state == HOP_DIALLING || h->state == HOP_SHAKING);
 	hop_free(h);
 }
 

@@ -13,12 +13,13 @@
  *
  * A session has one hop at most, so `limit connections` of its rule bounds them.
  *
- *   hop.c         life: taking, dialling, idling, ends
+ *   hop.c         life: taking, waiting, idling, ends
+ *   hop_dial.c    connections, and from one next hop to the next
  *   hop_lookup.c  what postern-resolve is asked
  *   hop_greet.c   what is said until it is ready
  *
  * Owns:    the connections, also those handed over.
- * Callers: proxy/relay/relayed.c.
+ * Callers: proxy/relay/relayed*.c.
  * Threads: one, on the worker's loop.
  */
 #include <sys/types.h>
@@ -43,14 +44,21 @@ struct hop_facts {
 	bool reused;
 };
 
-/* What the taker is told; never from within a call of his. */
+/* Why a next hop will not do. */
+struct hop_failure {
+	enum code code;      /* has the reply for the client, where no other is left */
+	struct ip_port peer; /* IP_NONE: none was tried */
+	int error;           /* errno or 0 */
+	struct span said;    /* by it, one line, or empty; of one that was not found, its name */
+};
+
+/* What the taker is told; but for passed_over() never from within a call of his. */
 struct hop_ops {
 	void (*ready)(void *context, struct hop *hop);
-	/* None can be had: @code has the reply for the client. The hop is gone. @peer and @server:
-	 * of the last one tried (IP_NONE: none was), and what it said, one line, or empty; of one
-	 * that could not be looked up, its name. @error: errno or 0. */
-	void (*failed)(void *context, enum code code, const struct ip_port *peer,
-		struct span server, int error);
+	/* This one will not do, and another is tried. */
+	void (*passed_over)(void *context, const struct hop_failure *failure);
+	/* None can be had, and the last that was tried failed so. The hop is gone. */
+	void (*failed)(void *context, const struct hop_failure *failure);
 	/* Of one handed over: it is readable or writable as was asked for by hop_watch(). */
 	void (*event)(void *context, struct hop *hop, int events);
 };

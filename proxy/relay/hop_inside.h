@@ -40,10 +40,8 @@ struct hop {
 	struct hop_facts facts;
 	struct hop_hello hello;
 	size_t in_n;
-	enum code why; /* the last failure */
-	int error;
-	size_t said_n;
-	char said[200];
+	struct hop_failure failure; /* the last, not told yet; CODE_COUNT: none */
+	uint8_t said[200];          /* its words */
 	uint8_t in[SMTP_REPLY_MAX];
 };
 
@@ -58,10 +56,21 @@ struct hops {
 	struct asks asks; /* of postern-resolve */
 };
 
+/* The next target, if there is one; the one before stands where it failed. */
+void hop_dial(struct hop *h);
+/* The connection stands, or has failed. */
+void hop_connected(struct hop *h);
+/* This next hop will not do: the next one is tried. @said: its words, or empty. */
+void hop_target_failed(struct hop *h, enum code code, int error, struct span said);
+/* The same one again. */
+void hop_target_again(struct hop *h);
+/* The target is tried no more, and rests. */
+void hop_set_aside(struct hop *h);
+void hop_disconnect(struct hop *h, bool reset);
+
 /* postern-resolve is asked for the target. */
 void hop_look_up(struct hop *h);
-/* ... and has said where it is, or, with @code, why it has not: the next one is tried. */
-void hop_looked_up(struct hop *h);
+/* ... and has not said where it is: the next one is tried. */
 void hop_unknown(struct hop *h, enum code code, struct span name);
 
 /* The connection stands: waits for the greeting. */
@@ -73,10 +82,6 @@ void hop_greet_lost(struct hop *h, int error, struct span said);
 /* RSET to one that was unused. */
 void hop_ask(struct hop *h);
 
-/* This next hop will not do: the next one is tried. @said: its words, or empty. */
-void hop_target_failed(struct hop *h, enum code code, int error, struct span said);
-/* The same one again. */
-void hop_target_again(struct hop *h);
 void hop_ready(struct hop *h);
 /* Until @ms from now, or the target has failed. Where another is left, for less. */
 void hop_wait(struct hop *h, int events, uint32_t ms);

@@ -40,7 +40,7 @@ static void on_answered(struct ask *k, const struct msg *m)
 	r = targets_take(h->targets, h->target, given ? m->body : silence(&said));
 	h->target = NULL;
 	if (r == RESOLVE_OK)
-		hop_looked_up(h);
+		hop_dial(h);
 	else
 		hop_unknown(h, code_of(h->targets->what, r), span_str(name));
 }

@@ -3,7 +3,9 @@
 /*
  * Relayed inside: what the parts of the module have in common
  *
- *   relayed.c         the inner server between the filter and the hop
+ *   relayed.c         the session: the filter's server's end
+ *   relayed_walk.c    the inner server between the filter and the hop
+ *   relayed_hop.c     the hop: taken, lost, given back
  *   relayed_client.c  the client's end: in clear, or inside TLS
  *   relayed_login.c   logins that postern-auth checks
  *
@@ -56,8 +58,30 @@ void relayed_login_late(struct relayed *r);
 /* The session ends. */
 void relayed_login_end(struct relayed *r);
 
+/* ---- relayed_walk.c ---- */
+
+/* What came from the filter, @engine, and from the hop, through the inner server, as far as it
+ * takes it. Return: octets of @engine that were taken. */
+size_t relayed_walk(struct relayed *r, struct span engine);
+
+/* ---- relayed_hop.c ---- */
+
+void relayed_hop_take(struct relayed *r);
+/* Given back where it is in step; the inner server has none any more. */
+void relayed_hop_release(struct relayed *r);
+/* As hop_drop(), where there is one. */
+void relayed_hop_drop(struct relayed *r, bool reset);
+/* It is not ready, and is not waited for. */
+void relayed_hop_give_up(struct relayed *r);
+/* Not by what is under way to it: errno or 0 is in errno. */
+void relayed_hop_lost(struct relayed *r);
+/* A record. @error: errno or 0; @said: its words, or empty. */
+void relayed_hop_tell(struct relayed *r, enum code code, int error, struct span said);
+
 /* ---- relayed.c ---- */
 
+/* Behind what waits in @h; without room the session is aborted. */
+void relayed_keep(struct relayed *r, struct held *h, struct span octets);
 /* Something for the filter: it is kept until it is read. */
 void relayed_reply(struct relayed *r, struct span octets);
 /* ... and whatever can be done now is. @r may be gone afterwards. */

@@ -197,17 +197,22 @@ class Failing(Case):
 
     def test_a_hop_that_refuses_is_none(self):
         first, second = self.hop(answers={"GREETING": "554 5.3.2 no"}), self.hop()
-        client = self.client(self.gateway(rules(first.port, second.port)))
+        gate = self.gateway(rules(first.port, second.port))
+        client = self.client(gate)
         self.send(client)
         self.send(client)
         self.assertEqual((first.connections, len(second.messages)), (1, 2))
+        record, = gate.wait_records(code="PN6101")
+        self.assertEqual((record["internal_port"], record["reply_text"]), (first.port, "5.3.2 no"), record)
 
     def test_none_left(self):
-        gate = self.gateway(rules(free_port(), free_port()))
+        """Each has its record."""
+        ports = [free_port(), free_port()]
+        gate = self.gateway(rules(*ports))
         client = self.client(gate)
         client.command("MAIL FROM:<a@out.test>", 250)
         self.assertIn("4.4.1", client.command("RCPT TO:<b@in.test>", 451)[1])
-        self.assertEqual(len(gate.wait_records(code="PN6101")), 1)
+        self.assertEqual([r["internal_port"] for r in gate.wait_records(2, code="PN6101")], ports)
         client.command("RSET", 250)
         client.command("QUIT", 221)
 

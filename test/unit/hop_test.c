@@ -150,6 +150,7 @@ static void close_served(void)
 static struct {
 	struct hop *hop;
 	bool ready, failed;
+	char passed_over[64]; /* codes, and the last octets of addresses */
 	enum code code;
 	struct ip_port peer;
 	char said[256];
@@ -162,15 +163,24 @@ static void on_ready(void *context, struct hop *hop)
 	taken.ready = true;
 }
 
-static void on_failed(
-	void *context, enum code code, const struct ip_port *peer, struct span server, int error)
+static void on_passed_over(void *context, const struct hop_failure *failure)
+{
+	char code[7], *to = taken.passed_over + strlen(taken.passed_over);
+	const size_t room = (size_t)(taken.passed_over + sizeof(taken.passed_over) - to);
+
+	(void)context;
+	assert_false(taken.ready || taken.failed);
+	snprintf(to, room, "%s .%u;", code_text(failure->code, code), failure->peer.ip.octets[3]);
+}
+
+static void on_failed(void *context, const struct hop_failure *failure)
 {
 	(void)context;
-	(void)error;
 	taken.failed = true;
-	taken.code = code;
-	taken.peer = *peer;
-	snprintf(taken.said, sizeof(taken.said), "%.*s", (int)server.n, (const char *)server.p);
+	taken.code = failure->code;
+	taken.peer = failure->peer;
+	snprintf(taken.said, sizeof(taken.said), "%.*s", (int)failure->said.n,
+		(const char *)failure->said.p);
 	taken.hop = NULL;
 }
 
@@ -181,7 +191,7 @@ static void on_event(void *context, struct hop *hop, int events)
 	(void)events;
 }
 
-static const struct hop_ops ops = { on_ready, on_failed, on_event };
+static const struct hop_ops ops = { on_ready, on_passed_over, on_failed, on_event };
 
 static void take(const struct route *route, const char *domain)
 {
@@ -283,6 +293,7 @@ static void addresses_in_the_order_they_come(void **state)
 	answer(RESOLVE_OK, ADDRESSES("127.0.0.78", "127.0.0.1", "127.0.0.79"));
 	settle();
 	assert_true(taken.ready);
+	expect_str(taken.passed_over, "PN6101 .78;", "passed over", "");
 	assert_int_equal(hop_facts(taken.hop)->peer.ip.octets[3], 1);
 	hop_drop(taken.hop, true);
 	close_served();
@@ -299,13 +310,28 @@ static void one_that_failed_rests(void **state)
 	assert_true(taken.failed);
 	assert_int_equal(taken.code, CODE_HOP_DOWN);
 	assert_int_equal(taken.peer.ip.octets[3], 78);
+	expect_str(taken.passed_over, "", "told once, as the last", "");
 	take(&named, "");
 	question();
 	answer(RESOLVE_OK, ADDRESSES("127.0.0.78", "127.0.0.1"));
 	settle();
 	assert_int_equal(hop_facts(taken.hop)->peer.ip.octets[3], 1);
+	expect_str(taken.passed_over, "", "it was not tried", "");
 	hop_drop(taken.hop, true);
 	close_served();
+}
+
+/* Each that fails is told, the last one as the end. */
+static void of_several_that_fail(void **state)
+{
+	(void)state;
+	take(&named, "");
+	question();
+	answer(RESOLVE_OK, ADDRESSES("127.0.0.78", "127.0.0.79", "127.0.0.80"));
+	settle();
+	assert_true(taken.failed);
+	expect_str(taken.passed_over, "PN6101 .78;PN6101 .79;", "passed over", "");
+	assert_int_equal(taken.peer.ip.octets[3], 80);
 }
 
 /* By address first; only when it failed the name is looked up. */
@@ -506,6 +532,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_is_named, begin, end),
 		cmocka_unit_test_setup_teardown(addresses_in_the_order_they_come, begin, end),
 		cmocka_unit_test_setup_teardown(one_that_failed_rests, begin, end),
+		cmocka_unit_test_setup_teardown(of_several_that_fail, begin, end),
 		cmocka_unit_test_setup_teardown(names_are_looked_up_in_their_turn, begin, end),
 		cmocka_unit_test_setup_teardown(what_the_client_hears_of_a_domain, begin, end),
 		cmocka_unit_test_setup_teardown(a_connection_serves_its_domain_only, begin, end),
