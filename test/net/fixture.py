@@ -10,6 +10,7 @@ Environment
     POSTERN_KEEP   when set, scratch folders are left for a look at them
 """
 import atexit
+import ctypes
 import functools
 import json
 import os
@@ -61,6 +62,31 @@ def listening(port, pid_lives=lambda: True, host=LOOPBACK):
         return True  # the caller finds out why
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
         return s.connect_ex((host, port)) == 0
+
+
+def orphans_of(process, number=signal.SIGTERM):
+    """Ends it by a signal. Return: the names of those whose parent ended with it and that live on, or have ended unseen."""
+    pr_set_child_subreaper = 36
+    adopt = functools.partial(ctypes.CDLL(None).prctl, pr_set_child_subreaper)
+    before = {pid for pid, _ in children()}
+    if adopt(1) != 0:
+        raise OSError("prctl")
+    try:
+        process.send_signal(number)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        return [name for pid, name in children() if pid not in before]
+    finally:
+        adopt(0)
+
+
+def children():
+    """(process id, program) of each of this process, ended or not."""
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]) == os.getpid():
+                yield int(folder.name), (folder / "comm").read_text().rstrip("\n")
+        except OSError:  # it ended meanwhile
+            pass
 
 
 def end_process(process, patience=10):

@@ -5,9 +5,7 @@ Whatever holds for connections that another firewall diverts (intercept_test.py)
 on one address and port, what passes without posternd, what becomes of those who are not listed, and that the gate's end
 lets nobody in. CASES OPS-20, OPS-22, TCP-13.
 """
-import ctypes
 import os
-import pathlib
 import shutil
 import signal
 import socket
@@ -17,7 +15,7 @@ import unittest
 
 import intercept_test
 from client import RawClient
-from fixture import PATIENCE_S, certificate, main, wait_for
+from fixture import PATIENCE_S, certificate, main, orphans_of, wait_for
 from gateway import DELIVERED, ROLES, Postern
 from intercept_test import BODY, FAMILIES, OUTBOUND, RULES, reach, send
 from lab import CLIENT, GATEWAY_EXT, OTHER_CLIENT, OTHER_PUBLISHED, OTHER_SERVER, PUBLISHED, SERVER, module_lab, rules_of
@@ -89,24 +87,6 @@ def begin(case, how, rules=RULES + OUTBOUND, client_address="keep"):
     cleanup(lab.clear)
     cleanup(remove, gate)
     return entered(lab.gateway.begin(gate))
-
-
-def adopt_orphans(on):
-    """Who loses its parent is a child of this process then, and seen even when it has ended."""
-    pr_set_child_subreaper = 36
-    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, int(on), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
-
-
-def children(of):
-    """(process id, program) of each, ended or not."""
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            if int(fields[1]) == of:
-                yield int(folder.name), (folder / "comm").read_text().rstrip("\n")
-        except OSError:  # it ended meanwhile
-            pass
 
 
 def connection(host, address, port, source=None):
@@ -371,12 +351,7 @@ class Alone(unittest.TestCase):
     def test_nothing_is_left_to_init(self):
         """posternd has ended when all have that it started: the half of postern-kernel that runs iptables, too."""
         gate = begin(self, self.how)
-        adopt_orphans(True)
-        self.addCleanup(adopt_orphans, False)
-        gate.process.terminate()
-        os.waitid(os.P_PID, gate.process.pid, os.WEXITED | os.WNOWAIT)
-        adopted = [name for _, name in children(os.getpid()) if name == "postern-kernel"]
-        self.assertEqual(adopted, [], gate.stderr())
+        self.assertEqual(orphans_of(gate.process), [], gate.stderr())
 
     def test_the_kernel_refuses(self):
         """A rule set that the kernel does not take changes nothing: a program fails in the middle."""

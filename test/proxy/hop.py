@@ -96,8 +96,8 @@ class Case(unittest.TestCase):
     def hop(self, **more):
         return self.enterContext(Hop(**more))
 
-    def gateway(self, text, **more):
-        return self.enterContext(Postern(text, conf=Postern.CONF + "workers 1\n", external=free_port(), internal=free_port(), **more))
+    def gateway(self, text, conf="", **more):
+        return self.enterContext(Postern(text, conf=Postern.CONF + "workers 1\n" + conf, external=free_port(), internal=free_port(), **more))
 
     def client(self, gate):
         client = self.enterContext(RawClient(gate.external))

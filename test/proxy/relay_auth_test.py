@@ -16,7 +16,7 @@ import time
 import unittest
 
 from support import LOOPBACK, main, wait_for  # finds the next ones, too
-from fixture import BUILD, Scratch, certificate, spawn, end_process
+from fixture import BUILD, Scratch, certificate, end_process, orphans_of, spawn
 from hop import TEXT, Case, Hop
 
 SENDER, RECIPIENT = "a@out.test", "x@elsewhere.test"
@@ -49,9 +49,9 @@ class Login(Case):
                 "relay r {{ listen 127.0.0.1:{external} %s certificate c; auth %s staff; recipients %s; deliver away; %s }}\n"
                 % (cert, key, via, mechanisms, more, self.next.port, listen, required, "any" if required else "in d", rule)).replace("{{", "{").replace("}}", "}")
 
-    def relay(self, via=None, hop=None, prefix=(), **more):
+    def relay(self, via=None, hop=None, conf="", prefix=(), **more):
         self.next = hop or self.hop()
-        return self.gateway(self.rules(via or f'file "{users}"', **more), prefix=prefix)
+        return self.gateway(self.rules(via or f'file "{users}"', **more), conf=conf, prefix=prefix)
 
     def smtp(self, gate, host=LOOPBACK, source="127.0.0.1"):
         client = smtplib.SMTP_SSL(host, gate.external, context=context(), timeout=60, source_address=(source, 0))
@@ -496,7 +496,7 @@ class Silent(Login):
 class Pam(Login):
     """The system's own pam_unix, with users of a mount namespace of its own."""
 
-    def relay(self, stack="auth required pam_unix.so\naccount required pam_unix.so\n"):
+    def relay(self, stack="auth required pam_unix.so\naccount required pam_unix.so\n", conf=""):
         if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
             self.skipTest("needs root and mount namespaces")
         scratch = Scratch("pn-pam-")
@@ -509,7 +509,7 @@ class Pam(Login):
             (scratch.path / name).write_text(pathlib.Path("/etc", name).read_text() + line)
             (scratch.path / name).chmod(mode)
         mounts = "; ".join(f'mount --bind "$0/{n}" /etc/{n}' for n in ("pam.d", "passwd", "shadow"))
-        return super().relay('pam "postern-test"', prefix=["unshare", "-m", "/bin/sh", "-ec", mounts + '; exec "$@"', str(scratch.path)])
+        return super().relay('pam "postern-test"', conf=conf, prefix=["unshare", "-m", "/bin/sh", "-ec", mounts + '; exec "$@"', str(scratch.path)])
 
     def test_passwords(self):
         gate = self.relay()
@@ -543,6 +543,21 @@ class Pam(Login):
         gate = self.relay()
         os.kill(gate.roles("postern-pam")[0], signal.SIGKILL)
         self.assertEqual(self.login(self.smtp(gate), "dora", "secret"), 235)
+
+    def slow(self):
+        """A relay with a module that takes its time, at it."""
+        gate = self.relay("auth optional pam_faildelay.so delay=15000000\nauth required pam_deny.so\naccount required pam_deny.so\n", "drain 1s\n")
+        self.smtp(gate).putcmd("AUTH PLAIN " + base64.b64encode(b"\0dora\0secret").decode())
+        return gate, wait_for("the child that asks PAM", lambda: pam if len(pam := gate.roles("postern-pam")) == 2 else None)
+
+    def test_a_question_ends_with_posternd(self):
+        gate, _ = self.slow()
+        self.assertEqual(orphans_of(gate.process), [], gate.stderr())
+
+    def test_a_question_ends_with_its_role(self):
+        gate, before = self.slow()
+        os.kill(min(before), signal.SIGKILL)
+        wait_for("both to end", lambda: not set(gate.roles("postern-pam")) & set(before), timeout=5)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/offspring.h"
 #include "proxy/relay/asks.h"
 #include "proxy/relay/serve.h"
 
@@ -166,11 +167,11 @@ static struct child *find_free(void)
 static bool begin(struct servant_client *asker, uint64_t number, const struct question *q)
 {
 	struct child *c = find_free();
-	pid_t pid = c ? fork() : -1;
+	const pid_t parent = getpid(), pid = c ? fork() : -1;
 
 	if (pid == 0) {
 		signal(SIGTERM, SIG_DFL);
-		_exit(authenticate(q));
+		_exit(offspring_follows(parent) ? authenticate(q) : SAID_TEMPFAIL);
 	}
 	if (pid < 0)
 		return false;
@@ -211,7 +212,7 @@ static void close_all(struct servant *s)
 	(void)s;
 	for (size_t i = 0; i < CHILDREN_MAX; i++)
 		if (children[i].pid)
-			kill(children[i].pid, SIGKILL);
+			offspring_end(children[i].pid);
 }
 
 int main(int argc, char **argv)

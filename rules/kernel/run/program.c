@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/offspring.h"
 
 /* Files in memory: nobody has to read and write in turn. */
 struct streams {
@@ -57,9 +57,8 @@ static void execute(const struct streams *s, const char *const argv[], pid_t par
 	const char *first = secure_getenv("POSTERN_SBIN");
 	char path[512];
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would wait for it, nor hold the lock it needs */
-	if (getppid() != parent)
-		_exit(PROGRAM_MISSING); /* it was gone already */
+	if (!offspring_follows(parent)) /* nobody waits for it, nor holds the lock it needs */
+		_exit(PROGRAM_MISSING);
 	for (int i = 0; i < 3; i++)
 		if (dup2(s->fd[i], i) < 0)
 			_exit(PROGRAM_MISSING);

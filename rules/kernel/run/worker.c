@@ -3,12 +3,10 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "base/offspring.h"
 #include "rules/kernel/run/links.h"
 #include "rules/kernel/run/lock.h"
 #include "rules/kernel/run/managed.h"
@@ -223,17 +221,18 @@ int worker_start(int *controlp)
 {
 	static struct worker w;
 	int pair[2], r = msg_pair(pair);
-	pid_t pid;
+	pid_t parent, pid;
 
 	if (r < 0)
 		return r;
 	prctl(PR_SET_CHILD_SUBREAPER, 1); /* of a program that outlives the worker, see below */
+	parent = getpid();
 	pid = fork();
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(pair[1]); /* a parent that is gone already is seen by the end of the pair */
+		close(pair[1]);
 		w.control = pair[0];
-		run(&w);
+		if (offspring_follows(parent))
+			run(&w);
 		_exit(0);
 	}
 	r = pid < 0 ? -errno : 0;
@@ -248,7 +247,7 @@ int worker_start(int *controlp)
 
 void worker_end(int pid)
 {
-	kill(pid, SIGKILL);
+	offspring_end(pid);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		;
+		; /* a program of its, which dies with it, is ours now */
 }
