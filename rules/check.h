@@ -43,6 +43,8 @@ struct words words_of(struct check *c, const struct statement *st, const char *e
 /* The next word, consumed. Tells an error and returns NULL when there is none, or a comma. @what:
  * "a name". */
 const struct word *words_next(struct words *w, const char *what);
+/* Does @word stand without quotes? An error if not. */
+bool words_bare(struct words *w, const struct word *word, const char *what);
 /* The next word if it is the bare @keyword, consumed. */
 bool words_take(struct words *w, const char *keyword);
 /* The same, and an error if it is not. */

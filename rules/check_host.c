@@ -191,9 +191,9 @@ static const char *read_account(struct words *w, const char *what)
 {
 	const struct word *word = words_next(w, what);
 
-	if (word == NULL)
+	if (word == NULL || !words_bare(w, word, what))
 		return NULL;
-	if (word->kind != WORD_BARE || !is_account(word->text)) {
+	if (!is_account(word->text)) {
 		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
 			SPAN("\" is no name of a user or group, as in \""), span_str(w->example),
 			SPAN("\""));
@@ -217,9 +217,9 @@ static void read_hostname(struct words *w, void *object)
 	const struct word *word = words_next(w, "a host name");
 	struct span domain;
 
-	if (word == NULL)
+	if (word == NULL || !words_bare(w, word, "a host name"))
 		return;
-	if (word->kind != WORD_BARE || domain_parse(word->text, false, &domain) != PATH_OK) {
+	if (domain_parse(word->text, false, &domain) != PATH_OK) {
 		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
 			SPAN("\" is no host name, as in \"hostname mail.example.org\""));
 		return;

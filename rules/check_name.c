@@ -112,7 +112,9 @@ static void judge(struct words *w, enum named_kind kind, const struct word *word
 {
 	const struct named *first = name_find(w->c, kind, word->text);
 
-	if (word->kind != WORD_BARE || !is_name(word->text)) {
+	if (!words_bare(w, word, "a name"))
+		return;
+	if (!is_name(word->text)) {
 		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
 			SPAN("\" is no name: a letter, then letters, digits, \"-\" and \"_\", 64 "
 			     "at most"));
@@ -223,9 +225,9 @@ struct named *name_use(struct words *w, enum named_kind kind)
 	const struct word *word = words_next(w, "a name");
 	struct named *named;
 
-	if (word == NULL)
+	if (word == NULL || !words_bare(w, word, "a name"))
 		return NULL;
-	named = word->kind == WORD_BARE ? name_find(w->c, kind, word->text) : NULL;
+	named = name_find(w->c, kind, word->text);
 	if (named == NULL &&
 		is_one_of(word->text, reserved, sizeof(reserved) / sizeof(reserved[0])))
 		WORDS_TELL(w, word, NULL, SPAN("\""), word->text,

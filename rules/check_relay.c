@@ -40,6 +40,19 @@ static void read_min(struct words *w, struct relay_listen *l)
 		l->tls_min = (enum tls_min)i;
 }
 
+/* An address where a certificate stands: a list of listeners is meant. */
+static bool is_address(struct words *w)
+{
+	const struct word *word = w->at;
+
+	if (word == NULL || span_chr(word->text, ':') == word->text.n)
+		return false;
+	WORDS_TELL(w, word, NULL, SPAN("\""), word->text,
+		SPAN("\" is no certificate: give each address a \"listen\" of its own, as in \""),
+		span_str(w->example), SPAN("\""));
+	return true;
+}
+
 static void read_certificates(struct words *w, struct relay_listen *l)
 {
 	const struct certificate **list =
@@ -49,7 +62,10 @@ static void read_certificates(struct words *w, struct relay_listen *l)
 		return;
 	l->certificates = list;
 	do {
-		struct named *named = name_use(w, NAMED_CERTIFICATE);
+		struct named *named;
+		if (is_address(w))
+			return;
+		named = name_use(w, NAMED_CERTIFICATE);
 		if (named != NULL)
 			list[l->n_certificates++] = named->object;
 	} while (words_comma(w));

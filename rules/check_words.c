@@ -182,6 +182,14 @@ static bool is_printable(struct span s)
 	return true;
 }
 
+bool words_bare(struct words *w, const struct word *word, const char *what)
+{
+	if (word->kind == WORD_QUOTED)
+		WORDS_TELL(w, word, NULL, SPAN("\""), word->text, SPAN("\": "), span_str(what),
+			SPAN(" stands without quotes, as in \""), span_str(w->example), SPAN("\""));
+	return word->kind != WORD_QUOTED;
+}
+
 /* A word in quotes that is not empty. */
 static const struct word *quoted(struct words *w, const char *what)
 {

@@ -60,8 +60,10 @@ static void secured(struct relayed *r)
 	r->inside = true;
 	log_tls(&proxy_of(r)->log, clock_wall_ns(), &s->flow.log, &facts);
 	inner_secured(&r->inner, facts.version, facts.cipher);
-	if (s->inspect.want & INSPECT_TLS)
+	if (s->inspect.want & INSPECT_TLS) {
 		inspect_secured(&s->inspect);
+		s->flow.log.hello = (struct span){ 0 }; /* the engine forgot it */
+	}
 }
 
 void relayed_shake(struct inspected *s)

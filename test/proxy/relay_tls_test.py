@@ -153,6 +153,15 @@ class Required(Tls):
         self.assertEqual(client.docmd("RCPT TO:<%s>" % RECIPIENT)[0], 503)
         self.assertEqual(client.docmd("MAIL FROM:<a@out.test>")[0], 503)  # no EHLO yet
 
+    def test_the_name_said_before_is_not_in_the_log(self):
+        gate = self.relay()
+        client = self.smtp(gate)
+        client.ehlo("before.test")
+        client.starttls(context=context())
+        client.docmd("QUIT")
+        gate.wait_sessions_closed()
+        self.assertNotIn("hello", gate.records(event="session-close")[0])
+
     def test_twice(self):
         client = self.inside(self.relay())
         self.assertEqual(client.docmd("STARTTLS")[0], 503)

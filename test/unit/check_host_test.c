@@ -50,11 +50,12 @@ static void postern_conf_is_checked(void **state)
 		{ "require-sandbox maybe", "1:17: \"maybe\": expected \"yes\" or \"no\"" },
 		{ "user 0x", "1:6: \"0x\" is no name of a user or group, as in \"user postern\"" },
 		{ "user \"p\"",
-			"1:6: \"p\" is no name of a user or group, as in \"user postern\"" },
+			"1:6: \"p\": a user stands without quotes, as in \"user postern\"" },
 		{ "hostname -x",
 			"1:10: \"-x\" is no host name, as in \"hostname mail.example.org\"" },
 		{ "hostname \"mail\"",
-			"1:10: \"mail\" is no host name, as in \"hostname mail.example.org\"" },
+			"1:10: \"mail\": a host name stands without quotes, as in \"hostname "
+			"mail.example.org\"" },
 		{ "postmaster nobody", "1:12: \"nobody\" is no mail address, as in \"postmaster "
 				       "postmaster@example.org\"" },
 		{ "control /run/x", "1:9: \"/run/x\": the control socket stands in quotes, as in "

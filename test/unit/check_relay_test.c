@@ -86,6 +86,11 @@ static void relays_and_what_belongs_to_them_are_checked(void **state)
 		{ RELAY("listen 198.51.100.2:587 tls certificate c"),
 			"4:103: undefined certificate \"c\": define it by \"certificate c { ... "
 			"}\"" },
+		{ "certificate c { chain \"a.pem\"; key \"k.pem\" }\n" RELAY(
+			  "listen 198.51.100.2:465 tls certificate c, 198.51.100.2:587"),
+			"5:106: \"198.51.100.2:587\" is no certificate: give each address a "
+			"\"listen\" of its own, as in \"listen 198.51.100.3:587 starttls "
+			"required certificate mail\"" },
 		{ RELAY("listen 198.51.100.2:587 ssl"),
 			"4:87: \"ssl\": expected \"tls\", \"starttls\", \"min\", "
 			"\"certificate\", or nothing more" },
