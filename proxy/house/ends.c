@@ -74,6 +74,14 @@ void ends_look(struct ends *e)
 			drop(&e->list[i]);
 }
 
+/* Who reads nothing misses it, as he would have missed the answer. */
+void ends_say(struct ends *e, uint16_t type)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (e->list[i].fd >= 0)
+			msg_send(e->list[i].fd, type, (struct span){ 0 }, -1);
+}
+
 void ends_give(struct ends *e)
 {
 	for (size_t i = 0; i < e->n; i++)

@@ -5,7 +5,7 @@
  *
  * Each is one end of a pair; the other is some proxy's. The role has a copy of all (ROLE_ADD).
  *
- * Callers: proxy/house/logger.c, supplier.c.
+ * Callers: proxy/house/logger.c, servant.c, supplier.c.
  */
 #include "proxy/house/child.h"
 
@@ -26,6 +26,8 @@ int ends_add(struct ends *e, uint32_t word, int kept, int *otherp);
 void ends_remove(struct ends *e, int number, bool read_on);
 /* Once in a while: closes those that were read to their ends. */
 void ends_look(struct ends *e);
+/* In its place to all who are at the other ends: @type, no body. */
+void ends_say(struct ends *e, uint16_t type);
 /* The role is ready: it gets all. */
 void ends_give(struct ends *e);
 void ends_deinit(struct ends *e);

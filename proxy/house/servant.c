@@ -9,6 +9,7 @@
 
 #include "proxy/house/house.h"
 #include "proxy/house/relay_texts.h"
+#include "proxy/relay/asks.h"
 #include "proxy/relay/roles.h"
 
 static struct house_servant *servant_of(struct child *c)
@@ -202,6 +203,8 @@ static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 	if (v->pam >= 0)
 		servant_remove(sibling(v, SERVANT_PAM), v->pam);
 	v->pam = -1;
+	if (v->id != SERVANT_KEY) /* whom they wait for in the loop, not for long */
+		ends_say(&v->ends, ASK_LOST);
 	house_look(v->generation->house);
 	return generation_servant_ended(v->generation, v, status, rest_ms);
 }

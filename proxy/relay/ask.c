@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "proxy/relay/ask.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -25,6 +26,43 @@ static struct ask *find(struct asks *a, struct span body)
 	return k;
 }
 
+/* ---- what is due ---- */
+
+static void await(struct ask *k, double s)
+{
+	ev_timer_stop(k->asks->loop, &k->timer);
+	ev_timer_set(&k->timer, s, 0);
+	ev_timer_start(k->asks->loop, &k->timer);
+}
+
+static bool is_due(const struct ask *k)
+{
+	return ev_is_active(&k->timer);
+}
+
+/* Its answer is not its exchange's end: who asked may take his time before he asks on. */
+static void answered(struct ask *k, const struct msg *m)
+{
+	ev_timer_stop(k->asks->loop, &k->timer);
+	k->answered(k, m);
+}
+
+static void on_late(struct ev_loop *loop, ev_timer *t, int events)
+{
+	(void)loop;
+	(void)events;
+	answered(t->data, NULL);
+}
+
+/* None of them is told from here: one may end others. */
+static void fail_all(struct asks *a)
+{
+	for (size_t i = 0; i < ASK_BUCKETS; i++)
+		for (struct ask *k = a->open[i]; k; k = k->next)
+			if (is_due(k))
+				await(k, 0);
+}
+
 /* ---- answers ---- */
 
 static void on_answer(struct ev_loop *loop, ev_io *w, int events)
@@ -46,28 +84,14 @@ static void on_answer(struct ev_loop *loop, ev_io *w, int events)
 	k = m.fd < 0 ? find(a, m.body) : NULL;
 	if (m.fd >= 0)
 		close(m.fd);
-	if (k)
-		k->answered(k, &m);
+	if (m.type == ASK_LOST)
+		fail_all(a);
+	else if (k && is_due(k))
+		answered(k, &m);
 	explicit_bzero(block, MSG_HEAD + m.body.n);
 }
 
-static void on_late(struct ev_loop *loop, ev_timer *t, int events)
-{
-	struct ask *k = t->data;
-
-	(void)loop;
-	(void)events;
-	k->answered(k, NULL);
-}
-
 /* ---- questions ---- */
-
-static void await(struct ask *k, double s)
-{
-	ev_timer_stop(k->asks->loop, &k->timer);
-	ev_timer_set(&k->timer, s, 0);
-	ev_timer_start(k->asks->loop, &k->timer);
-}
 
 void ask_begin(struct asks *a, struct ask *k)
 {
@@ -83,6 +107,7 @@ void ask_say(struct ask *k, uint16_t type, void *body, size_t n)
 {
 	int r;
 
+	assert(k->asks);
 	memcpy(body, &k->number, sizeof(k->number));
 	r = k->asks->io.fd < 0 ? MSG_E_CLOSED
 			       : msg_send(k->asks->io.fd, type, span_of(body, n), -1);

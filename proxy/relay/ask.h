@@ -9,9 +9,9 @@
  */
 #include <ev.h>
 
-#include "base/msg.h"
+#include "proxy/relay/asks.h"
 
-#define ASK_MS      30000 /* without an answer: it failed */
+#define ASK_MS      30000 /* a question without an answer: it failed */
 #define ASK_BUCKETS 256
 
 struct asks {
@@ -27,8 +27,8 @@ struct ask {
 	struct ask *next;
 	uint64_t number;
 	ev_timer timer;
-	/* @m: an answer, number first, which is checked; the rest is not. NULL: none will come. It
-	 * may ask on, or ask_end(). */
+	/* To each question once. @m: an answer, number first, which is checked; the rest is not.
+	 * NULL: none will come. It may ask on, at once or when it likes, or ask_end(). */
 	void (*answered)(struct ask *k, const struct msg *m);
 };
 
@@ -38,8 +38,9 @@ void asks_deinit(struct asks *a);
 
 /* Opens it. @k->answered is set. */
 void ask_begin(struct asks *a, struct ask *k);
-/* One message; the first 8 octets of @body are the number's, and filled in here. What cannot be
- * sent is never answered: answered() is called with NULL, not before this returned. */
+/* One message of an open one; the first 8 octets of @body are the number's, and filled in here.
+ * What cannot be sent is never answered: answered() is called with NULL, not before this returned.
+ */
 void ask_say(struct ask *k, uint16_t type, void *body, size_t n);
 /* Closes it: nothing is called any more. Also when it is not open. */
 void ask_end(struct ask *k);

@@ -8,10 +8,14 @@
  *
  * Each question bears a number that its asker picks (proxy/relay/ask.h), at random to begin with,
  * since an answer may be for a predecessor: one to none of its questions is passed over. The number
- * stands first in every body.
+ * stands first in every body, but for ASK_LOST.
  */
 #include "base/ip.h"
 #include "base/msg.h"
+
+/* From posternd in a servant's place: it ended, and knows nothing of what it was asked. No body.
+ * What it had not read yet its successor will answer, to nobody. */
+enum { ASK_LOST = 192 };
 
 /* ---- postern-relay and postern-key ---- */
 

@@ -142,6 +142,10 @@ static void say_more(struct relayed *r, struct span response)
 	const struct auth_more head = { 0 };
 	struct out o;
 
+	if (!r->login.asks) { /* postern-auth has ended it already */
+		end(r, inner_login_reply(454));
+		return;
+	}
 	out_init(&o, block, sizeof(block));
 	out_put(&o, &head, sizeof(head));
 	out_bytes(&o, span_sub(response, 0, AUTH_RESPONSE_MAX));

@@ -16,7 +16,7 @@ import time
 import unittest
 
 from support import LOOPBACK, main, wait_for  # finds the next ones, too
-from fixture import BUILD, Scratch, certificate, end_process, orphans_of, spawn
+from fixture import BUILD, PATIENCE_S, Scratch, certificate, end_process, orphans_of, spawn
 from hop import TEXT, Case, Hop
 
 SENDER, RECIPIENT = "a@out.test", "x@elsewhere.test"
@@ -547,17 +547,27 @@ class Pam(Login):
     def slow(self):
         """A relay with a module that takes its time, at it."""
         gate = self.relay("auth optional pam_faildelay.so delay=15000000\nauth required pam_deny.so\naccount required pam_deny.so\n", "drain 1s\n")
-        self.smtp(gate).putcmd("AUTH PLAIN " + base64.b64encode(b"\0dora\0secret").decode())
-        return gate, wait_for("the child that asks PAM", lambda: pam if len(pam := gate.roles("postern-pam")) == 2 else None)
+        client = self.smtp(gate)
+        client.putcmd("AUTH PLAIN " + base64.b64encode(b"\0dora\0secret").decode())
+        return gate, client, wait_for("the child that asks PAM", lambda: pam if len(pam := gate.roles("postern-pam")) == 2 else None)
 
     def test_a_question_ends_with_posternd(self):
-        gate, _ = self.slow()
+        gate, _, _ = self.slow()
         self.assertEqual(orphans_of(gate.process), [], gate.stderr())
 
     def test_a_question_ends_with_its_role(self):
-        gate, before = self.slow()
+        gate, client, before = self.slow()
         os.kill(min(before), signal.SIGKILL)
         wait_for("both to end", lambda: not set(gate.roles("postern-pam")) & set(before), timeout=5)
+        self.assertEqual(client.getreply()[0], 454)
+
+    def test_a_question_that_is_lost_with_who_checks(self):
+        """Its client does not wait until it runs out."""
+        gate, client, _ = self.slow()
+        client.sock.settimeout(PATIENCE_S)
+        os.kill(gate.roles("postern-auth")[0], signal.SIGKILL)
+        self.assertEqual(client.getreply()[0], 454)
+        self.assertEqual([r["auth"] for r in gate.wait_records(code="PN6112")], ["staff"])
 
 
 if __name__ == "__main__":
