@@ -192,7 +192,7 @@ enum code_severity { CODE_DEBUG, CODE_INFO, CODE_WARNING, CODE_ERROR };
 		"Where it is so for all domains, look at the name servers: \"resolver\" of the route, or those of /etc/resolv.conf.") \
 	X(6111, HOP_BOGUS, INFO, 451, "4.7.5 DNSSEC validation failed", "what the DNS says of the recipient's domain is forged, or wrongly signed", "RFC 4035 5.5", "") \
 	X(6112, LOGIN_UNKNOWN, WARNING, 454, "4.7.0 Temporary authentication failure", "who checks logins does not answer", "RFC 4954 4.7", \
-		"Look at what \"via\" of the auth block names: Dovecot's socket, the PAM service.") \
+		"Look at what \"via\" of the auth block names: Dovecot's socket, the PAM service. Or postern-auth ended just then: PN8003.") \
 	X(6113, HOP_WRONG, WARNING, 451, "4.3.0 Next hop answers wrongly", "next hop said what is no reply, or none to what it was asked", "RFC 5321 4.2", \
 		"The record has what it said. Its connection was reset, the client was told to send again.") \
 	X(6114, MAIL_LOOP, INFO, 554, "5.4.6 Too many hops: a loop", "a message has come round too often", "RFC 5321 6.3", \

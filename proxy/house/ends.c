@@ -2,7 +2,9 @@
 #include "proxy/house/ends.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -75,11 +77,21 @@ void ends_look(struct ends *e)
 }
 
 /* Who reads nothing misses it, as he would have missed the answer. */
-void ends_say(struct ends *e, uint16_t type)
+static void say_unread(int fd, uint16_t type)
+{
+	uint64_t unread;
+	int n;
+
+	if (fd < 0 || ioctl(fd, SIOCINQ, &n) < 0) /* all that waits, unix(7) */
+		return;
+	unread = (uint64_t)n;
+	msg_send(fd, type, span_of(&unread, sizeof(unread)), -1);
+}
+
+void ends_say_unread(struct ends *e, uint16_t type)
 {
 	for (size_t i = 0; i < e->n; i++)
-		if (e->list[i].fd >= 0)
-			msg_send(e->list[i].fd, type, (struct span){ 0 }, -1);
+		say_unread(e->list[i].fd, type);
 }
 
 void ends_give(struct ends *e)

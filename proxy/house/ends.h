@@ -26,8 +26,9 @@ int ends_add(struct ends *e, uint32_t word, int kept, int *otherp);
 void ends_remove(struct ends *e, int number, bool read_on);
 /* Once in a while: closes those that were read to their ends. */
 void ends_look(struct ends *e);
-/* In its place to all who are at the other ends: @type, no body. */
-void ends_say(struct ends *e, uint16_t type);
+/* The role has ended. In its place to all who are at the other ends: @type, and, as uint64_t, the
+ * octets of theirs that it had not read. */
+void ends_say_unread(struct ends *e, uint16_t type);
 /* The role is ready: it gets all. */
 void ends_give(struct ends *e);
 void ends_deinit(struct ends *e);

@@ -204,7 +204,7 @@ static bool on_ended(struct child *c, int status, uint32_t rest_ms)
 		servant_remove(sibling(v, SERVANT_PAM), v->pam);
 	v->pam = -1;
 	if (v->id != SERVANT_KEY) /* whom they wait for in the loop, not for long */
-		ends_say(&v->ends, ASK_LOST);
+		ends_say_unread(&v->ends, ASK_LOST);
 	house_look(v->generation->house);
 	return generation_servant_ended(v->generation, v, status, rest_ms);
 }

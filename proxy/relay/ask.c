@@ -54,12 +54,17 @@ static void on_late(struct ev_loop *loop, ev_timer *t, int events)
 	answered(t->data, NULL);
 }
 
-/* None of them is told from here: one may end others. */
-static void fail_all(struct asks *a)
+/* Those that were read. None of them is told from here: one may end others. */
+static void lose(struct asks *a, struct span body)
 {
+	struct ask_lost lost;
+
+	if (body.n != sizeof(lost))
+		return;
+	memcpy(&lost, body.p, sizeof(lost));
 	for (size_t i = 0; i < ASK_BUCKETS; i++)
 		for (struct ask *k = a->open[i]; k; k = k->next)
-			if (is_due(k))
+			if (is_due(k) && a->sent - k->at > lost.unread)
 				await(k, 0);
 }
 
@@ -85,7 +90,7 @@ static void on_answer(struct ev_loop *loop, ev_io *w, int events)
 	if (m.fd >= 0)
 		close(m.fd);
 	if (m.type == ASK_LOST)
-		fail_all(a);
+		lose(a, m.body);
 	else if (k && is_due(k))
 		answered(k, &m);
 	explicit_bzero(block, MSG_HEAD + m.body.n);
@@ -105,12 +110,15 @@ void ask_begin(struct asks *a, struct ask *k)
 
 void ask_say(struct ask *k, uint16_t type, void *body, size_t n)
 {
+	struct asks *a = k->asks;
 	int r;
 
-	assert(k->asks);
+	assert(a);
 	memcpy(body, &k->number, sizeof(k->number));
-	r = k->asks->io.fd < 0 ? MSG_E_CLOSED
-			       : msg_send(k->asks->io.fd, type, span_of(body, n), -1);
+	k->at = a->sent;
+	r = a->io.fd < 0 ? MSG_E_CLOSED : msg_send(a->io.fd, type, span_of(body, n), -1);
+	if (r == MSG_OK)
+		a->sent += MSG_HEAD + n;
 	await(k, r == MSG_OK ? ASK_MS / 1000.0 : 0);
 }
 

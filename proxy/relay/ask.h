@@ -18,6 +18,7 @@ struct asks {
 	struct ev_loop *loop;
 	ev_io io;
 	uint64_t next; /* number */
+	uint64_t sent; /* octets of messages, heads included */
 	struct ask *open[ASK_BUCKETS];
 };
 
@@ -26,6 +27,7 @@ struct ask {
 	struct asks *asks; /* NULL: not open */
 	struct ask *next;
 	uint64_t number;
+	uint64_t at; /* what had been sent before its last question */
 	ev_timer timer;
 	/* To each question once. @m: an answer, number first, which is checked; the rest is not.
 	 * NULL: none will come. It may ask on, at once or when it likes, or ask_end(). */

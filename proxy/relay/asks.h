@@ -13,9 +13,13 @@
 #include "base/ip.h"
 #include "base/msg.h"
 
-/* From posternd in a servant's place: it ended, and knows nothing of what it was asked. No body.
- * What it had not read yet its successor will answer, to nobody. */
+/* From posternd in a servant's place: it ended, and with it what it had read. What it had not its
+ * successor will answer. */
 enum { ASK_LOST = 192 };
+
+struct ask_lost {
+	uint64_t unread; /* octets of messages, heads included, that wait in the pair */
+};
 
 /* ---- postern-relay and postern-key ---- */
 

@@ -2,6 +2,8 @@
 /* Questions and answers over a pair; the servant is this test. */
 #include "proxy/relay/ask.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "test/unit/support.h"
@@ -47,9 +49,25 @@ static void answer(uint64_t number)
 	ev_run(loop, EVRUN_NOWAIT);
 }
 
+/* The servant takes @n questions. */
+static void take(unsigned n)
+{
+	uint8_t block[MSG_HEAD + 64];
+	struct msg m;
+
+	while (n-- > 0)
+		assert_int_equal(msg_recv(servant, block, sizeof(block), &m), MSG_OK);
+}
+
+/* It ends: as posternd says it. */
 static void lose(void)
 {
-	assert_int_equal(msg_send(servant, ASK_LOST, (struct span){ 0 }, -1), MSG_OK);
+	struct ask_lost lost;
+	int n;
+
+	assert_int_equal(ioctl(servant, SIOCINQ, &n), 0);
+	lost.unread = (uint64_t)n;
+	assert_int_equal(msg_send(servant, ASK_LOST, span_of(&lost, sizeof(lost)), -1), MSG_OK);
 	ev_run(loop, EVRUN_NOWAIT); /* which hears it */
 	ev_run(loop, EVRUN_NOWAIT); /* and tells them */
 }
@@ -119,13 +137,14 @@ static void an_answer_to_no_question(void **state)
 	assert_int_equal(first.answers, 1);
 }
 
-/* What was asked is answered by nobody, and who was not waiting is not disturbed. */
+/* What it had read is answered by nobody, and who was not waiting is not disturbed. */
 static void a_servant_that_ends(void **state)
 {
 	(void)state;
 	begin(&first);
 	begin(&second);
 	say(&first);
+	take(1);
 	lose();
 	assert_int_equal(first.nulls, 1);
 	assert_int_equal(second.answers, 0);
@@ -133,6 +152,23 @@ static void a_servant_that_ends(void **state)
 	answer(first.ask.number);
 	assert_int_equal(first.answers, 2);
 	assert_int_equal(first.nulls, 1);
+}
+
+/* What it had not read its successor will. */
+static void a_servant_that_ends_before_it_has_read(void **state)
+{
+	(void)state;
+	begin(&first);
+	begin(&second);
+	say(&first);
+	say(&second);
+	take(1);
+	lose();
+	assert_int_equal(first.nulls, 1);
+	assert_int_equal(second.answers, 0);
+	answer(second.ask.number);
+	assert_int_equal(second.answers, 1);
+	assert_int_equal(second.nulls, 0);
 }
 
 static void one_that_ends_with_its_answer(void **state)
@@ -143,6 +179,7 @@ static void one_that_ends_with_its_answer(void **state)
 	first.ends = true;
 	say(&first);
 	say(&second);
+	take(2);
 	lose();
 	assert_null(first.ask.asks);
 	assert_int_equal(first.nulls + second.nulls, 2);
@@ -171,6 +208,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_late_between_questions, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_answer_to_no_question, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_servant_that_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_servant_that_ends_before_it_has_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_ends_with_its_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_to_ask, setup, teardown),
 	};
