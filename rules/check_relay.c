@@ -63,6 +63,7 @@ static void read_certificates(struct words *w, struct relay_listen *l)
 	l->certificates = list;
 	do {
 		struct named *named;
+
 		if (is_address(w))
 			return;
 		named = name_use(w, NAMED_CERTIFICATE);

@@ -3,8 +3,9 @@
 /*
  * What publish and relay have in common: name, place, addresses, who, when
  *
- * Callers: rules/match.c, rules/lint*.c, proxy/dial.c, proxy/relay/relayed.c, cli/explain*.c,
- * cli/replay.c. Purity:  no allocation, no clock, no log, no syscall.
+ * Callers: rules/match.c, rules/lint*.c, proxy/dial.c, proxy/relay/relayed.c, cli/explain*.c and
+ *          cli/replay.c.
+ * Purity:  no allocation, no clock, no log, no syscall.
  */
 #include "rules/ruleset.h"
 

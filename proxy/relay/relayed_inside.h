@@ -73,7 +73,7 @@ void relayed_hop_release(struct relayed *r);
 void relayed_hop_drop(struct relayed *r, bool reset);
 /* It is not ready, and is not waited for. */
 void relayed_hop_give_up(struct relayed *r);
-/* Not by what is under way to it: errno or 0 is in errno. */
+/* Outside a walk: the record has errno, 0 where it just closed, and the filter its replies. */
 void relayed_hop_lost(struct relayed *r);
 /* A record. @error: errno or 0; @said: its words, or empty. */
 void relayed_hop_tell(struct relayed *r, enum code code, int error, struct span said);

@@ -53,7 +53,7 @@ CONF = Postern.CONF + "workers 2\ndrain 2s\n"
 
 class RelayMix(unittest.TestCase):
     def setUp(self):
-        self.chance = Chance(SEED)
+        self.chance, self.over = Chance(SEED), False
         scratch = self.scratch = Scratch("pn-mix-")
         self.addCleanup(scratch.remove)
         self.users = scratch.path / "users"
@@ -93,8 +93,6 @@ class RelayMix(unittest.TestCase):
     async def go_on(self, mix):
         while not self.over:
             await mix.session()
-
-    over = False
 
     async def disturb(self, gate):
         end = asyncio.get_running_loop().time() + SECONDS
